@@ -1,0 +1,3 @@
+"""sieveav: a Sieve interpreter that knows about viruses."""
+
+__version__ = "0.1"
