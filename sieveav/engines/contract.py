@@ -72,9 +72,9 @@ class Engine(Protocol):
 class EngineKind:
     """The declaration of an engine: one at the top of each engine's file, found by scanning.
 
-    `name` is the stanza's type in the configuration (`clamav "clamav1" { … }`), `pool` CPU for an engine in this process
-    and IO for one outside, `options` what its stanza takes beyond every engine's own, `make` builds one from its options'
-    values (all present, defaults filled in) and raises ValueError, with the reason, when they cannot work.
+    `name` is the stanza's type in the configuration (`clamav "clamav1" { … }`), `pool` CPU for an engine in this
+    process and IO for one outside, `options` what its stanza takes beyond every engine's own, `make` builds one from
+    its options' values (all present, defaults filled in) and raises ValueError, with the reason, when they cannot work.
     `summary` is one line for people, `details` more of it for `sieveav explain`.
     """
 
@@ -84,3 +84,6 @@ class EngineKind:
     options: tuple[Option, ...]
     make: Callable[[str, Mapping[str, Any]], Engine]
     details: str = ""
+    cacheable: bool = True
+    """Whether a verdict depends on content and definitions alone; a reputation engine's on the hour too: never
+    cached."""

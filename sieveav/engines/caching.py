@@ -1,0 +1,136 @@
+"""caching: an engine into one that remembers verdicts and never scans the same content twice at the same time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from sieveav.engines.contract import Content, Deadline, Engine
+from sieveav.engines.wrapping import Around
+from sieveav.verdict import FOUND, Status, Verdict
+
+CLEAN_LIFE = 60.0
+"""Seconds that a verdict other than a find is remembered. The same mail to many recipients comes within seconds; a new
+virus is often known an hour later, with definitions whose version the engine may not tell."""
+
+VERSION_LIFE = 10.0
+"""Seconds that the definitions' version is remembered: definitions change a few times a day, mail comes all the
+time."""
+
+VERSION_WAIT = 1.0
+"""Seconds to wait for the version at most, and never more than a quarter of what is left: the scan comes first."""
+
+NEVER = frozenset({Status.ERROR, Status.LIMITS, Status.SKIPPED})
+"""What is not remembered: it tells of the engine's state or settings, not of the content."""
+
+Key = tuple[str, str, str, bool, bytes]
+"""Engine, digest of its options, version of its definitions, whether a message, digest of the content."""
+
+
+class _Remembered(NamedTuple):
+    verdict: Verdict
+    until: float
+    """By the monotonic clock; infinite for a find."""
+
+
+@dataclass
+class _Flight:
+    """A scan that runs now, for others to wait on."""
+
+    landed: threading.Event = field(default_factory=threading.Event)
+    verdict: Verdict | None = None
+
+
+class Cached(Around):
+    """Remembers the last `size` verdicts of `inner`; `options` is a digest of all that its verdicts depend on.
+
+    A find is remembered until the definitions change (when they do not tell their version, as short as the others).
+    """
+
+    def __init__(
+        self, inner: Engine, size: int, options: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(inner)
+        self._size = size
+        self._options = options
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._verdicts: OrderedDict[Key, _Remembered] = OrderedDict()
+        self._flights: dict[Key, _Flight] = {}
+        self._version_lock = threading.Lock()
+        self._version = ("", float("-inf"))
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        """The remembered verdict; or that of the same content's scan under way, once it is there; or `inner`'s."""
+        version = self._definitions(deadline)
+        key = (self.name, self._options, version, content.is_message, content.digest)
+        while True:
+            with self._lock:
+                remembered = self._remembered(key)
+                if remembered:
+                    return remembered
+                flight = self._flights.get(key)
+                if flight is None:
+                    mine = self._flights[key] = _Flight()
+                    break
+            if not flight.landed.wait(min(deadline.left(), threading.TIMEOUT_MAX)):
+                return self._error("timeout: the same content is being scanned still")
+            if flight.verdict and flight.verdict.status is not Status.ERROR:
+                return flight.verdict
+            if deadline.left() <= 0:
+                return self._error("timeout")
+        try:
+            verdict = self._inner.scan(content, deadline)
+            mine.verdict = verdict = replace(verdict, version=verdict.version or version)
+        finally:
+            with self._lock:
+                del self._flights[key]
+                if mine.verdict:
+                    self._remember(key, mine.verdict)
+            mine.landed.set()
+        return verdict
+
+    def flush(self) -> int:
+        """Forget all verdicts and the version; the number of those forgotten."""
+        with self._lock:
+            forgotten = len(self._verdicts)
+            self._verdicts.clear()
+            self._version = ("", float("-inf"))
+        return forgotten
+
+    def _remembered(self, key: Key) -> Verdict | None:
+        found = self._verdicts.get(key)
+        if found is None:
+            return None
+        if found.until <= self._clock():
+            del self._verdicts[key]
+            return None
+        self._verdicts.move_to_end(key)
+        return found.verdict
+
+    def _remember(self, key: Key, verdict: Verdict) -> None:
+        if verdict.status in NEVER:
+            return
+        lasting = verdict.status in FOUND and key[2]
+        self._verdicts[key] = _Remembered(verdict, float("inf") if lasting else self._clock() + CLEAN_LIFE)
+        self._verdicts.move_to_end(key)
+        while len(self._verdicts) > self._size:
+            self._verdicts.popitem(last=False)
+
+    def _definitions(self, deadline: Deadline) -> str:
+        """The version of the definitions, asked every VERSION_LIFE by one thread while the others wait for it; "" when
+        it cannot be had."""
+        if not self._version_lock.acquire(timeout=min(deadline.left(), threading.TIMEOUT_MAX)):
+            return ""
+        try:
+            version, until = self._version
+            if self._clock() >= until:
+                version = self._inner.version(Deadline.after(min(VERSION_WAIT, deadline.left() / 4)))
+                self._version = (version, self._clock() + VERSION_LIFE)
+            return version
+        finally:
+            self._version_lock.release()

@@ -1,0 +1,353 @@
+"""unpacking: a content into its layers: itself, its decoded parts, what archives within them hold, and what stays shut.
+
+Pure and total: whatever the octets, layers and obstacles come out and nothing is raised. Archives that the standard
+library can decompress are opened (zip, gzip, bzip2, xz, lzma, tar; TNEF and uuencode need no library); any other is
+known by its magic octets (`formats`) and is an obstacle, never overlooked. Everything is bounded: by the constants
+below and by the deadline, looked at every `CHUNK` octets.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
+
+from sieveav import mime
+from sieveav.engines import containers, formats
+from sieveav.engines.contract import Content, Deadline
+from sieveav.limits import MIB
+from sieveav.verdict import Status
+
+DEPTH = 16
+"""Archives within archives; clamd's MaxRecursion is 17, people send two or three."""
+
+MEMBERS = 10_000
+"""Layers of one content, of all depths together; clamd's MaxFiles."""
+
+OCTETS = 100 * MIB
+"""Octets unpacked from one content, of all layers together: clamd's MaxFileSize, and some seconds of bzip2 at the
+worst."""
+
+RATIO = 250
+"""Octets that one packed octet may become once a layer is over `RATIO_FROM`. ClamAV's old default; office documents
+stay under 100, a bomb of zeros packed by deflate has 1000."""
+
+RATIO_FROM = 4 * MIB
+"""A layer smaller than this hurts nobody, however well it packs."""
+
+MEMORY = 100 * MIB
+"""What one decompressor may hold; `xz -9` needs 65 MiB, a hostile header asks for 4 GiB."""
+
+CHUNK = MIB
+"""Octets unpacked between two looks at the bounds: a hundredth of a second at bzip2's pace."""
+
+WINDOW = 64 * 1024
+"""Octets fed at once, so that thousands of joined streams do not copy the rest of the file each time."""
+
+MESSAGES = (".eml", ".mht", ".mhtml")
+"""Names that make a mail reader or browser take a file for a message."""
+
+
+class Layer(NamedTuple):
+    """Octets to be looked at, with the way to them: `name/member/member`."""
+
+    name: str
+    data: bytes
+
+
+class Obstacle(NamedTuple):
+    """Something that could not be looked into, as a verdict's status and reason."""
+
+    status: Status
+    reason: str
+
+
+Found = Layer | Obstacle
+
+
+@dataclass
+class Budget:
+    """What one content may still cost. `over` is set when a bound was passed; unpacking then ends."""
+
+    deadline: Deadline
+    members: int = MEMBERS
+    octets: int = OCTETS
+    over: Obstacle | None = field(default=None, init=False)
+
+    def check(self, unpacked: int = 0, total: int = 0, packed: int = 0) -> bool:
+        """Take `unpacked` octets of a layer that now has `total`, unpacked from `packed`; false when that is too
+        much."""
+        self.octets -= unpacked
+        if self.deadline.left() <= 0:
+            self.over = Obstacle(Status.ERROR, "timeout")
+        elif self.octets < 0:
+            self.over = Obstacle(Status.LIMITS, f"unpacks to more than {OCTETS // MIB} MiB")
+        elif total > RATIO_FROM and total > RATIO * packed:
+            self.over = Obstacle(Status.LIMITS, f"unpacks to more than {RATIO} times its size")
+        return self.over is None
+
+    def member(self) -> bool:
+        """Take one layer; false when that is one too many."""
+        self.members -= 1
+        if self.members < 0:
+            self.over = Obstacle(Status.LIMITS, f"more than {MEMBERS} members")
+        return self.check()
+
+
+_Opener = Callable[[Layer, Budget], Iterator[Found]]
+
+
+def layers(content: Content, budget: Budget) -> Iterator[Found]:
+    """Everything there is to look at in `content`: first itself, then its decoded parts, all unpacked.
+
+    Where readers of mail disagree about what the parts are (CVE-2024-28054), that is an obstacle too.
+    """
+    if content.is_message:
+        return unpack(chain((Layer("message", content.raw),), _parts("message", content.structure)), budget)
+    return unpack((Layer("content", content.raw),), budget)
+
+
+def unpack(found: Iterable[Found], budget: Budget) -> Iterator[Found]:
+    """All that is `found` and, after each layer and depth first, everything in it."""
+    opened = [iter(found)]
+    while opened:
+        thing = next(opened[-1], None)
+        if thing is None:
+            opened.pop()
+            continue
+        fits = budget.over is None and (isinstance(thing, Obstacle) or budget.member())
+        yield thing
+        if fits and isinstance(thing, Layer) and (inside := _inside(thing, budget)):
+            if len(opened) > DEPTH:
+                yield Obstacle(Status.LIMITS, f"more than {DEPTH} archives within archives")
+            else:
+                opened.append(inside)
+        if budget.over:
+            yield budget.over
+            return
+
+
+def _inside(layer: Layer, budget: Budget) -> Iterator[Found] | None:
+    """What `layer` holds, None when it is no archive."""
+    openers: list[_Opener] = []
+    if layer.name.lower().endswith(MESSAGES):
+        openers.append(_message)
+    if kind := formats.recognise(layer.data):
+        openers.append(_OPENERS.get(kind) or _sealed(kind))
+    return chain.from_iterable(_safely(opener(layer, budget), layer.name) for opener in openers) if openers else None
+
+
+def _safely(found: Iterator[Found], name: str) -> Iterator[Found]:
+    """`found` up to the first exception, then an obstacle.
+
+    Broad on purpose: what the readers of the standard library raise for nonsense is not a closed set (struct.error,
+    zlib.error, EOFError, OverflowError, NotImplementedError, ...), and each of them means: this cannot be looked into.
+    """
+    try:
+        yield from found
+    except Exception as problem:
+        yield _obstacle(problem, name)
+
+
+def _obstacle(problem: Exception, name: str) -> Obstacle:
+    if isinstance(problem, lzma.LZMAError) and "limit" in str(problem):
+        return Obstacle(Status.LIMITS, f"needs more than {MEMORY // MIB} MiB to unpack: {name}")
+    return Obstacle(Status.UNSCANNABLE, f"broken or unknown archive: {name}")
+
+
+def _member(
+    name: str, chunks: Iterator[bytes], budget: Budget, packed: int, promised: tuple[int, int] | None = None
+) -> Iterator[Found]:
+    """One layer from its `chunks`. What was unpacked before a fault is a layer all the same, for a find outranks a
+    fault.
+
+    `promised` is the size and CRC-32 that the archive states; other content than promised is an obstacle.
+    """
+    pieces: list[bytes] = []
+    total = 0
+    fault: Obstacle | None = None
+    try:
+        for chunk in chunks:
+            pieces.append(chunk)
+            total += len(chunk)
+            if not budget.check(len(chunk), total, packed):
+                break
+    except Exception as problem:  # as in _safely
+        fault = _obstacle(problem, name)
+    data = b"".join(pieces)
+    if fault is None and promised and budget.over is None and promised != (len(data), zlib.crc32(data)):
+        fault = Obstacle(Status.UNSCANNABLE, f"not the size or checksum it states: {name}")
+    yield Layer(name, data)
+    if fault:
+        yield fault
+
+
+# -- compressed streams ----------------------------------------------------------------------------------------------
+
+
+class _Inflate:
+    """zlib's decompressor with the interface of bz2's and lzma's. `bits` 31 reads gzip, -15 a bare deflate stream."""
+
+    def __init__(self, bits: int) -> None:
+        self._machine = zlib.decompressobj(bits)
+        self._full = False
+
+    @property
+    def eof(self) -> bool:
+        return self._machine.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._machine.unconsumed_tail and not self._full
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._machine.unused_data
+
+    def decompress(self, window: bytes, most: int) -> bytes:
+        chunk = self._machine.decompress(self._machine.unconsumed_tail + window, most)
+        self._full = len(chunk) == most
+        return chunk
+
+
+_Machine = _Inflate | bz2.BZ2Decompressor | lzma.LZMADecompressor
+
+
+def _stream(machine: _Machine, data: bytes, position: int, *, endless: bool = False) -> Generator[bytes, None, int]:
+    """Chunks of one compressed stream of `data` from `position`; returns where it ends.
+
+    EOFError when it is cut short, unless it is `endless`: LZMA in zip need not mark its end.
+    """
+    while not machine.eof:
+        window = data[position : position + WINDOW] if machine.needs_input else b""
+        position += len(window)
+        if machine.needs_input and not window:
+            if endless:
+                break
+            raise EOFError
+        yield machine.decompress(window, CHUNK)
+    return position - len(machine.unused_data)
+
+
+def _streams(make: Callable[[], _Machine], magic: bytes, data: bytes) -> Iterator[bytes]:
+    """Chunks of all the streams joined in `data`, as gzip, bzip2 and xz let them be; zeros may follow."""
+    position = 0
+    while data.startswith(magic, position):
+        position = yield from _stream(make(), data, position)
+        yield b""  # a look at the deadline, for streams may be empty and many
+    if data[position:].strip(b"\0"):
+        raise ValueError("something follows the compressed stream")
+
+
+def _xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=MEMORY)
+
+
+def _compressed(make: Callable[[], _Machine], magic: bytes) -> _Opener:
+    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:
+        return _member(f"{layer.name}/content", _streams(make, magic, layer.data), budget, len(layer.data))
+
+    return opener
+
+
+# -- zip -------------------------------------------------------------------------------------------------------------
+
+
+def _lzma_in_zip(packed: bytes) -> Iterator[bytes]:
+    version_and_length, properties, dictionary = containers.LZMA_IN_ZIP.unpack_from(packed)
+    if version_and_length >> 16 != 5 or dictionary > MEMORY:
+        raise lzma.LZMAError("over the limit of memory")
+    settings = {"lc": properties % 9, "lp": properties // 9 % 5, "pb": properties // 45, "dict_size": dictionary}
+    machine = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, **settings}])
+    return _stream(machine, packed, containers.LZMA_IN_ZIP.size, endless=True)
+
+
+_METHODS: dict[int, Callable[[bytes], Iterator[bytes]]] = {
+    zipfile.ZIP_STORED: lambda packed: iter((packed,)),
+    zipfile.ZIP_DEFLATED: lambda packed: _stream(_Inflate(-15), packed, 0),
+    zipfile.ZIP_BZIP2: lambda packed: _stream(bz2.BZ2Decompressor(), packed, 0),
+    zipfile.ZIP_LZMA: _lzma_in_zip,
+}
+
+
+def _zip(layer: Layer, budget: Budget) -> Iterator[Found]:
+    name, data = layer
+    if data.count(formats.ZIP_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
+        budget.over = Obstacle(Status.LIMITS, f"more than {MEMBERS} members")
+        return
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile:
+        if data.startswith(formats.ZIP_STARTS):
+            raise
+        return  # only looked like one that something stands before
+    with archive:
+        for entry in archive.infolist():
+            yield from _safely(_zip_member(f"{name}/{entry.filename}", data, entry, budget), entry.filename)
+            if budget.over:
+                return
+        if containers.zip_hides(data, archive):
+            yield Obstacle(Status.UNSCANNABLE, f"entries that the archive's directory does not name: {name}")
+
+
+def _zip_member(name: str, data: bytes, entry: zipfile.ZipInfo, budget: Budget) -> Iterator[Found]:
+    header = containers.ZipHeader.read(data, entry.header_offset)
+    if (header.flags | entry.flag_bits) & containers.ZIP_ENCRYPTED:
+        yield Obstacle(Status.ENCRYPTED, f"encrypted: {name}")
+    elif entry.compress_type not in _METHODS:
+        yield Obstacle(Status.UNSCANNABLE, f"compression method {entry.compress_type}: {name}")
+    else:
+        packed = data[header.start : header.start + entry.compress_size]
+        chunks = _METHODS[entry.compress_type](packed)
+        yield from _member(name, chunks, budget, len(packed), (entry.file_size, entry.CRC))
+        if not header.agrees(entry):
+            yield Obstacle(Status.UNSCANNABLE, f"two headers that disagree: {name}")
+
+
+# -- messages, and what needs no decompressing  -----------------------------------------------------
+
+
+def _message(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001 (an opener like the others)
+    return _parts(layer.name, mime.parse(layer.data))
+
+
+def _parts(name: str, structure: mime.Part) -> Iterator[Found]:
+    for defect in mime.defects(structure):
+        if defect in mime.AMBIGUOUS:
+            yield Obstacle(Status.UNSCANNABLE, f"ambiguous MIME: {defect}")
+    for part in mime.walk(structure):
+        if not part.parts:
+            yield Layer(f"{name}/{part.filename or part.content_type}", part.decoded())
+
+
+def _plainly(read: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> _Opener:
+    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:
+        for name, data in read(layer.data):
+            yield from _member(f"{layer.name}/{name}", iter((data,)), budget, len(data))
+
+    return opener
+
+
+def _sealed(kind: str) -> _Opener:
+    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001 (an opener like the others)
+        yield Obstacle(Status.UNSCANNABLE, f"{kind} archive: {layer.name}")
+
+    return opener
+
+
+_OPENERS: dict[str, _Opener] = {
+    "zip": _zip,
+    "gzip": _compressed(lambda: _Inflate(31), formats.GZIP),
+    "bzip2": _compressed(bz2.BZ2Decompressor, formats.BZIP2),
+    "xz": _compressed(_xz, formats.XZ),
+    "lzma": _compressed(_xz, formats.LZMA),
+    "tar": _plainly(containers.tar),
+    "tnef": _plainly(containers.tnef),
+    "uuencode": _plainly(containers.uuencoded),
+}

@@ -1,0 +1,566 @@
+"""mime: turns a message's octets into header fields and a tree of parts.
+
+A leaf, pure and total: any octets give an answer, never an exception; time is linear, depth and number of parts are
+bounded by `limits`. The `email` package is not used (DESIGN 4: speed, and its answers are one reader's among many).
+
+Where readers of mail are known to differ, the tree is one reading and `defects` says so; `AMBIGUOUS` names those for
+which a scanner and a mail reader may see different parts. Chosen where they differ: the first field and the first
+parameter win, an outer boundary beats an inner one (RFC 2046, 5.1.2), a boundary line is the boundary and nothing more.
+
+Over 400 lines, for it is a leaf and one chain: fields, words, parameters, encodings, parts, the tree and its defects.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from encodings.aliases import aliases
+
+from sieveav import limits
+
+DEFECTS = {
+    "bad-base64": "base64 with other characters, a wrong length or more after the padding; some stop there, some go on",
+    "bad-content-type": "a Content-Type against the grammar of RFC 2045, 5.1; some guess, some take text/plain",
+    "bad-header-line": "a header line that is no field: some end the header there, some pass over it",
+    "bare-cr": "a CR without LF within the header: some end the line there and see a field that others do not",
+    "boundary-lookalike": "a line that begins with the boundary and goes on: RFC 2046, 5.1.1 lets a reader compare the "
+    "beginning only, most compare the whole line",
+    "content-after-final-boundary": "the epilogue has a boundary or fields of a part: some readers show it",
+    "duplicate-boundary": "boundaries that differ (CVE-2024-28054): some take the first, some the last",
+    "duplicate-content-type": "Content-Type fields that differ: some take the first, some the last",
+    "duplicate-disposition": "Content-Disposition fields that differ: the file name may be another",
+    "duplicate-encoding": "Content-Transfer-Encoding fields that differ: one reader decodes what another does not",
+    "empty-boundary": "a multipart whose boundary is empty: some split at every line of two hyphens, some never",
+    "encoded-multipart": "an encoding other than 7bit, 8bit, binary on a multipart or message (RFC 2045, 6.4 forbids)",
+    "header-too-large": "a header block beyond limits.HEADER_BLOCK: a reader may see fields we have not read",
+    "hidden-parts": "an encoded multipart or message that has other parts once decoded: few readers decode it",
+    "message-partial": "a fragment (RFC 2046, 5.2.2): the reader joins what a scanner sees piece by piece",
+    "missing-boundary": "a multipart with no boundary parameter: some guess it from the first line of two hyphens",
+    "no-part": "a multipart whose boundary never opens a part, as in a message cut short",
+    "nul": "a NUL in the header: readers written in C end the line there",
+    "other-boundary": "no part, yet lines that look like another boundary: a reader that guesses sees parts",
+    "repeated-boundary": "a multipart with the boundary of one around it: some split for the inner, some for the outer",
+    "too-deep": "parts within parts beyond limits.MIME_DEPTH, left undivided",
+    "too-many-parts": "parts beyond limits.MIME_PARTS, left undivided in one",
+    "unclear-boundary": "a boundary with escapes, RFC 2231 sections, odd characters or junk beside it: readers differ",
+    "unknown-encoding": "an encoding nobody registered: the body is taken as it stands, others may guess",
+    "unterminated-multipart": "a multipart without its last boundary: ordinary, all readers take the end for it",
+}
+"""Each defect: what it is, and how a scanner and a mail reader may see it differently."""
+
+AMBIGUOUS = frozenset(DEFECTS) - {
+    "bad-base64",  # lists append footers to base64; `decoded` goes on where others stop
+    "bad-content-type",  # names with spaces and no quotes; where it touches a boundary it is unclear-boundary too
+    "duplicate-disposition",
+    "encoded-multipart",  # a wrong label alone; where it changes the parts it is hidden-parts too
+    "no-part",  # bounces cut messages; where there may be parts it is other-boundary too
+    "unknown-encoding",
+    "unterminated-multipart",
+}
+"""The defects for which a scanner and a reader may see different parts; the others are ordinary sloppy mail."""
+
+# ---- fields
+
+_EMPTY_LINE = re.compile(rb"\r?\n")
+_HEADER_END = re.compile(rb"\n\r?\n")
+# RFC 5322, 3.6.8: a name is printable ASCII without colon; 4.5.8: white space may stand before the colon. The groups
+# are possessive save the last line's end, which gives back its CR: linear, and no stack however long the folding.
+_FIELD = re.compile(r"^([!-9;-~]++)[ \t]*+:((?:.*+\n[ \t])*+.*)(?<!\r)", re.MULTILINE)
+_FOLD = re.compile(r"\r?\n(?=[ \t])")
+_HEADER_SIGNS = {
+    "nul": re.compile(rb"\0"),
+    "bare-cr": re.compile(rb"\r(?![\r\n]|\Z)"),
+    "bad-header-line": re.compile(rb"\n(?![ \t]|\r?+\Z|>?From |[!-9;-~]++[ \t]*+:)"),
+}
+
+
+def _ends(raw: bytes, start: int, end: int) -> tuple[int, int]:
+    empty = _EMPTY_LINE.match(raw, start, end)
+    if empty:
+        return start, empty.end()
+    found = _HEADER_END.search(raw, start, end)
+    return (found.start() + 1, found.end()) if found else (end, end)
+
+
+def header_end(raw: bytes) -> tuple[int, int]:
+    """The end of the header block, its last line end included, and the start of the body.
+
+    They are the two sides of the first empty line (RFC 5322, 2.1); without one all is header. The block is cut at
+    limits.HEADER_BLOCK, the body is not moved by that.
+    """
+    stop, body = _ends(raw, 0, len(raw))
+    return min(stop, limits.HEADER_BLOCK), body
+
+
+def fields(raw: bytes) -> list[tuple[str, str]]:
+    """The fields of the header block `raw`: name as written, value with its folding and without its last line end.
+
+    ASCII, or else UTF-8 (RFC 6532) with U+FFFD for what is none. Lines that are no field, such as an mbox `From `, are
+    passed over.
+    """
+    return _FIELD.findall(raw.decode("utf-8", "replace"))
+
+
+def unfold(value: str) -> str:
+    """The value on one line, without white space around it (RFC 5322, 2.2.3)."""
+    if "\n" in value:
+        value = _FOLD.sub("", value)
+    return value.strip(" \t\r\n")
+
+
+# ---- charsets
+
+# A closed table: for a name an attacker invents the interpreter would look for a module, and remember it. Codecs that
+# are not of text are left out; those quadratic or noisy (punycode, idna, unicode_escape) have no alias.
+_MORE_CHARSETS = ("cp1006", "cp720", "cp737", "cp856", "cp874", "cp875", "koi8_t", "koi8_u", "utf_8_sig")
+_CHARSETS = {
+    name: codec
+    for pairs in (aliases.items(), zip(aliases.values(), aliases.values(), strict=True))
+    for name, codec in pairs
+    if not codec.endswith("_codec") and codec not in {"mbcs", "rot_13", "tactis"}
+}
+_CHARSETS |= dict(zip(_MORE_CHARSETS, _MORE_CHARSETS, strict=True))
+_CHARSETS |= {"ascii": "utf_8", "us_ascii": "utf_8"}  # a superset, and what unlabelled 8-bit text mostly is
+_CHARSETS |= {"gb2312": "gb18030", "iso_8859_8_i": "iso8859_8", "windows_874": "cp874", "x_sjis": "cp932"}
+_BREAKS = dict.fromkeys(map(ord, "\0\r\n"), " ")
+
+
+def _codec(charset: str) -> str:
+    return _CHARSETS.get(charset.strip().lower().replace("-", "_"), "")
+
+
+def _characters(data: bytes, codec: str) -> str:
+    text = data.decode(codec or "utf_8", "replace")
+    if codec == "utf_7":  # the one codec that lets half of a surrogate pair through, which nothing can write
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else text.translate(_BREAKS)
+
+
+# ---- encoded words
+
+# RFC 2047, 2; RFC 2231, 5 adds `*language`. Each piece stops at `?`, so none is read more than four times.
+_WORD = re.compile(r"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([BbQq])\?([^?\r\n]*+)\?=")
+
+
+def _word(encoding: str, text: str) -> bytes | None:
+    try:
+        data = text.encode("ascii")
+        if encoding in "Qq":
+            return binascii.a2b_qp(data, header=True)
+        data = data.rstrip(b"=")
+        return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
+    except ValueError:  # binascii.Error and UnicodeEncodeError are ValueErrors
+        return None
+
+
+def decode_words(value: str) -> str:
+    """The value with its encoded words decoded (RFC 2047); what cannot be decoded stands as it is.
+
+    A decoded CR, LF or NUL becomes a space: no word brings a line break. Neighbours of one charset are decoded as one,
+    for senders that cut within a character.
+    """
+    if "=?" not in value:
+        return value
+    out: list[str] = []
+    run: list[bytes] = []
+    codec, at = "", 0
+    for word in _WORD.finditer(value):
+        charset, data = _codec(word[1]), _word(word[2], word[3])
+        if not charset or data is None:
+            continue
+        between = value[at : word.start()]
+        adjacent = at > 0 and not between.strip(" \t\r\n")  # RFC 2047, 6.2: white space between words is not shown
+        if not adjacent or charset != codec:
+            out.append(_one_line(_characters(b"".join(run), codec)))
+            run.clear()
+        if not adjacent:
+            out.append(between)
+        run.append(data)
+        codec, at = charset, word.end()
+    return "".join([*out, _one_line(_characters(b"".join(run), codec)), value[at:]])
+
+
+# ---- parameters
+
+_TOKEN = r"[\w!#$%&'*+.^`{|}~-]++"  # noqa: S105 (RFC 2045's word)
+_NAME = r'[^\s=;"()]++'
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+_SPACE = r"(?:\s|\([^()]*+\))*+"
+_TYPE = re.compile(rf"\s*+({_TOKEN})\s*+/\s*+({_TOKEN})", re.ASCII)
+_DISPOSITION = re.compile(rf"\s*+({_TOKEN})", re.ASCII)
+_PARAMETER = re.compile(rf';\s*+({_NAME})\s*+=\s*+({_QUOTED}(?:"|\\?\Z)|[^\s;"]*+)([^;"]*+)', re.ASCII | re.DOTALL)
+# Not a parser: whether nothing but type and parameters is there, so that readers can but agree.
+_WELL_FORMED = re.compile(
+    rf'{_TYPE.pattern}{_SPACE}(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?+{_SPACE})*+',
+    re.ASCII | re.DOTALL,
+)
+_SECTION = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+# RFC 2046, 5.1.1, with the other visible characters that real mailers use and all readers take.
+_BOUNDARY = re.compile(r"[!#-\[\]-~ ]{0,69}[!#-\[\]-~]")
+_ENCODING = re.compile(r'[^\s;"()]++')
+
+
+def _settings(value: str) -> list[tuple[str, str]]:
+    """Every parameter as it stands, its name in lower case, its quotes and quoted-pairs undone."""
+    settings: list[tuple[str, str]] = []
+    for name, text, more in _PARAMETER.findall(value):
+        name = name.lower()
+        if text[:1] == '"':
+            text = _ESCAPED.sub(r"\1", text[1:].removesuffix('"'))
+        elif name in ("name", "filename"):  # many senders forget the quotes, and readers show the whole name
+            text += more.rstrip()
+        settings.append((name, text))
+    return settings
+
+
+def _joined(sections: dict[int, tuple[str, bool]]) -> str:
+    """RFC 2231, 3 and 4: sections in order, the charset in front of the first; a gap hides nothing."""
+    charset = ""
+    data: list[bytes] = []
+    for index in sorted(sections):
+        text, encoded = sections[index]
+        if encoded and not data and text.count("'") >= 2:
+            charset, _, text = text.split("'", 2)
+        octets = text.encode("utf-8", "replace")
+        data.append(_PERCENT.sub(lambda hex_: binascii.unhexlify(hex_[1]), octets) if encoded else octets)
+    return _one_line(_characters(b"".join(data), _codec(charset)))
+
+
+def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
+    plain: dict[str, str] = {}
+    extended: dict[str, dict[int, tuple[str, bool]]] = {}
+    for name, text in settings:
+        section = _SECTION.fullmatch(name) if "*" in name else None
+        if section:
+            extended.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, bool(section[3])))
+        else:
+            plain.setdefault(name, _one_line(text))
+    return plain | {name: _joined(sections) for name, sections in extended.items()}
+
+
+def _boundary_defects(value: str, settings: list[tuple[str, str]], boundary: str | None) -> Iterator[str]:
+    if boundary is None:
+        yield "missing-boundary"
+        return
+    plain = {text for name, text in settings if name == "boundary"}
+    extended = any(name.startswith("boundary*") for name, _ in settings)
+    if len(plain) + extended > 1:
+        yield "duplicate-boundary"
+    if not boundary:
+        yield "empty-boundary"
+    elif extended or "\\" in value or not _BOUNDARY.fullmatch(boundary) or not _WELL_FORMED.fullmatch(value):
+        yield "unclear-boundary"
+
+
+# ---- transfer encodings
+
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET + b"="))
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
+_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+
+
+def _base64(body: bytes) -> bytes:
+    """RFC 2045, 6.8: other characters are skipped. What follows a padding is decoded too: nothing hides behind it."""
+    runs = body.translate(None, _NOT_BASE64).split(b"=")
+    whole = (run[:-1] if len(run) % 4 == 1 else run for run in runs if run)
+    return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in whole)
+
+
+def _bad_base64(body: bytes) -> bool:
+    packed = body.translate(None, b" \t\r\n")
+    data = packed.rstrip(b"=")
+    return len(packed) % 4 != 0 or len(packed) - len(data) > 2 or bool(data.translate(None, _ALPHABET))
+
+
+def _quoted_printable(body: bytes) -> bytes:
+    if any(blank in body for blank in (b" \n", b"\t\n", b" \r\n", b"\t\r\n")):
+        body = _TRAILING.sub(b"", body)  # RFC 2045, 6.7 (3): added on the way, and may hide a soft line break
+    return binascii.a2b_qp(body)
+
+
+def _uuencoded(body: bytes) -> bytes:
+    begin = _UU_BEGIN.search(body)
+    if not begin:
+        return body
+    out: list[bytes] = []
+    for line in body[begin.end() :].split(b"\n"):
+        line = line.rstrip(b"\r")
+        if line.strip() in (b"end", b"`", b""):
+            if line.strip() == b"end":
+                break
+            continue
+        length = ((line[0] - 32 & 63) * 4 + 5) // 3  # encoders leave rubbish after the octets the line says it has
+        try:
+            out.append(binascii.a2b_uu(line[: length + 1]))
+        except binascii.Error:
+            continue
+    return b"".join(out)
+
+
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "base64": _base64,
+    "quoted-printable": _quoted_printable,
+    **dict.fromkeys(("uuencode", "uue", "x-uue", "x-uuencode"), _uuencoded),
+}
+_PLAIN = frozenset({"7bit", "8bit", "binary"})
+
+# ---- parts
+
+_MESSAGES = frozenset({"message/rfc822", "message/global"})
+_LATE_PART = re.compile(rb"\ncontent-(?:type|transfer-encoding|disposition)[ \t]*+:", re.IGNORECASE)
+_GUESSED_BOUNDARY = re.compile(rb"\n--(?!-*+(?:\s|\Z))")
+_DUPLICATES = {
+    "content-type": "duplicate-content-type",
+    "content-transfer-encoding": "duplicate-encoding",
+    "content-disposition": "duplicate-disposition",
+}
+
+
+@dataclass(slots=True)
+class Part:
+    """One part: what its header says of it, and where its body lies in `source` (so that nesting copies nothing)."""
+
+    header: bytes
+    """The header block, line ends included."""
+    content_type: str = "text/plain"
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Those of Content-Type, names in lower case, RFC 2231 undone."""
+    encoding: str = "7bit"
+    disposition: str = ""
+    filename: str = ""
+    """Attacker's text: no CR, LF or NUL, but any other character, `/` too."""
+    parts: tuple[Part, ...] = ()
+    defects: tuple[str, ...] = ()
+    """This part's own; see DEFECTS."""
+    source: bytes = field(default=b"", repr=False)
+    start: int = 0
+    end: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The body as it stands, still encoded; for a multipart with preamble and epilogue. A copy each time."""
+        return self.source[self.start : self.end]
+
+    def decoded(self) -> bytes:
+        """The body with its transfer encoding undone, as leniently as mail readers do; an unknown one as it stands."""
+        decode = _DECODERS.get(self.encoding)
+        return decode(self.body) if decode else self.body
+
+    def text(self) -> str:
+        """The decoded body as characters; U+FFFD for what its charset has not, UTF-8 for a charset not known."""
+        return _characters(self.decoded(), _codec(self.parameters.get("charset", "")))
+
+    def first(self, name: str) -> str | None:
+        """The unfolded value of the first field of that name, in any case of letters; None if there is none."""
+        name = name.lower()
+        return next((unfold(value) for found, value in fields(self.header) if found.lower() == name), None)
+
+
+def _content_type(values: list[str], default: str) -> tuple[str, dict[str, str], list[str]]:
+    """The type, its parameters and defects."""
+    if not values:
+        return default, {}, []  # RFC 2045, 5.2; RFC 2046, 5.1.5
+    value, defects = values[0], []
+    settings = _settings(value)
+    parameters = _parameters(settings)
+    found = _TYPE.match(value)
+    if not found or not _WELL_FORMED.fullmatch(value):
+        defects.append("bad-content-type")
+    content_type = f"{found[1]}/{found[2]}".lower() if found else "text/plain"  # RFC 2045, 5.2
+    if content_type.startswith("multipart/"):
+        defects += _boundary_defects(value, settings, parameters.get("boundary"))
+    if content_type == "message/partial":
+        defects.append("message-partial")
+    return content_type, parameters, defects
+
+
+def _read(source: bytes, start: int, end: int, default: str) -> Part:
+    """One part, not yet divided."""
+    stop, body = _ends(source, start, end)
+    header = source[start : min(stop, start + limits.HEADER_BLOCK)]
+    lines = b"\n" + header
+    defects = [name for name, sign in _HEADER_SIGNS.items() if sign.search(lines)]
+    if len(header) < stop - start:
+        defects.append("header-too-large")
+    said: dict[str, list[str]] = {name: [] for name in _DUPLICATES}
+    for name, value in fields(header):
+        if (values := said.get(name.lower())) is not None:
+            values.append(unfold(value))
+    defects += [_DUPLICATES[name] for name, values in said.items() if len(set(values)) > 1]
+    types, encodings, dispositions = said.values()
+    content_type, parameters, wrong = _content_type(types, default)
+    defects += wrong
+    encoded = _ENCODING.search(encodings[0]) if encodings else None
+    encoding = encoded[0].lower() if encoded else "7bit"
+    if encoding not in _PLAIN and encoding not in _DECODERS:
+        defects.append("unknown-encoding")
+    if encoding == "base64" and _bad_base64(source[body:end]):
+        defects.append("bad-base64")
+    placed = dispositions[0] if dispositions else ""
+    disposition = _DISPOSITION.match(placed)
+    filename = _parameters(_settings(placed)).get("filename") or parameters.get("name", "")
+    return Part(
+        header=header,
+        content_type=content_type,
+        parameters=parameters,
+        encoding=encoding,
+        disposition=disposition[1].lower() if disposition else "",
+        filename=decode_words(filename),
+        defects=tuple(defects),
+        source=source,
+        start=body,
+        end=end,
+    )
+
+
+# ---- the tree
+
+
+@dataclass(slots=True)
+class _Division:
+    """Where a boundary divides a body: the parts' spans, and what was odd."""
+
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    lookalikes: list[bytes] = field(default_factory=list)
+    rest: bool = False
+    """The last span is all that lies beyond the limit."""
+
+
+def _boundary_lines(source: bytes, start: int, end: int, mark: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Each line that begins with the boundary: the LF before it, its own LF, and what stands behind the boundary."""
+    at = start - 1  # a line ends before every body that is not empty
+    while (at := source.find(mark, at, end)) >= 0:
+        after = at + len(mark)
+        line_end = source.find(b"\n", after, end)
+        line_end = line_end if line_end >= 0 else end
+        yield at, line_end, source[after:line_end].rstrip(b" \t\r")  # RFC 2046, 5.1.1: transport-padding
+        at = line_end
+
+
+def _divide(source: bytes, start: int, end: int, boundary: bytes, room: int) -> _Division:
+    """Divide source[start:end] into `room` spans at most (RFC 2046, 5.1.1)."""
+    division, mark, opened = _Division(), b"\n--" + boundary, -1
+    spans = division.spans
+    for at, line_end, tail in _boundary_lines(source, start, end, mark):
+        if tail not in (b"", b"--"):
+            division.lookalikes.append(boundary + tail)
+        if len(division.lookalikes) >= limits.MIME_PARTS or (tail == b"" and len(spans) + (opened >= 0) >= room):
+            division.rest = True
+            break
+        if tail not in (b"", b"--"):
+            continue
+        if opened >= 0:  # the line end before a boundary belongs to the boundary
+            spans.append((opened, max(opened, at - (source[at - 1 : at] == b"\r"))))
+        opened = min(line_end + 1, end)
+        if tail:
+            if source.find(mark, line_end, end) >= 0 or _LATE_PART.search(source, line_end, end):
+                division.defects.append("content-after-final-boundary")
+            return division
+    if opened >= 0:
+        spans.append((opened, end))
+    if division.rest or opened >= 0:
+        division.defects.append("too-many-parts" if division.rest else "unterminated-multipart")
+    return division
+
+
+def _boundary(part: Part) -> bytes:
+    return part.parameters.get("boundary", "").encode("utf-8", "replace")
+
+
+def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
+    """The one child of a message within a message, decoded if it is encoded after all."""
+    source, start, end = part.source, part.start, part.end
+    if part.encoding in _DECODERS:
+        part.defects += ("encoded-multipart",)
+        if source is raw and (plain := part.decoded()) != part.body:
+            part.defects += ("hidden-parts",)
+            source, start, end = plain, 0, len(plain)
+    return (_read(source, start, end, "text/plain"),)
+
+
+def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, list[bytes]]]) -> tuple[Part, ...]:
+    """The children of a multipart: divided as it stands or, if that shows none, with its encoding undone."""
+    source, start, end, boundary = part.source, part.start, part.end, _boundary(part)
+    if not boundary:
+        return ()
+    division = _divide(source, start, end, boundary, room)
+    if part.encoding in _DECODERS:
+        part.defects += ("encoded-multipart",)
+        mark = b"\n--" + boundary
+        # Decoding once, whatever the nesting, keeps memory linear.
+        if source is raw and (plain := b"\n" + part.decoded()).count(mark) != source.count(mark, start - 1, end):
+            part.defects += ("hidden-parts",)
+            if not division.spans:
+                source, start, end = plain, 1, len(plain)
+                division = _divide(source, start, end, boundary, room)
+    if not division.spans:
+        guessed = _GUESSED_BOUNDARY.search(source, start - 1, end)
+        part.defects += ("no-part", "other-boundary") if guessed else ("no-part",)
+    part.defects += tuple(division.defects)
+    if division.lookalikes:
+        lookalikes.append((part, division.lookalikes))
+    default = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"  # RFC 2046, 5.1.5
+    parts = [_read(source, first, last, default) for first, last in division.spans]
+    if division.rest and parts:
+        first, last = division.spans[-1]
+        beyond = ("too-many-parts",)
+        parts[-1] = Part(b"", "application/octet-stream", defects=beyond, source=source, start=first, end=last)
+    return tuple(parts)
+
+
+def _repeats(boundary: bytes, enclosing: tuple[bytes, ...]) -> bool:
+    return bool(boundary) and (boundary in enclosing or boundary.removesuffix(b"--") in enclosing)
+
+
+def parse(raw: bytes) -> Part:
+    """The message as a tree of parts, at most limits.MIME_PARTS of them, limits.MIME_DEPTH below one another.
+
+    What lies beyond is one undivided part with the defect too-deep or too-many-parts; nothing is dropped.
+    """
+    root = _read(raw, 0, len(raw), "text/plain")
+    todo: list[tuple[Part, tuple[bytes, ...]]] = [(root, ())]
+    room = limits.MIME_PARTS - 1
+    lookalikes: list[tuple[Part, list[bytes]]] = []
+    while todo:
+        part, enclosing = todo.pop()
+        message = part.content_type in _MESSAGES
+        if not message and not part.content_type.startswith("multipart/"):
+            continue
+        if len(enclosing) >= limits.MIME_DEPTH or room < 1:
+            part.defects += ("too-many-parts" if room < 1 else "too-deep",)
+            continue
+        boundary = b"" if message else _boundary(part)
+        if _repeats(boundary, enclosing):
+            part.defects += ("repeated-boundary",)
+        part.parts = _message(part, raw) if message else _multipart(part, raw, room, lookalikes)
+        room -= len(part.parts)
+        todo.extend((child, (*enclosing, boundary)) for child in reversed(part.parts))
+    for part, lines in lookalikes:  # the boundary of an inner multipart may begin with that of the outer
+        inner = {_boundary(below) for below in walk(part)}
+        if any(line not in inner and line.removesuffix(b"--") not in inner for line in lines):
+            part.defects += ("boundary-lookalike",)
+    return root
+
+
+def walk(part: Part) -> Iterator[Part]:
+    """The part and all below it, in the order of the message."""
+    todo = [part]
+    while todo:
+        part = todo.pop()
+        yield part
+        todo.extend(reversed(part.parts))
+
+
+def defects(part: Part) -> tuple[str, ...]:
+    """Every defect of the part and of all below it, each once, in the order of the message."""
+    return tuple(dict.fromkeys(defect for below in walk(part) for defect in below.defects))

@@ -1,0 +1,104 @@
+"""addresses: the text of a header field to the mailboxes in it, and a script's own addresses to their parts.
+
+One regular expression reads a field that holds plain mailboxes, which is nearly every field; the email package reads what
+that refuses (groups, comments in odd places, routes). Both are lenient, as mail readers are: tests look at what is there
+(RFC 5228, 2.7.4). What a script sends mail to is held to RFC 5228, 2.4.2.3.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import getaddresses
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"
+_QUOTED = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
+_LOCAL = rf"(?:{_ATOM}++(?:\.{_ATOM}++)*+|{_QUOTED})"
+_DOMAIN = r"(?:[A-Za-z0-9_\x80-\U0010ffff-]++(?:\.[A-Za-z0-9_\x80-\U0010ffff-]++)*+|\[[^\[\]\\\s]*+\])"
+
+_MAILBOX = re.compile(
+    rf"""\s*+(?:
+        (?P<local>{_LOCAL})@(?P<domain>{_DOMAIN})\s*+
+      | (?:(?:{_QUOTED}|[^\s"<>,;:()@\\\[\]]++)\s*+)*+
+        <(?P<local2>{_LOCAL})@(?P<domain2>{_DOMAIN})>\s*+
+    )(?:,|\Z)""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address: `text` as written, and its parts, both None where it is no address. `local` is unquoted."""
+
+    text: str
+    local: str | None
+    domain: str | None
+
+
+def mailboxes(text: str) -> list[Address]:
+    """The addresses in the (unfolded) value of a header field, in their order; what cannot be read as addresses at all
+    is one Address without parts."""
+    found: list[Address] = []
+    at, end = 0, len(text)
+    match = _MAILBOX.match
+    while at < end:
+        m = match(text, at)
+        if m is None:
+            return _by_the_package(text)
+        local, domain, local2, domain2 = m.group("local", "domain", "local2", "domain2")
+        found.append(_address(local or local2, domain or domain2))
+        at = m.end()
+    return found
+
+
+def _address(local: str, domain: str) -> Address:
+    plain = re.sub(r"\\(.)", r"\1", local[1:-1]) if local[0] == '"' else local
+    return Address(f"{local}@{domain}", plain, domain)
+
+
+_LONGEST = 64 * 1024
+"""Characters of a field that go to the email package, whose time is more than linear; a longer one is no address."""
+
+
+def _by_the_package(text: str) -> list[Address]:
+    found: list[Address] = []
+    pairs = getaddresses([text], strict=False) if len(text) <= _LONGEST else []
+    for _, address in pairs:
+        local, at, domain = address.rpartition("@")
+        if at and local and domain:
+            found.append(_address(local, domain))
+        elif address:
+            found.append(Address(address, None, None))
+    return found or ([Address(text, None, None)] if text else [])
+
+
+_SPEC = re.compile(rf"(?P<local>{_LOCAL})@(?P<domain>{_DOMAIN})")
+_SIEVE_ADDRESS = re.compile(
+    rf"""\s*+(?: (?P<spec>{_LOCAL}@{_DOMAIN})
+              | (?:(?:{_QUOTED}|{_ATOM}(?:{_ATOM}|\.)*+)\s*+)*+ <(?P<spec2>{_LOCAL}@{_DOMAIN})> )\s*+""",
+    re.VERBOSE,
+)
+
+
+def outbound(text: str) -> str | None:
+    """The addr-spec of an address that a script sends mail to, None where `text` is none.
+
+    RFC 5228, 2.4.2.3: addr-spec, or phrase <addr-spec>; no route, no group. RFC 5321, 4.5.3.1 bounds the lengths.
+    """
+    m = _SIEVE_ADDRESS.fullmatch(text)
+    if m is None:
+        return None
+    spec = m["spec"] or m["spec2"]
+    parts = _SPEC.fullmatch(spec)
+    if parts is None or len(parts["local"]) > 64 or len(parts["domain"]) > 255:
+        return None
+    return spec
+
+
+def envelope(text: str) -> Address:
+    """An envelope address, without its angle brackets; the null reverse-path is the empty text with empty parts."""
+    text = text.strip().removeprefix("<").removesuffix(">")
+    if not text:
+        return Address("", "", "")  # RFC 5228, 5.4: the null reverse-path is the empty string, whatever part is asked for
+    m = _SPEC.fullmatch(text)
+    return Address(text, None, None) if m is None else _address(m["local"], m["domain"])

@@ -1,0 +1,435 @@
+"""base: the words every script knows without `require`: RFC 5228's commands, tests and what they compare with.
+
+They are declared just as an extension's are; an extension's file is best written with this one beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sieveav.language.checking import Use
+from sieveav.language.extension import OF_A_MESSAGE, PHASES, Extension
+from sieveav.language.grammar import choice
+from sieveav.language.problems import Severity
+from sieveav.language.program import Arms, Strings, Test, Tests
+from sieveav.running.addresses import Address, outbound
+from sieveav.running.globs import Glob, Tick, matcher
+from sieveav.running.matching import MANY, Captures, Comparator, Matches, Matching
+from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, names_of
+from sieveav.running.outcome import Action, Discard, Send, Store
+
+base = Extension("", "RFC 5228")
+
+# ---- control, RFC 5228, 3
+
+
+@base.command("if")
+class If:
+    """if, elsif, else: the block of the first arm whose test holds. RFC 5228, 3.1."""
+
+    arms: Arms
+
+    def run(self, run: Any) -> None:
+        for test, block in self.arms:
+            if test is None or (run.tested(test) if run.careful else test.holds(run)):
+                block.run(run)
+                return
+
+
+@base.command
+class Stop:
+    """stop: the script ends here; what was decided stands. RFC 5228, 3.3."""
+
+    def run(self, run: Any) -> None:
+        run.stop()
+
+
+# ---- actions, RFC 5228, 4
+
+
+@base.action("keep", phases=OF_A_MESSAGE)
+class Keep:
+    """keep: the message goes where it would have gone without a script. RFC 5228, 4.3."""
+
+    def run(self, run: Any) -> None:
+        run.act(self, Action("keep", (Store(),), cancels_keep=False))
+
+
+@base.action("discard", phases=OF_A_MESSAGE)
+class ThrowAway:
+    """discard: the message is thrown away, unless something else is done with it too. RFC 5228, 4.4."""
+
+    def run(self, run: Any) -> None:
+        run.act(self, Action("discard", (Discard(),)))
+
+
+@base.action("redirect")
+class Redirect:
+    """redirect: the message goes on to an address, its content unchanged. RFC 5228, 4.2."""
+
+    address: str
+
+    def check(self, use: Use) -> None:
+        for address in use.strings("address"):
+            if outbound(address.value) is None:  # RFC 5228, 2.4.2.3
+                use.complain(address, "this is no mail address", 'write it as "user@example.com"', rule="address-invalid")
+
+    def run(self, run: Any) -> None:
+        address = outbound(self.address)
+        if address is None:
+            run.fail(f"redirect to {self.address!r}, which is no mail address")
+        run.redirecting()
+        run.act(self, Action("redirect", (Send(address),)))
+
+
+# ---- tests, RFC 5228, 5
+
+
+@base.test("true", phases=PHASES)
+class Always:
+    """true holds. RFC 5228, 5.10."""
+
+    def holds(self, run: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+@base.test("false", phases=PHASES)
+class Never:
+    """false does not hold. RFC 5228, 5.6."""
+
+    def holds(self, run: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+@base.test("not", phases=PHASES)
+class Not:
+    """not: holds when the test does not. RFC 5228, 5.8."""
+
+    test: Test
+
+    def holds(self, run: Any) -> bool:
+        return not (run.tested(self.test) if run.careful else self.test.holds(run))
+
+
+@base.test("anyof", phases=PHASES)
+class AnyOf:
+    """anyof: holds when one of the tests does; those after it are not asked. RFC 5228, 5.3."""
+
+    tests: Tests
+
+    def holds(self, run: Any) -> bool:
+        if run.careful:
+            return any(run.tested(test) for test in self.tests)
+        for test in self.tests:
+            if test.holds(run):
+                return True
+        return False
+
+
+@base.test("allof", phases=PHASES)
+class AllOf:
+    """allof: holds when all of the tests do; those after one that does not are not asked. RFC 5228, 5.2."""
+
+    tests: Tests
+
+    def holds(self, run: Any) -> bool:
+        if run.careful:
+            return all(run.tested(test) for test in self.tests)
+        for test in self.tests:
+            if not test.holds(run):
+                return False
+        return True
+
+
+@base.test("size")
+class Size:
+    """size: whether the message has more, or fewer, octets than the limit. RFC 5228, 5.9."""
+
+    relation: Any = choice("size_relation", None)
+    limit: int
+
+    def check(self, use: Use) -> None:
+        if not use.has("relation"):
+            use.complain(None, "size takes :over or :under", "usage: size :over <limit: number>", rule="tag-missing")
+
+    def holds(self, run: Any) -> bool:
+        return bool(self.relation.holds(run.message.size, self.limit))
+
+
+@base.choice("size_relation", ":over")
+class Over:
+    def holds(self, size: int, limit: int) -> bool:
+        return size > limit  # RFC 5228, 5.9: exactly the limit is neither over nor under it
+
+
+@base.choice("size_relation", ":under")
+class Under:
+    def holds(self, size: int, limit: int) -> bool:
+        return size < limit
+
+
+@base.test("exists")
+class Exists:
+    """exists: whether all of the header fields are there. RFC 5228, 5.5."""
+
+    names: Strings
+    tags: tuple[Any, ...] = ()
+
+    def prepare(self) -> None:
+        self.sources: list[Any] = [HeaderValues(Fields((name,))) for name in names_of(self.names)]
+        for tag in self.tags:
+            self.sources = [tag.amend(source) for source in self.sources]
+
+    def holds(self, run: Any) -> bool:
+        for subject in self.sources:
+            message = run.focus(subject.needs) if subject.needs else run.message
+            if not subject.source.of(message):
+                return False
+        return True
+
+
+def check_names(use: Use, field: str) -> None:
+    """Advise on header names that no field has. RFC 5228, 2.4.2.2: they are no errors."""
+    for name in use.strings(field):
+        text = name.value.strip()
+        if not text or any(not "!" <= c <= "~" or c == ":" for c in text):
+            hint = f'write "{text[:-1]}"' if text[:-1].isalpha() and text.endswith(":") else ""
+            use.complain(name, "no header field has this name", hint, rule="header-name", severity=Severity.WARNING)
+
+
+@base.test("header")
+class Header(Matching):
+    """header: whether a value of the header fields matches a key. RFC 5228, 5.7."""
+
+    names: Strings
+    keys: Strings
+
+    def check(self, use: Use) -> None:
+        super().check(use)
+        check_names(use, "names")
+
+    def looks_at(self, fold: Fold) -> HeaderValues:
+        return HeaderValues(Fields(names_of(self.names)), fold)
+
+
+ADDRESS_FIELDS = frozenset(
+    """from to cc bcc sender reply-to resent-from resent-to resent-cc resent-bcc resent-sender resent-reply-to return-path
+    delivered-to x-original-to envelope-to x-envelope-to apparently-to errors-to disposition-notification-to
+    return-receipt-to mail-followup-to mail-reply-to x-forwarded-to x-forwarded-for abuse-reports-to
+    list-post list-owner""".split()
+)
+"""RFC 5228, 5.1: the test `address` is restricted to fields that hold addresses: those of RFC 5322, and what transports
+and lists add."""
+
+
+@base.test("address")
+class AddressTest(Matching):
+    """address: whether a part of an address in the header fields matches a key. RFC 5228, 5.1."""
+
+    address_part: Any = choice("address_part", ":all")
+    names: Strings
+    keys: Strings
+
+    def check(self, use: Use) -> None:
+        super().check(use)
+        for name in use.strings("names"):
+            if name.value.strip().lower() not in ADDRESS_FIELDS:
+                hint = 'look at other fields with "header"'
+                use.complain(name, "this header field holds no addresses", hint, rule="header-no-address")
+
+    def looks_at(self, fold: Fold) -> AddressValues:
+        return AddressValues(Fields(names_of(self.names)), self.address_part.part, fold)
+
+
+# ---- address parts, RFC 5228, 2.7.4
+
+
+@base.address_part(":all")
+class All:
+    @staticmethod
+    def part(address: Address) -> str | None:
+        return address.text
+
+
+@base.address_part(":localpart")
+class LocalPart:
+    @staticmethod
+    def part(address: Address) -> str | None:
+        return address.local
+
+
+@base.address_part(":domain")
+class Domain:
+    @staticmethod
+    def part(address: Address) -> str | None:
+        return address.domain
+
+
+# ---- comparators, RFC 5228, 2.7.3
+
+
+@base.comparator("i;octet")
+class Octet:
+    """i;octet: octet by octet. RFC 4790, 9.3."""
+
+    name = "i;octet"
+    substring = ordering = octets = True
+    fold: Fold = None
+
+    def order(self, value: str) -> str:
+        return value  # code points are ordered as their UTF-8 octets are
+
+
+def upper(text: str) -> str:
+    """`text` with ASCII letters in upper case and all else as it is."""
+    if text.isascii():
+        return text.upper()
+    return text.encode("utf-8", "surrogatepass").upper().decode("utf-8", "surrogatepass")
+
+
+@base.comparator("i;ascii-casemap")
+class AsciiCasemap:
+    """i;ascii-casemap: octet by octet, ASCII letters without regard to case. RFC 4790, 9.2."""
+
+    name = "i;ascii-casemap"
+    substring = ordering = octets = True
+    fold: Fold = staticmethod(upper)
+
+    def order(self, value: str) -> str:
+        return value
+
+
+# ---- match types, RFC 5228, 2.7.1
+
+
+def _folded(comparator: Comparator, texts: Sequence[str]) -> list[str]:
+    fold = comparator.fold
+    return list(texts) if fold is None else [fold(text) for text in texts]
+
+
+@base.match_type(":is")
+class Is:
+    """:is: the value is the key."""
+
+    name = ":is"
+    needs = "equality"
+
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+        wanted = frozenset(_folded(comparator, keys))
+        return lambda values, run: not wanted.isdisjoint(values)  # noqa: ARG005
+
+
+@base.match_type(":contains")
+class Contains:
+    """:contains: the key is a part of the value."""
+
+    name = ":contains"
+    needs = "substring"
+
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+        wanted = _folded(comparator, keys)
+        if len(wanted) == 1:
+            (only,) = wanted
+
+            def one(values: Sequence[str], run: Any) -> bool:  # noqa: ARG001
+                for value in values:
+                    if only in value:
+                        return True
+                return False
+
+            return one
+
+        def several(values: Sequence[str], run: Any) -> bool:
+            for value in values:
+                for i, key in enumerate(wanted):
+                    if key in value:
+                        return True
+                    if i % MANY == MANY - 1:
+                        run.tick()
+            return False
+
+        return several
+
+
+def octets(text: str) -> str:
+    """`text` with one character for each octet of its UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def characters(text: str) -> str:
+    """The text whose octets those are; octets that are no UTF-8 become replacement characters."""
+    return text.encode("latin-1").decode("utf-8", "replace")
+
+
+class _Pattern:
+    """One key of :matches. Where the comparator's characters are octets, `?` is one octet, so a pattern with `?` looks
+    at a value that is not ASCII octet by octet."""
+
+    def __init__(self, key: str, comparator: Comparator) -> None:
+        folded = _folded(comparator, [key])[0]
+        self.glob = Glob(folded)
+        self.fits: Callable[[str, Tick], Any] = matcher(folded)
+        self.by_octets = comparator.octets and self.glob.has_holes
+        if self.by_octets:
+            self.octet_glob = Glob(octets(folded))
+
+    def matches(self, value: str, tick: Tick) -> bool:
+        if self.by_octets and not value.isascii():
+            return self.octet_glob.places(octets(value), tick) is not None
+        return bool(self.fits(value, tick))
+
+    def captures(self, value: str, fold: Fold, tick: Tick) -> tuple[str, ...] | None:
+        folded = value if fold is None else fold(value)
+        if self.by_octets and not value.isascii():
+            found = self.octet_glob.captures(octets(folded), octets(value), tick)
+            return None if found is None else tuple(characters(text) for text in found)
+        # a folding that changes lengths (i;unicode-casemap) leaves no way back: the match values are the folded ones
+        return self.glob.captures(folded, value if len(value) == len(folded) else folded, tick)
+
+
+@base.match_type(":matches")
+class Matching_:  # noqa: N801  # Matching is the tests' class
+    """:matches: the key is a pattern for the whole value; * is any characters, ? is one."""
+
+    name = ":matches"
+    needs = "substring"
+
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+        patterns = [_Pattern(key, comparator) for key in keys]
+        if len(patterns) == 1:
+            fits = patterns[0].matches
+
+            def one(values: Sequence[str], run: Any) -> bool:
+                for value in values:
+                    if fits(value, run.tick):
+                        return True
+                return False
+
+            return one
+
+        def several(values: Sequence[str], run: Any) -> bool:
+            for value in values:
+                for i, pattern in enumerate(patterns):
+                    if pattern.matches(value, run.tick):
+                        return True
+                    if i % MANY == MANY - 1:
+                        run.tick()
+            return False
+
+        return several
+
+    def capturer(self, comparator: Comparator, keys: Sequence[str]) -> Captures:
+        """RFC 5229, 3.2: the values of the first match, in the order of the values, then of the keys."""
+        patterns = [_Pattern(key, comparator) for key in keys]
+        fold = comparator.fold
+
+        def captures(values: Sequence[str], run: Any) -> tuple[str, ...] | None:
+            for value in values:
+                for pattern in patterns:
+                    found = pattern.captures(value, fold, run.tick)
+                    if found is not None:
+                        return found
+            return None
+
+        return captures

@@ -1,0 +1,165 @@
+"""message: a message's octets to the values that tests look at, each worked out once, for all recipients.
+
+A *subject* is a question to the message, such as "the Subject fields, folded": one object for each distinct question, so
+that asking is a look-up by identity; the message works out the answer when it is first asked for.
+
+    message[header_values(("subject",), str.lower)]   ->   ("hello",)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Protocol
+
+from sieveav import mime
+from sieveav.running.addresses import Address, mailboxes
+
+Values = tuple[str, ...]
+Fold = Callable[[str], str] | None
+"""How a comparator makes strings that it holds equal the same; None where it changes nothing."""
+
+
+class Subject(Protocol):
+    """A question to a message."""
+
+    def of(self, message: Message) -> Any:
+        """The answer; asked for once."""
+        ...
+
+
+class Message(dict[Any, Any]):
+    """One message, shared by all recipients of a transaction: subject -> answer.
+
+    `raw` is the message as received, dot-unstuffed; `size` its octets (RFC 5228, 5.9).
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.size = len(raw)
+        self.header_end, self.body_start = mime.header_end(raw)
+        fields: dict[str, list[str]] = {}
+        for name, value in mime.fields(raw[: self.header_end]):
+            key = name.lower()
+            if key in fields:
+                fields[key].append(value)
+            else:
+                fields[key] = [value]
+        self.fields = fields
+        """Lower-cased name -> the raw values of the fields of that name, in their order."""
+
+    def __missing__(self, subject: Any) -> Any:
+        answer = self[subject] = subject.of(self)
+        return answer
+
+    __hash__ = object.__hash__  # a message is itself: what it has answered is no part of it
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    @cached_property
+    def structure(self) -> mime.Part:
+        """The tree of MIME parts; only a script that looks at the body asks for it."""
+        return mime.parse(self.raw)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Which header fields a subject looks at: those of `names` (lower-case), of the message.
+
+    A foreign tag of a test may put another kind of fields in its place; `of` gives the raw values.
+    """
+
+    names: tuple[str, ...]
+
+    def of(self, message: Message) -> list[str]:
+        if len(self.names) == 1:
+            return message.fields.get(self.names[0], [])
+        return [value for name in self.names for value in message.fields.get(name, ())]
+
+
+@dataclass(frozen=True)
+class HeaderValues:
+    """The values of header fields: unfolded, trimmed, decoded (RFC 5228, 5.7; RFC 2047), and folded by a comparator."""
+
+    source: Any
+    fold: Fold = None
+    needs: str = field(default="", kw_only=True)
+
+    def of(self, message: Message) -> Values:
+        found = []
+        fold = self.fold
+        for value in self.source.of(message):
+            value = mime.unfold(value)
+            if "=?" in value:
+                value = mime.decode_words(value)
+            found.append(fold(value) if fold is not None else value)
+        return tuple(found)
+
+    def folded(self, fold: Fold) -> HeaderValues:
+        return HeaderValues(self.source, fold, needs=self.needs)
+
+
+Part = Callable[[Address], str | None]
+
+
+@dataclass(frozen=True)
+class AddressValues:
+    """One part of each address in header fields, folded; an address that lacks the part gives nothing."""
+
+    source: Any
+    part: Part
+    fold: Fold = None
+    needs: str = field(default="", kw_only=True)
+
+    def of(self, message: Message) -> Values:
+        found = [self.part(address) for address in message[addresses_of(self.source)]]
+        fold = self.fold
+        return tuple(fold(value) if fold is not None else value for value in found if value is not None)
+
+    def folded(self, fold: Fold) -> AddressValues:
+        return AddressValues(self.source, self.part, fold, needs=self.needs)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses in header fields."""
+
+    source: Any
+
+    def of(self, message: Message) -> list[Address]:
+        found: list[Address] = []
+        for value in self.source.of(message):
+            found += mailboxes(mime.unfold(value))  # RFC 2047, 5: no encoded word stands within an address
+        return found
+
+
+class Shared:
+    """A subject by identity: what `shared` gives for equal questions is one object, and no hash is worked out twice."""
+
+    __slots__ = ("of", "subject")
+
+    def __init__(self, subject: Any) -> None:
+        self.subject = subject
+        self.of = subject.of
+
+
+@lru_cache(maxsize=8192)
+def shared(subject: Any) -> Shared:
+    """The one object for all subjects equal to `subject`; when it is forgotten, the next just asks the message again."""
+    return Shared(subject)
+
+
+@lru_cache(maxsize=2048)
+def addresses_of(source: Any) -> Shared:
+    return Shared(Addresses(source))
+
+
+def names_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Header names as they are looked up: RFC 5228, 2.7: always without regard to case; 2.4.2.2: white space around a
+    name matters to nobody, and no field has a name with a colon."""
+    return tuple(dict.fromkeys(name.strip().lower() for name in names))

@@ -1,0 +1,167 @@
+"""outcome: what a run decided, as data: actions in order, the SMTP response, the fault, the trace.
+
+An action has a name, which is Sieve's, and the effects it stands for, which are a closed set: a front end carries out
+actions it has never heard of. Two runs of the same input give equal outcomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Put the message into `mailbox`, None for the one where new mail goes; `create` it where it is missing."""
+
+    mailbox: str | None = None
+    flags: tuple[str, ...] = ()
+    create: bool = False
+
+    def fields(self) -> dict[str, object]:
+        named = {} if self.mailbox is None else {"mailbox": self.mailbox}
+        return {**named, "flags": list(self.flags), **({"create": True} if self.create else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the message on to `address`, its content unchanged (RFC 5228, 4.2)."""
+
+    address: str
+
+    def fields(self) -> dict[str, object]:
+        return {"address": self.address}
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Refuse the message with `reason` by the protocol where it can be; else, unless `silent`, by a notice to the
+    sender (RFC 5429)."""
+
+    reason: str
+    silent: bool = False
+
+    def fields(self) -> dict[str, object]:
+        return {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Throw the message away without a word (RFC 5228, 4.4)."""
+
+    def fields(self) -> dict[str, object]:
+        return {}
+
+
+Effect = Store | Send | Refuse | Discard
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action of an outcome. `place` is where in which script it stands (path, line, column), None for an implicit
+    keep; `conflicts` names the actions it cannot go together with; `details` are fields of its own for people and
+    machines to read, beyond those of its effects."""
+
+    name: str
+    effects: tuple[Effect, ...]
+    cancels_keep: bool = True
+    conflicts: frozenset[str] = frozenset()
+    details: Mapping[str, object] = field(default_factory=dict)
+    place: Mapping[str, object] | None = None
+    implicit: bool = False
+
+    def storing(self, **changes: Any) -> Action:
+        """The action with every Store among its effects changed: for foreign tags such as `:flags`."""
+        effects = tuple(replace(e, **changes) if isinstance(e, Store) else e for e in self.effects)
+        return replace(self, effects=effects)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether this is a keep, written or implicit: the message goes where it would have gone."""
+        return any(isinstance(effect, Store) and effect.mailbox is None for effect in self.effects)
+
+    def as_json(self) -> dict[str, object]:
+        """The action as machines read it."""
+        found: dict[str, object] = {"action": self.name}
+        for effect in self.effects:
+            found.update(effect.fields())
+        found.update(self.details)
+        if self.implicit:
+            found["implicit"] = True
+        if self.place is not None:
+            found["at"] = dict(self.place)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines."""
+
+    code: int
+    enhanced: str
+    text: str
+    place: Mapping[str, object] | None = None
+
+    def as_json(self) -> dict[str, object]:
+        return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a script did not run to its end, and where it was."""
+
+    message: str
+    place: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a trace: where, what was asked or done there, and the answer."""
+
+    place: Mapping[str, object] | None
+    what: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is decided so far for one recipient, or in a data phase for the whole message.
+
+    `keep` says whether a keep, implicit or written, still stands: then the next script runs. `context` holds the
+    context variables as the scripts left them. `ended` says that a response or a terminal action ended the phase.
+    """
+
+    actions: tuple[Action, ...] = ()
+    keep: bool = True
+    response: Response | None = None
+    fault: Fault | None = None
+    trace: tuple[Step, ...] = ()
+    ended: bool = False
+
+    def settled(self) -> Outcome:
+        """The outcome with the implicit keep, if it stands, among its actions. RFC 5228, 2.10.2."""
+        if not self.keep or self.ended or any(action.keeps for action in self.actions):
+            return self
+        return replace(self, actions=(*self.actions, Action("keep", (Store(),), implicit=True)))
+
+
+_BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}
+"""The enhanced code where a script names none. RFC 3463, 3.8: x.7.1 is a delivery refused by policy."""
+
+
+def response(code: int, text: str, place: Mapping[str, object] | None = None) -> Response:
+    """A response from a code and a text that may begin with an enhanced code of the same class. Each line of the text is
+    made printable; the bounds of a reply's lines are the protocol's, and kept where it is written."""
+    enhanced = _BY_CLASS[code // 100]
+    head, _, rest = text.partition(" ")
+    numbers = head.split(".")
+    if (
+        len(numbers) == 3
+        and all(n.isascii() and n.isdigit() and len(n) <= 3 for n in numbers)
+        and numbers[0] == str(code // 100)
+    ):
+        enhanced, text = head, rest
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in lines)
+    return Response(code, enhanced, "\n".join(clean).strip("\n"), place)

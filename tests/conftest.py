@@ -1,0 +1,135 @@
+"""What the tests share: scripts checked and run on messages with a host that answers as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sieveav.language.checking import Checked, check
+from sieveav.language.problems import report
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.limits import Limits
+from sieveav.running.base import base
+from sieveav.running.message import Message
+from sieveav.running.outcome import Outcome
+from sieveav.running.questions import Context, Envelope, Mailbox, Question, Scan, Scanned
+from sieveav.running.runner import Case, execute
+from sieveav.site.library import Library
+from sieveav.verdict import Status, Verdict
+
+HELLO = b"""From: Bob <bob@example.org>
+To: Alice <alice@example.com>
+Subject: Hello
+
+Hi.
+"""
+
+
+@dataclass
+class FakeHost:
+    """Answers what the test put in, and keeps what was asked."""
+
+    verdicts: Sequence[Verdict] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    mailboxes: Sequence[str] = ("INBOX",)
+    asked: list[Any] = field(default_factory=list)
+
+    def answer(self, question: Question[Any]) -> Any:
+        self.asked.append(question)
+        if isinstance(question, Scan):
+            wanted = question.engines or tuple(verdict.engine for verdict in self.verdicts)
+            return Scanned(tuple(v for v in self.verdicts if v.engine in wanted), self.variables)
+        if isinstance(question, Mailbox):
+            return question.name in self.mailboxes
+        raise AssertionError(f"nothing here answers {question}")
+
+
+class Sieve:
+    """Checks and runs scripts."""
+
+    library = Library()
+
+    def check(self, script: str | bytes, *, engines: Sequence[str] = ("clamav", "yara"), **vocabulary: Any) -> Checked:
+        raw = script.encode() if isinstance(script, str) else script
+        words = Vocabulary([base], self.library, names={"engines": engines}, **vocabulary)
+        return check(raw, "test.sieve", words)
+
+    def problems(self, script: str | bytes, **vocabulary: Any) -> list[str]:
+        """`rule line:column message` of each problem."""
+        checked = self.check(script, **vocabulary)
+        found = []
+        for problem in checked.problems:
+            line, column = checked.source.position(problem.span.start)
+            found.append(f"{problem.rule} {line}:{column} {problem.message}")
+        return found
+
+    def rules(self, script: str | bytes, **vocabulary: Any) -> list[str]:
+        """The rule of each problem."""
+        return [problem.rule for problem in self.check(script, **vocabulary).problems]
+
+    def run(
+        self,
+        script: str,
+        message: bytes | str = HELLO,
+        *,
+        sender: str = "bob@example.org",
+        recipient: str = "alice@example.com",
+        host: FakeHost | None = None,
+        context: Context | None = None,
+        limits: Limits | None = None,
+        tracing: bool = False,
+        before: Outcome | None = None,
+        **vocabulary: Any,
+    ) -> Outcome:
+        """The settled outcome of a script that must check without an error."""
+        checked = self.check(script, **vocabulary)
+        assert checked.program is not None, "\n".join(report(checked.source, problem) for problem in checked.problems)
+        raw = message.encode() if isinstance(message, str) else message
+        case = Case(
+            Message(raw),
+            Envelope(sender, recipient),
+            host or FakeHost(),
+            context or Context(),
+            limits or Limits(),
+            tracing,
+        )
+        return execute(checked.program, case, before or Outcome()).settled()
+
+    def actions(self, script: str, message: bytes | str = HELLO, **more: Any) -> list[str]:
+        """The outcome in short: `keep`, `fileinto Junk`, `redirect a@b`, `implicit keep`, `fault: ...`."""
+        outcome = self.run(script, message, **more)
+        found = []
+        for action in outcome.actions:
+            shown = action.as_json()
+            what = shown.get("mailbox") or shown.get("address") or shown.get("reason") or ""
+            found.append(f"{'implicit ' if action.implicit else ''}{action.name} {what}".strip())
+        if outcome.fault is not None:
+            found.append(f"fault: {outcome.fault.message}")
+        return found
+
+    def holds(self, test: str, message: bytes | str = HELLO, *, require: str = "", **more: Any) -> bool:
+        """Whether a test holds: `if TEST { discard; }` discards."""
+        return self.actions(f"{require} if {test} {{ discard; }}", message, **more) == ["discard"]
+
+
+@pytest.fixture
+def sieve() -> Sieve:
+    return Sieve()
+
+
+@pytest.fixture
+def fake_host() -> type[FakeHost]:
+    return FakeHost
+
+
+@pytest.fixture
+def verdict() -> Any:
+    """A verdict by its words: verdict("clamav", "infected", "Eicar")."""
+
+    def make(engine: str, status: str, info: str = "") -> Verdict:
+        return Verdict(engine, Status(status), info)
+
+    return make

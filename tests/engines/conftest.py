@@ -1,0 +1,112 @@
+"""What the tests of engines share. Test files cannot import each other (importlib mode), so helpers come as fixtures."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from sieveav.engines import clamav
+from sieveav.engines.contract import Content, Deadline, Engine
+from sieveav.verdict import Verdict
+
+HERE = Path(__file__).parent
+
+
+def _load(path: Path) -> ModuleType:
+    name = f"sieveav_tests_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+scripted = _load(HERE / "scripted.py")
+daemons = _load(HERE.parent / "daemons.py")
+
+
+@pytest.fixture(scope="session")
+def eicar() -> bytes:
+    return bytes(daemons.EICAR)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Any]]:
+    """Starts scripted servers; at the end they are gone, with every thread and descriptor of the test."""
+    threads, descriptors = set(threading.enumerate()), _descriptors()
+    with ExitStack() as stack:
+        yield lambda script, *args, **kwargs: stack.enter_context(scripted.server(script, *args, **kwargs))
+    assert set(threading.enumerate()) <= threads
+    assert _descriptors() == descriptors
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A directory with a name short enough for a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="sieveav-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def make() -> Callable[..., Engine]:
+    """An engine `clamav` that asks the given daemons."""
+
+    def make(*daemon: str, allow: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> Engine:
+        return clamav.engine.make("clamav", {"daemon": daemon, "allow": allow, "classes": classes})
+
+    return make
+
+
+@pytest.fixture
+def ask() -> Callable[..., Verdict]:
+    """Has an engine scan octets within so many seconds."""
+
+    def ask(engine: Engine, raw: bytes = b"x", seconds: float = 5.0, *, is_message: bool = False) -> Verdict:
+        return engine.scan(Content(raw, is_message=is_message), Deadline.after(seconds))
+
+    return ask
+
+
+def _need_clamd() -> None:
+    if daemons.clamd_program() is None:
+        if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
+            pytest.fail("clamd is not installed, and SIEVEAV_REQUIRE_REAL=1")
+        pytest.skip("clamd is not installed")
+
+
+@pytest.fixture(scope="session")
+def clamd() -> Iterator[Any]:
+    """Debian's clamd, one for all tests that leave it alive."""
+    _need_clamd()
+    with tempfile.TemporaryDirectory(prefix="sieveav-") as directory, daemons.clamd(Path(directory)) as running:
+        yield running
+
+
+@pytest.fixture
+def start_clamd() -> Iterator[Callable[..., Any]]:
+    """Starts a clamd of the test's own, which it may stop or kill."""
+    _need_clamd()
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Any:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="sieveav-"))
+            return stack.enter_context(daemons.clamd(Path(directory), **settings))
+
+        yield start
