@@ -34,7 +34,7 @@ from sieveav.running.matching import (
     match_type,
 )
 from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, Message, names_of
-from sieveav.running.outcome import Action, Discard, Refuse, Response, Send, Store, response
+from sieveav.running.outcome import Action, Discard, Refuse, Response, Send, Store, mailbox_flaw, response
 from sieveav.running.questions import Mailbox, Scan, Scanned
 from sieveav.running.runner import Run
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, merge, plain
@@ -100,6 +100,7 @@ __all__ = [
     "envelope_address",
     "fields",
     "integer",
+    "mailbox_flaw",
     "match_type",
     "merge",
     "names_of",

@@ -12,6 +12,7 @@ import ipaddress
 import select
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -22,6 +23,10 @@ from sieveav.engines.contract import Deadline
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for pkg_resources, which is deprecated or gone
     import clamd
+
+
+_PAUSE = 0.01
+"""Seconds between two tries to connect to a unix socket with a full backlog."""
 
 
 class Unanswered(clamd.ConnectionError):  # type: ignore[misc]  # the package has no types
@@ -161,12 +166,19 @@ class UnixSocket(_Timely, clamd.ClamdUnixSocket):  # type: ignore[misc]
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(self._left())
-            connection.connect(self.unix_socket)
+            while True:
+                connection.settimeout(self._left())
+                try:
+                    connection.connect(self.unix_socket)
+                except (
+                    BlockingIOError
+                ):  # its backlog is full: a busy daemon, and with a timeout the kernel will not wait
+                    time.sleep(min(_PAUSE, self._left()))
+                else:
+                    return connection
         except OSError:
             connection.close()
             raise
-        return connection
 
 
 def client(address: Address, deadline: Deadline) -> NetworkSocket | UnixSocket:

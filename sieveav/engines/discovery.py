@@ -89,6 +89,6 @@ def _modules(source: str, value: str) -> Iterator[ModuleType]:
 def _imported(source: str, name: str) -> ModuleType | None:
     try:
         return import_module(name)
-    except Exception as fault:  # a stranger's module may raise anything
+    except (Exception, SystemExit) as fault:  # a stranger's module may raise anything
         _log.warning("%s: the engine module %s is left out: %s: %s", source, name, type(fault).__name__, fault)
         return None

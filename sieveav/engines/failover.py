@@ -28,7 +28,7 @@ PROBE = 1.0
 """Seconds a probe may take at most; a daemon that lives answers PING in less than a millisecond."""
 
 
-class Unreached(Exception):  # noqa: N818 (a fault of the world that ends in this file)
+class Unreached(Exception): (a fault of the world that ends in this file)
     """Not one octet of an answer came from the server, so another may be asked. Its text is the reason."""
 
 

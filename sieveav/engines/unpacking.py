@@ -118,19 +118,20 @@ def unpack(found: Iterable[Found], budget: Budget) -> Iterator[Found]:
     opened = [iter(found)]
     while opened:
         thing = next(opened[-1], None)
+        if isinstance(thing, Layer) and budget.over is None:
+            budget.member()
+        if thing is not None:
+            yield thing
+        if budget.over:
+            yield budget.over
+            return
         if thing is None:
             opened.pop()
-            continue
-        fits = budget.over is None and (isinstance(thing, Obstacle) or budget.member())
-        yield thing
-        if fits and isinstance(thing, Layer) and (inside := _inside(thing, budget)):
+        elif isinstance(thing, Layer) and (inside := _inside(thing, budget)):
             if len(opened) > DEPTH:
                 yield Obstacle(Status.LIMITS, f"more than {DEPTH} archives within archives")
             else:
                 opened.append(inside)
-        if budget.over:
-            yield budget.over
-            return
 
 
 def _inside(layer: Layer, budget: Budget) -> Iterator[Found] | None:

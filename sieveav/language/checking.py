@@ -6,9 +6,10 @@ foreign tags attached, `check(use)` asked for complaints, and `prepare()` for wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from sieveav import limits
 from sieveav.language import syntax
@@ -16,8 +17,10 @@ from sieveav.language.extension import Declared
 from sieveav.language.grammar import REQUIRED, Field, Shape, grammar_of
 from sieveav.language.phrases import Argument, Number, Phrase, String, Strings, Tag
 from sieveav.language.problems import Problem, Severity, Source, Span, did_you_mean
-from sieveav.language.program import Block, Program, Unsettled
+from sieveav.language.program import Block, Pieces, Program, Unsettled, is_settled
 from sieveav.language.vocabulary import Vocabulary
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def check(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
     problems = sorted(checker.problems[: limits.PROBLEMS + 1], key=lambda problem: problem.span)
     program = None
     if not any(problem.severity is Severity.ERROR for problem in problems):
-        program = Program(source, block, frozenset(vocabulary.capabilities), checker.cost, vocabulary.settings)
+        capabilities, unwritten = frozenset(vocabulary.capabilities), tuple(checker.unwritten("keep"))
+        program = Program(source, block, capabilities, checker.cost, vocabulary.settings, unwritten)
         checker.prepare()
     return Checked(source, program, tuple(problems), phrases)
 
@@ -61,6 +65,8 @@ class Use:
         self.declared = declared
         self.spans: dict[str, Span] = {}
         self.given: dict[str, list[Given]] = {}
+        self.enclosing = tuple(checker.enclosing)
+        """The words in whose blocks this one stands, the outermost first."""
 
     @property
     def phase(self) -> str:
@@ -75,9 +81,32 @@ class Use:
         """Whether the script gives `field`, rather than leaving it to its default."""
         return field in self.spans
 
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags of the phrase as written, this word's own and others': what a tag asks that goes with another."""
+        return frozenset(argument.name for argument in self._phrase.arguments if isinstance(argument, Tag))
+
+    def choices(self, kind: str) -> dict[str, Any]:
+        """The classes of the choices of `kind` known here, by name: for a field of strings that name them."""
+        return {name: declared.made for name, declared in self._checker.vocabulary.choices.get(kind, {}).items()}
+
+    def chosen(self, kind: str, name: Given) -> bool:
+        """Whether `name` names a choice of `kind`; complains if not."""
+        return self._checker.choice(kind, name.value, name.span) is not None
+
     def strings(self, field: str) -> list[Given]:
         """The strings given for `field`, those left out that are only known while running."""
         return self.given.get(field, [])
+
+    def constant(self, field: str) -> Given | None:
+        """The one string given for `field`, None if it is left out. RFC 5229, 3: a word may want it known beforehand, so
+        None too, with a complaint, where it is not."""
+        given = self.strings(field)
+        if self.has(field) and not given:
+            self.complain(
+                field, "this must be known before the script runs", "write it without variables", rule="not-constant"
+            )
+        return given[0] if given else None
 
     def namespace(self, name: str) -> Any:
         """The class of the variables' namespace `name`, None where there is none."""
@@ -87,6 +116,13 @@ class Use:
     def setting(self, capability: str, name: str) -> Any:
         """The value of a setting of an extension that is known here."""
         return self._checker.vocabulary.settings[capability][name]
+
+    def memory(self, kind: Callable[[], M]) -> M:
+        """The one `kind` of this script: what is remembered from one place to the next while it is checked."""
+        found = self._checker.memories.get(kind)
+        if found is None:
+            found = self._checker.memories[kind] = kind()
+        return found
 
     def note(self, key: str) -> None:
         """Remember `key` for the whole script; `noted` asks, from `prepare` on or while checking."""
@@ -125,6 +161,8 @@ class _Checker:
         self.notes: set[str] = set()
         self.cost = 0
         self.unprepared: list[Any] = []
+        self.enclosing: list[Any] = []
+        self.memories: dict[Any, Any] = {}
         self.hinted: set[tuple[str, str]] = set()
 
     def complain(
@@ -132,6 +170,17 @@ class _Checker:
     ) -> None:
         if len(self.problems) < limits.PROBLEMS:
             self.problems.append(Problem(rule, message, span, hint, severity))
+
+    def choice(self, kind: str, name: str, span: Span) -> Declared | None:
+        """The choice of `kind` that a string names; where there is none, a problem is reported."""
+        choices = self.vocabulary.choices.get(kind, {})
+        declared = choices.get(name.lower())
+        if declared is None:
+            offering = self.vocabulary.offering("choice", name.lower(), kind=kind)
+            hint = f'write: require "{offering[0]}";' if offering else did_you_mean(name, choices)
+            message = f'there is no {kind.replace("_", " ")} "{_brief(name)}"'
+            self.complain(f"{kind.replace('_', '-')}-unknown", message, span, hint)
+        return declared
 
     def prepare(self) -> None:
         """Let every word derive what follows from its fields; last, for by now all is known of the script. Inner words
@@ -156,7 +205,9 @@ class _Checker:
         values = [item for a in phrase.arguments for item in (a.items if isinstance(a, Strings) else [a])]
         texts = [value for value in values if isinstance(value, String)]
         if len(phrase.arguments) != 1 or len(texts) != len(values) or phrase.tests or phrase.block is not None:
-            self.complain("argument-type", "require takes one list of capabilities", phrase.whole, 'write: require ["fileinto"];')
+            self.complain(
+                "argument-type", "require takes one list of capabilities", phrase.whole, 'write: require ["fileinto"];'
+            )
         for text in texts:
             if not self.vocabulary.require(text.value):
                 known = [extension.capability for extension in self.vocabulary.library.everything()]
@@ -178,6 +229,12 @@ class _Checker:
             i += chain
         return Block(tuple(steps), self.cost - before)
 
+    def _block_of(self, word: Any, phrases: Sequence[Phrase]) -> Block:
+        self.enclosing.append(word)
+        block = self._block(phrases)
+        self.enclosing.pop()
+        return block
+
     def _command(self, phrases: Sequence[Phrase]) -> Any:
         phrase = phrases[0]
         word = phrase.word
@@ -188,7 +245,11 @@ class _Checker:
             return None
         declared = self.vocabulary.commands.get(word)
         if word and declared is None:
-            what = f"{word} is a test, not a command" if word in self.vocabulary.tests else f"unknown command {_brief(word)}"
+            what = (
+                f"{word} is a test, not a command"
+                if word in self.vocabulary.tests
+                else f"unknown command {_brief(word)}"
+            )
             self._unknown("action", word, phrase.span, what, self.vocabulary.commands)
         elif declared is not None:
             grammar = grammar_of(declared.made)
@@ -205,10 +266,10 @@ class _Checker:
     def _arms(self, declared: Declared, phrases: Sequence[Phrase]) -> Any:
         """An `if` with all its arms as one step: a tuple, however many there are."""
         arms = []
+        word = declared.made.__new__(declared.made)
         for phrase in phrases:
             test = self._test(phrase.tests[0]) if phrase.tests else None
-            arms.append((test, self._block(phrase.block or ())))
-        word = declared.made.__new__(declared.made)
+            arms.append((test, self._block_of(word, phrase.block or ())))
         field = grammar_of(declared.made).of(Shape.ARMS)
         assert field is not None  # asked by the caller  # noqa: S101
         setattr(word, field.name, tuple(arms))
@@ -281,7 +342,7 @@ class _Checker:
             message = f"{phrase.word} takes {'one test' if one else 'no test'}"
             self.complain("argument-type", message, phrase.span, f"usage: {grammar.usage(phrase.word)}")
             right = False
-        inner = None if phrase.block is None else self._block(phrase.block)
+        inner = None if phrase.block is None else self._block_of(word, phrase.block)
         if (block is None) != (inner is None):
             message = f"{phrase.word} takes {'a block' if block else 'no block'}"
             self.complain("argument-type", message, phrase.span, f"usage: {grammar.usage(phrase.word)}")
@@ -296,10 +357,22 @@ class _Checker:
         if len(value) > limits.STRING_SIZE:
             self.complain("string-too-long", f"a string has at most {limits.STRING_SIZE} octets", text.span)
             return ""
+        pieces: list[Any] = [value]
         for reader in self.vocabulary.readers:
-            if isinstance(value, str):
-                value = reader.made().read(value, use, text.span)
-        return value
+            read = reader.made().read
+            found = [read(piece, use, text.span) if isinstance(piece, str) else piece for piece in pieces]
+            pieces = [piece for made in found for piece in (made if isinstance(made, list) else [made])]
+        if all(isinstance(piece, str) for piece in pieces):
+            return "".join(pieces)
+        return Pieces(pieces)
+
+    def unwritten(self, word: str, given: Container[str] = ()) -> list[tuple[int, Any]]:
+        """What stands in the place of the tags of `word` that are not among `given`, each after its order."""
+        return [
+            (declared.order, declared.unwritten())
+            for name, declared in self.vocabulary.tags.get(word, {}).items()
+            if declared.unwritten is not None and name not in given
+        ]
 
 
 class _Binding:
@@ -324,7 +397,7 @@ class _Binding:
         usage = f"usage: {grammar.usage(self.word)}"
         stream = _Stream(arguments)
         given: set[str] = set()
-        tags = []
+        tags: list[tuple[int, Any]] = []
         while isinstance(stream.peek(), Tag):
             tag = stream.take()
             field = self._field_of(tag.name, grammar.tagged)
@@ -337,11 +410,12 @@ class _Binding:
             elif tag.name in self.foreign:
                 bound = self._made(self.foreign[tag.name], tag, stream)
                 if bound is not None:
-                    tags.append(bound)
+                    tags.append((self.foreign[tag.name].order, bound))
             else:
                 self._unknown_tag(tag, stream, grammar.tagged)
-        word.tags = tuple(tags)
-        if any(isinstance(tag, Unsettled) for tag in tags):
+        tags += self.checker.unwritten(self.word, given)
+        word.tags = tuple(bound for _, bound in sorted(tags, key=itemgetter(0)))
+        if not all(map(is_settled, word.tags)):
             self.templates["tags"] = word.tags
         for field in grammar.tagged:
             if field.name not in given:
@@ -383,15 +457,11 @@ class _Binding:
                 self.wrong("argument-type", f"{tag.name} is followed by a string", tag.span, usage)
                 return
             self.use.spans[field.name] = name.span
-            choices = self.checker.vocabulary.choices.get(field.kind, {})
-            declared = choices.get(name.value.lower())
-            if declared is None:
-                offering = self.checker.vocabulary.offering("choice", name.value.lower(), kind=field.kind)
-                hint = f'write: require "{offering[0]}";' if offering else did_you_mean(name.value, choices)
-                message = f'there is no {field.kind.replace("_", " ")} "{_brief(name.value)}"'
-                self.wrong(f"{field.kind.replace('_', '-')}-unknown", message, name.span, hint)
+            chosen = self.checker.choice(field.kind, name.value, name.span)
+            if chosen is None:
+                self.right = False
                 return
-            self._set(word, field.name, self._made(declared, tag, stream))
+            self._set(word, field.name, self._made(chosen, tag, stream))
         elif field.kind:
             declared = self.checker.vocabulary.choices[field.kind][tag.name]
             self._set(word, field.name, self._made(declared, tag, stream))

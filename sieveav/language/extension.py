@@ -46,6 +46,7 @@ class Declared:
     dialect: str = ""
     order: int = 0
     family: str = ""
+    unwritten: Any = None
 
 
 _METHODS = {"test": "holds", "action": "run", "command": "run", "tag": "amend", "reader": "read", "namespace": "value"}
@@ -53,11 +54,15 @@ _METHODS = {"test": "holds", "action": "run", "command": "run", "tag": "amend", 
 
 
 class Extension:
-    """A capability, where it is specified, and all that it brings. `implies` names capabilities that come with it."""
+    """A capability, where it is specified, and all that it brings. `implies` names capabilities that come with it,
+    `settings_of` the extension whose stanza holds its settings too, if it is not its own."""
 
-    def __init__(self, capability: str, source: str, *, implies: Iterable[str] = ()) -> None:
+    def __init__(
+        self, capability: str, source: str, *, implies: Iterable[str] = (), settings_of: Extension | None = None
+    ) -> None:
         self.capability = capability
         self.source = source
+        self.settings_of = settings_of or self
         self.implies = tuple(implies)
         self.declared: list[Declared] = []
         self.settings: dict[str, Option] = {}
@@ -117,13 +122,18 @@ class Extension:
 
         return declare
 
-    def tag(self, name: str, on: Iterable[str]) -> Callable[[C], C]:
+    def tag(
+        self, name: str, on: Iterable[str], *, order: int = 0, unwritten: Callable[[], Any] | None = None
+    ) -> Callable[[C], C]:
         """A tag on other extensions' words, whether they are known or not: `amend(action)` gives the action that takes
         its place, or for a test, `amend(subject)` what it looks at instead. The class's fields are what follows the tag;
-        the first positional ones."""
+        the first positional ones. Several tags amend by their `order`, then as they stand in the script.
+
+        `unwritten` makes what stands in the place of the tag where the script does not write it, and on the implicit keep
+        if the tag goes on keep: something with `amend`, or a template whose `settle(run)` gives that when it is met."""
 
         def declare(cls: C) -> C:
-            self._declare("tag", name.lower(), cls, on=tuple(on))
+            self._declare("tag", name.lower(), cls, on=tuple(on), order=order, unwritten=unwritten)
             return cls
 
         return declare
@@ -150,8 +160,9 @@ class Extension:
         return self.choice("address_part", name)
 
     def reader(self, order: int, dialect: str = "") -> Callable[[C], C]:
-        """How strings are read: `read(text, use)` gives the string meant, or a template. Readers come in their `order`;
-        one of a `dialect` is there in scripts of that dialect, required or not, and only there."""
+        """How strings are read: `read(text, use, span)` gives the string meant, or a template, or a list of both that
+        follow one another. Readers come in their `order`, and see what those before left as plain text; one of a
+        `dialect` is there in scripts of that dialect, required or not, and only there."""
 
         def declare(cls: C) -> C:
             self._declare("reader", cls.__name__, cls, order=order, dialect=dialect)

@@ -45,7 +45,7 @@ _SHAPES: list[tuple[Any, Shape]] = [
     (Arms, Shape.ARMS),
 ]
 
-REQUIRED = object()
+REQUIRED: Any = object()
 """The default of a field that has none."""
 
 

@@ -7,10 +7,11 @@ A word here is an instance of a class that an extension (or the base) declared: 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sieveav import limits
 from sieveav.language.problems import Source
 
 
@@ -95,6 +96,30 @@ class Unsettled:
         return getattr(self.word, name)
 
 
+class Pieces:
+    """A string made of others, some of them templates; no longer than a string of a script may be."""
+
+    def __init__(self, pieces: Sequence[str | Template]) -> None:
+        self.pieces = pieces
+
+    def settle(self, run: Any) -> str:
+        run.tick()
+        found: list[str] = []
+        room = limits.STRING_SIZE
+        for piece in self.pieces:
+            text = piece if isinstance(piece, str) else piece.settle(run)
+            found.append(text[:room])
+            room -= len(text)
+            if room <= 0:
+                break
+        return "".join(found)
+
+
+def is_settled(value: Any) -> bool:
+    """Whether `value` is what it is at every time, and no template."""
+    return not isinstance(value, Unsettled) and not hasattr(value, "settle")
+
+
 def settle(value: Any, run: Any) -> Any:
     """`value` with every template in it turned into the string it stands for now."""
     if isinstance(value, tuple):
@@ -106,13 +131,15 @@ def settle(value: Any, run: Any) -> Any:
 
 @dataclass(frozen=True)
 class Program:
-    """A script that checked. `settings` holds each of its extensions' settings by capability and name."""
+    """A script that checked. `settings` holds each of its extensions' settings by capability and name, `unwritten` the
+    tags that a keep has although nobody wrote them, and so the implicit one."""
 
     source: Source
     block: Block
     capabilities: frozenset[str]
     cost: int
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unwritten: tuple[Any, ...] = ()
 
     def place(self, step: Any) -> dict[str, object]:
         """Where `step` stands: path, line and column, both from 1."""

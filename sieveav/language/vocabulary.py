@@ -70,15 +70,17 @@ class Vocabulary:
         if extension is None:
             return False
         self.learn(extension)
-        return all([self.require(implied) for implied in extension.implies])
+        known = [self.require(implied) for implied in extension.implies]  # all of them, even after one that is not
+        return all(known)
 
     def learn(self, extension: Extension, *, required: bool = True) -> None:
         """Add what `extension` declares."""
         if required:
             self.capabilities.add(extension.capability)
-        given = self.given_settings.get(extension.capability, {})
+        owner = extension.settings_of
+        given = self.given_settings.get(owner.capability, {})
         self.settings[extension.capability] = {
-            name: given.get(name, option.default) for name, option in extension.settings.items()
+            name: given.get(name, option.default) for name, option in owner.settings.items()
         }
         for declared in extension.declared:
             self._learn(declared, required)

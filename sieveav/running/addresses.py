@@ -7,9 +7,9 @@ that refuses (groups, comments in odd places, routes). Both are lenient, as mail
 
 from __future__ import annotations
 
+import email.utils
 import re
 from dataclasses import dataclass
-from email.utils import getaddresses
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]"
 _QUOTED = r'"(?:[^"\\\r\n]|\\[^\r\n])*+"'
@@ -28,7 +28,8 @@ _MAILBOX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address: `text` as written, and its parts, both None where it is no address. `local` is unquoted."""
+    """One address: `text` as written, and its parts, None where it has none: both, where it is no address. `local` is
+    unquoted."""
 
     text: str
     local: str | None
@@ -36,8 +37,8 @@ class Address:
 
 
 def mailboxes(text: str) -> list[Address]:
-    """The addresses in the (unfolded) value of a header field, in their order; what cannot be read as addresses at all
-    is one Address without parts."""
+    """The addresses in the (unfolded) value of a header field, in their order; a word that is no address is an
+    Address without parts."""
     found: list[Address] = []
     at, end = 0, len(text)
     match = _MAILBOX.match
@@ -60,16 +61,21 @@ _LONGEST = 64 * 1024
 """Characters of a field that go to the email package, whose time is more than linear; a longer one is no address."""
 
 
+_LENIENT = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
+"""Newer patch releases of Python give up on a whole field for one bad address unless told not to."""
+
+
 def _by_the_package(text: str) -> list[Address]:
+    if len(text) > _LONGEST:
+        return [Address(text, None, None)]
     found: list[Address] = []
-    pairs = getaddresses([text], strict=False) if len(text) <= _LONGEST else []
-    for _, address in pairs:
+    for _, address in email.utils.getaddresses([text], **_LENIENT):
         local, at, domain = address.rpartition("@")
         if at and local and domain:
             found.append(_address(local, domain))
         elif address:
             found.append(Address(address, None, None))
-    return found or ([Address(text, None, None)] if text else [])
+    return found  # RFC 5228, 5.1: names of groups, phrases and comments are no addresses
 
 
 _SPEC = re.compile(rf"(?P<local>{_LOCAL})@(?P<domain>{_DOMAIN})")
@@ -95,10 +101,20 @@ def outbound(text: str) -> str | None:
     return spec
 
 
+_ROUTE = re.compile(rf"@{_DOMAIN}(?:,@{_DOMAIN})*+:")
+
+
 def envelope(text: str) -> Address:
     """An envelope address, without its angle brackets; the null reverse-path is the empty text with empty parts."""
     text = text.strip().removeprefix("<").removesuffix(">")
+    route = _ROUTE.match(text)
+    if route is not None:
+        text = text[route.end() :]  # RFC 5228, 5.4: source routes are dropped
+    if text.lower() == "postmaster":
+        return Address(text, text, None)  # RFC 5321, 4.1.1.3: the one address that needs no domain
     if not text:
-        return Address("", "", "")  # RFC 5228, 5.4: the null reverse-path is the empty string, whatever part is asked for
+        return Address(
+            "", "", ""
+        )  # RFC 5228, 5.4: the null reverse-path is the empty string, whatever part is asked for
     m = _SPEC.fullmatch(text)
     return Address(text, None, None) if m is None else _address(m["local"], m["domain"])

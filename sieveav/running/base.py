@@ -18,6 +18,7 @@ from sieveav.running.globs import Glob, Tick, matcher
 from sieveav.running.matching import MANY, Captures, Comparator, Matches, Matching
 from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, names_of
 from sieveav.running.outcome import Action, Discard, Send, Store
+from sieveav.running.runner import Run
 
 base = Extension("", "RFC 5228")
 
@@ -30,7 +31,7 @@ class If:
 
     arms: Arms
 
-    def run(self, run: Any) -> None:
+    def run(self, run: Run) -> None:
         for test, block in self.arms:
             if test is None or (run.tested(test) if run.careful else test.holds(run)):
                 block.run(run)
@@ -41,7 +42,7 @@ class If:
 class Stop:
     """stop: the script ends here; what was decided stands. RFC 5228, 3.3."""
 
-    def run(self, run: Any) -> None:
+    def run(self, run: Run) -> None:
         run.stop()
 
 
@@ -52,7 +53,7 @@ class Stop:
 class Keep:
     """keep: the message goes where it would have gone without a script. RFC 5228, 4.3."""
 
-    def run(self, run: Any) -> None:
+    def run(self, run: Run) -> None:
         run.act(self, Action("keep", (Store(),), cancels_keep=False))
 
 
@@ -60,7 +61,7 @@ class Keep:
 class ThrowAway:
     """discard: the message is thrown away, unless something else is done with it too. RFC 5228, 4.4."""
 
-    def run(self, run: Any) -> None:
+    def run(self, run: Run) -> None:
         run.act(self, Action("discard", (Discard(),)))
 
 
@@ -73,9 +74,11 @@ class Redirect:
     def check(self, use: Use) -> None:
         for address in use.strings("address"):
             if outbound(address.value) is None:  # RFC 5228, 2.4.2.3
-                use.complain(address, "this is no mail address", 'write it as "user@example.com"', rule="address-invalid")
+                use.complain(
+                    address, "this is no mail address", 'write it as "user@example.com"', rule="address-invalid"
+                )
 
-    def run(self, run: Any) -> None:
+    def run(self, run: Run) -> None:
         address = outbound(self.address)
         if address is None:
             run.fail(f"redirect to {self.address!r}, which is no mail address")
@@ -90,7 +93,7 @@ class Redirect:
 class Always:
     """true holds. RFC 5228, 5.10."""
 
-    def holds(self, run: Any) -> bool:  # noqa: ARG002
+    def holds(self, run: Run) -> bool:  # noqa: ARG002
         return True
 
 
@@ -98,7 +101,7 @@ class Always:
 class Never:
     """false does not hold. RFC 5228, 5.6."""
 
-    def holds(self, run: Any) -> bool:  # noqa: ARG002
+    def holds(self, run: Run) -> bool:  # noqa: ARG002
         return False
 
 
@@ -108,7 +111,7 @@ class Not:
 
     test: Test
 
-    def holds(self, run: Any) -> bool:
+    def holds(self, run: Run) -> bool:
         return not (run.tested(self.test) if run.careful else self.test.holds(run))
 
 
@@ -118,7 +121,7 @@ class AnyOf:
 
     tests: Tests
 
-    def holds(self, run: Any) -> bool:
+    def holds(self, run: Run) -> bool:
         if run.careful:
             return any(run.tested(test) for test in self.tests)
         for test in self.tests:
@@ -133,7 +136,7 @@ class AllOf:
 
     tests: Tests
 
-    def holds(self, run: Any) -> bool:
+    def holds(self, run: Run) -> bool:
         if run.careful:
             return all(run.tested(test) for test in self.tests)
         for test in self.tests:
@@ -153,7 +156,7 @@ class Size:
         if not use.has("relation"):
             use.complain(None, "size takes :over or :under", "usage: size :over <limit: number>", rule="tag-missing")
 
-    def holds(self, run: Any) -> bool:
+    def holds(self, run: Run) -> bool:
         return bool(self.relation.holds(run.message.size, self.limit))
 
 
@@ -181,7 +184,7 @@ class Exists:
         for tag in self.tags:
             self.sources = [tag.amend(source) for source in self.sources]
 
-    def holds(self, run: Any) -> bool:
+    def holds(self, run: Run) -> bool:
         for subject in self.sources:
             message = run.focus(subject.needs) if subject.needs else run.message
             if not subject.source.of(message):
@@ -332,7 +335,7 @@ class Contains:
         if len(wanted) == 1:
             (only,) = wanted
 
-            def one(values: Sequence[str], run: Any) -> bool:  # noqa: ARG001
+            def one(values: Sequence[str], run: Run) -> bool:  # noqa: ARG001
                 for value in values:
                     if only in value:
                         return True
@@ -340,7 +343,7 @@ class Contains:
 
             return one
 
-        def several(values: Sequence[str], run: Any) -> bool:
+        def several(values: Sequence[str], run: Run) -> bool:
             for value in values:
                 for i, key in enumerate(wanted):
                     if key in value:
@@ -400,7 +403,7 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
         if len(patterns) == 1:
             fits = patterns[0].matches
 
-            def one(values: Sequence[str], run: Any) -> bool:
+            def one(values: Sequence[str], run: Run) -> bool:
                 for value in values:
                     if fits(value, run.tick):
                         return True
@@ -408,7 +411,7 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
 
             return one
 
-        def several(values: Sequence[str], run: Any) -> bool:
+        def several(values: Sequence[str], run: Run) -> bool:
             for value in values:
                 for i, pattern in enumerate(patterns):
                     if pattern.matches(value, run.tick):
@@ -424,7 +427,7 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
         patterns = [_Pattern(key, comparator) for key in keys]
         fold = comparator.fold
 
-        def captures(values: Sequence[str], run: Any) -> tuple[str, ...] | None:
+        def captures(values: Sequence[str], run: Run) -> tuple[str, ...] | None:
             for value in values:
                 for pattern in patterns:
                     found = pattern.captures(value, fold, run.tick)

@@ -36,7 +36,11 @@ class Comparator(Protocol):
 
 
 class Match(Protocol):
-    """A match type. `needs` is what it asks of a comparator: "equality", "substring" or "ordering"."""
+    """A match type. `needs` is what it asks of a comparator: "equality", "substring" or "ordering".
+
+    It may have `judge(word, use)`, to complain of the keys and the comparator of the word it stands on; with `counts`
+    True it looks at how many values there are, not at what they are.
+    """
 
     name: str
     needs: str
@@ -66,6 +70,9 @@ def check_match(word: Any, use: Use) -> None:
         use.complain("match", message, rule="comparator-unfit")
     if needs == "ordering" and not word.comparator.ordering:
         use.complain("match", f"{word.comparator.name} has no order for {word.match.name}", rule="comparator-unfit")
+    judge = getattr(word.match, "judge", None)
+    if judge is not None:
+        judge(word, use)
 
 
 class Matching:
@@ -140,6 +147,10 @@ class MatchingValues:
     def values(self, run: Any) -> Sequence[str]:
         raise NotImplementedError
 
+    def counted(self, run: Any) -> Sequence[str]:
+        """The values that count. RFC 5183, 4; RFC 5229, 5; RFC 5231, 4.2: an empty one does not."""
+        return [value for value in self.values(run) if value]
+
     def prepare(self) -> None:
         capturer = getattr(self.match, "capturer", None)
         kept = "match-variables" in self.notes and capturer is not None
@@ -147,7 +158,7 @@ class MatchingValues:
         self.matches = self.match.matcher(self.comparator, self.keys)
 
     def holds(self, run: Any) -> bool:
-        values = self.values(run)
+        values = self.counted(run) if getattr(self.match, "counts", False) else self.values(run)
         if self.captures is not None:
             found = self.captures(values, run)
             if found is not None:

@@ -11,6 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 
+def mailbox_flaw(name: str) -> str:
+    """Why `name` can be no mailbox, "" when it can. RFC 5228, 4.1: UTF-8; control characters have no place in it."""
+    if not name:
+        return "a mailbox has a name"
+    if len(name) > 255:
+        return "this name of a mailbox is too long"
+    if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
+        return "a mailbox's name holds no control characters and is UTF-8"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """Put the message into `mailbox`, None for the one where new mail goes; `create` it where it is missing."""
@@ -96,11 +107,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines."""
+    """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines;
+    `counter` names what a server counts it under, `place` where in which script it was set."""
 
     code: int
     enhanced: str
     text: str
+    counter: str = ""
     place: Mapping[str, object] | None = None
 
     def as_json(self) -> dict[str, object]:
@@ -150,7 +163,7 @@ _BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}
 """The enhanced code where a script names none. RFC 3463, 3.8: x.7.1 is a delivery refused by policy."""
 
 
-def response(code: int, text: str, place: Mapping[str, object] | None = None) -> Response:
+def response(code: int, text: str, counter: str = "") -> Response:
     """A response from a code and a text that may begin with an enhanced code of the same class. Each line of the text is
     made printable; the bounds of a reply's lines are the protocol's, and kept where it is written."""
     enhanced = _BY_CLASS[code // 100]
@@ -164,4 +177,4 @@ def response(code: int, text: str, place: Mapping[str, object] | None = None) ->
         enhanced, text = head, rest
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in lines)
-    return Response(code, enhanced, "\n".join(clean).strip("\n"), place)
+    return Response(code, enhanced, "\n".join(clean).strip("\n"), counter)

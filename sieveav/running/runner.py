@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, TypeVar
 
 from sieveav.language.program import Program
@@ -28,11 +28,11 @@ CAREFUL_HEADER = 64 * 1024
 """So does a run on a message with a longer header than this, in octets."""
 
 
-class ScriptFault(Exception):  # noqa: N818  # the design's word
+class ScriptFault(Exception):
     """A script cannot go on (RFC 5228, 2.10.6); raised by words through `run.fail`, never leaves this module."""
 
 
-class _Stopped(Exception):  # noqa: N818
+class _Stopped(Exception):
     """The script ends here, well."""
 
 
@@ -45,7 +45,7 @@ class Case:
     envelope: Envelope
     host: Host
     context: Context
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     tracing: bool = False
 
 
@@ -67,9 +67,7 @@ class Run:
         self.match_values: tuple[str, ...] = ()
         self.step: Any = None
         self.trace: list[Step] = []
-        self.careful = (
-            case.tracing or program.cost > CAREFUL_COST or case.message.header_end > CAREFUL_HEADER
-        )
+        self.careful = case.tracing or program.cost > CAREFUL_COST or case.message.header_end > CAREFUL_HEADER
         self._steps = 0
         self._deadline = time.monotonic() + case.limits.wall_clock
         self._memories: dict[Any, Any] = {}
@@ -159,9 +157,10 @@ class Run:
             return False
         return any(other.effects == action.effects and other.name == action.name for other in earlier)
 
-    def respond(self, answer: Response) -> NoReturn:
+    def respond(self, word: Any, answer: Response) -> NoReturn:
         """Set the SMTP response and end the phase: no action and no keep is left beside it."""
-        self.response = answer
+        self.response = replace(answer, place=self.program.place(word))
+        self.note(word, "response", f"{answer.code} {answer.enhanced} {answer.text}")
         self.ended = True
         self.keep = False
         self.actions = []
@@ -178,7 +177,7 @@ class Run:
         found = self._memories.get(kind)
         if found is None:
             found = self._memories[kind] = kind()
-        return found  # type: ignore[no-any-return]
+        return found
 
     def focus(self, name: str) -> Any:
         """What a subject that needs `name` is asked of, the message where nothing of that name is set."""

@@ -1,4 +1,4 @@
-"""What the tests of engines share. Test files cannot import each other (importlib mode), so helpers come as fixtures."""
+"""What the tests of engines share; in importlib mode test files cannot import each other, so helpers are fixtures."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def _load(path: Path) -> ModuleType:
 
 scripted = _load(HERE / "scripted.py")
 daemons = _load(HERE.parent / "daemons.py")
+documents = _load(HERE / "documents.py")
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +111,21 @@ def start_clamd() -> Iterator[Callable[..., Any]]:
             return stack.enter_context(daemons.clamd(Path(directory), **settings))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def document() -> bytes:
+    """The smallest OLE2 document with a VBA project in it."""
+    return bytes(documents.ole2_with_macro())
+
+
+@pytest.fixture(scope="session")
+def macro_sheet() -> bytes:
+    """The smallest workbook with Excel 4.0 macros."""
+    return bytes(documents.ole2_with_macro_sheet())
+
+
+@pytest.fixture(scope="session")
+def encrypted_document() -> bytes:
+    """The smallest OLE2 document that looks like an OOXML one under a password."""
+    return bytes(documents.ole2_encrypted())

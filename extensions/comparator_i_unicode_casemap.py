@@ -1,0 +1,41 @@
+"""comparator-i;unicode-casemap: compare without regard to the case of any script's letters (RFC 5051).
+
+"ÉCOLE" and "école" are equal, "ΑΘΗΝΑ" and "Αθηνα" too, and characters that are only written in another form, such as "ﬁ"
+and "fi" or a letter with its accent apart. Accents count: "ecole" is another word; but :contains "ecole" does not find
+"école" either, for the accent comes after its letter. "ß" is not "ss".
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from sieveav.extending import Extension
+
+casemap = Extension("comparator-i;unicode-casemap", "RFC 5051")
+
+
+def _title(character: str) -> str:
+    """The simple title case of a character, as UnicodeData.txt has it: one character; where the language gives the several
+    of SpecialCasing.txt there is none."""
+    found = character.title()
+    return found if len(found) == 1 else character
+
+
+def prepared(text: str) -> str:
+    """RFC 5051, 2: each character to title case, then decomposed as far as it goes."""
+    if text.isascii():
+        return text.upper()
+    return unicodedata.normalize("NFKD", "".join([_title(character) for character in text]))
+
+
+@casemap.comparator("i;unicode-casemap")
+class UnicodeCasemap:
+    """i;unicode-casemap: letters of all scripts without regard to case. RFC 5051."""
+
+    name = "i;unicode-casemap"
+    substring = ordering = True
+    octets = False  # RFC 5228, 2.7.1: a character is a Unicode character, so `?` is one of them, decomposed
+    fold = staticmethod(prepared)
+
+    def order(self, value: str) -> str:
+        return value  # code points are ordered as their UTF-8 octets are

@@ -1,0 +1,65 @@
+"""index: look at one of several header fields, by its number (RFC 5260, 6).
+
+    header :index 1 :contains "received" "mx.example.org"
+    date :last :index 1 "received" "date" "2024-12-24"
+
+:index 1 is the first field of the name given, 2 the second; with :last it is counted from the end. Where several names are
+given, all fields of the first come before those of the second. Fields are counted, not the addresses in one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sieveav.extending import Extension, Message, Span, Use
+
+index = Extension("index", "RFC 5260, 6")
+
+TESTS = ("header", "address", "date")
+
+
+@dataclass(frozen=True)
+class OneField:
+    """The field of that number of those that `source` gives, from 1; counted from the end when `backwards`.
+
+    RFC 5260, 6: "all the named header fields are counted in the order specified by the header-list", which is the order
+    in which a source gives them: by name first, and by place in the message where they have the same name.
+    """
+
+    source: Any
+    number: int
+    backwards: bool = False
+
+    def of(self, message: Message) -> list[str]:
+        values: list[str] = self.source.of(message)
+        at = len(values) - self.number if self.backwards else self.number - 1
+        return values[at : at + 1] if at >= 0 else []
+
+
+@index.tag(":index", on=TESTS, order=10)
+class Index:
+    """:index: only the field of this number is looked at. RFC 5260, 6."""
+
+    number: int
+
+    def check(self, use: Use) -> None:
+        if self.number == 0:  # RFC 5260, 6: beginning at 1
+            use.complain("number", "fields are counted from 1", "write :index 1 for the first", rule="index-zero")
+
+    def amend(self, subject: Any) -> Any:
+        return replace(subject, source=OneField(subject.source, self.number))
+
+
+@index.tag(":last", on=TESTS, order=11)
+class Last:
+    """:last: :index counts from the end. RFC 5260, 6."""
+
+    span: Span
+
+    def check(self, use: Use) -> None:
+        if ":index" not in use.tags:  # RFC 5260, 6: an error
+            use.complain(self.span, ":last stands only with :index", "write :last :index 1", rule="last-without-index")
+
+    def amend(self, subject: Any) -> Any:
+        return replace(subject, source=replace(subject.source, backwards=True))

@@ -1,0 +1,48 @@
+"""mailbox: ask whether mailboxes exist, and create what is missing (RFC 5490, 3).
+
+    if mailboxexists "Partners" { fileinto "Partners"; }
+    fileinto :create "Lists/sieve";
+
+mailboxexists holds when all of the mailboxes exist and mail can be stored there. With :create, fileinto makes the mailbox
+where it is missing; that it cannot be made is an error.
+"""
+
+from __future__ import annotations
+
+from sieveav.extending import (
+    OF_A_RECIPIENT,
+    Action,
+    Extension,
+    Mailbox,
+    Run,
+    Severity,
+    Strings,
+    Use,
+    mailbox_flaw,
+)
+
+mailbox = Extension("mailbox", "RFC 5490, 3")
+
+
+@mailbox.test(phases=OF_A_RECIPIENT)
+class MailboxExists:
+    """mailboxexists: whether all of the mailboxes exist and the recipient may store mail there. RFC 5490, 3.1."""
+
+    names: Strings
+
+    def check(self, use: Use) -> None:
+        for name in use.strings("names"):
+            flaw = mailbox_flaw(name.value)
+            if flaw:
+                use.complain(name, flaw, "this never holds", rule="mailbox-invalid", severity=Severity.WARNING)
+
+    def holds(self, run: Run) -> bool:
+        return all(not mailbox_flaw(name) and run.ask(Mailbox(name)) for name in self.names)
+
+
+@mailbox.tag(":create", on=["fileinto"])
+class Create:
+    """:create: the mailbox is created where it is missing. RFC 5490, 3.2."""
+
+    def amend(self, action: Action) -> Action:
+        return action.storing(create=True)

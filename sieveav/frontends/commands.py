@@ -1,0 +1,274 @@
+"""commands: one function for each command: parsed arguments to output on standard output and an exit status."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from sieveav.frontends import reading, showing
+from sieveav.frontends.cli import WrongUse
+from sieveav.language.checking import Checked, check
+from sieveav.language.problems import Problem, Severity, Source
+from sieveav.limits import SCRIPT_SIZE
+from sieveav.running.message import Message
+from sieveav.running.questions import Context
+from sieveav.site.deciding import Decision, Transaction, decide
+from sieveav.site.scripts import contents, dialect_of
+from sieveav.site.site import Refused, Site, embedded, load
+
+
+def say(*lines: str) -> None:
+    """Lines to standard output."""
+    for line in lines:
+        print(line)  # noqa: T201
+
+
+def _as_json(value: object) -> None:
+    say(json.dumps(value))
+
+
+def _problems(given: Namespace, source: Source, problems: Iterable[Problem]) -> None:
+    """Print problems as the command was asked to, those of one file."""
+    if given.format == "json":
+        _as_json({"problems": [showing.problem_json(source, problem) for problem in problems]})
+    else:
+        say(*showing.problem_lines(source, problems))
+
+
+def _site(given: Namespace) -> Site | None:
+    """The site of `--config`, or the embedded one; None when it was refused, its problems then being told."""
+    if not given.config:
+        return embedded()
+    try:
+        site, _, _ = load(Path(given.config))
+    except Refused as refused:
+        _problems(given, refused.source, refused.problems)
+        return None
+    return site
+
+
+def _refused(checked: Checked) -> bool:
+    return checked.program is None
+
+
+# ---- run, decide
+
+
+def _context(given: Namespace) -> Context:
+    pairs = [text.partition("=") for text in given.set]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise WrongUse(f'--set: write NAME=VALUE, not "{name}"')
+    return Context(message={name: value for name, _, value in pairs})
+
+
+def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
+    status = 0
+    mailboxes = {"INBOX", *given.mailbox}
+    for name, raw in reading.messages(given.messages):
+        message = Message(raw)
+        sender = reading.sender_of(message, given.sender)
+        recipients = reading.recipients_of(message, given.to)
+        decision = decide(
+            site,
+            Transaction(raw, sender, recipients, _context(given)),
+            script=script,
+            tracing=given.trace,
+            exists=lambda mailbox: mailbox in mailboxes or mailbox.upper() == "INBOX",
+        )
+        if given.format == "json":
+            _as_json(showing.decision_json(name, decision, tracing=given.trace))
+        else:
+            say(*showing.decision_lines(name, sender, decision))
+        status = max(status, _faulty(decision))
+    return status
+
+
+def _faulty(decision: Decision) -> int:
+    return int(decision.fault is not None or any(one.outcome.fault is not None for one in decision.recipients))
+
+
+def run(given: Namespace) -> int:
+    """`run SCRIPT MESSAGE...`"""
+    if given.script == reading.STANDARD_INPUT and reading.STANDARD_INPUT in given.messages:
+        raise WrongUse("- stands for standard input, and that can be read only once")
+    site = _site(given)
+    if site is None:
+        return 1
+    script = reading.octets(given.script, SCRIPT_SIZE + 1)
+    checked = check(script, given.script, site.vocabulary("each_rcpt", dialect_of(given.script)))
+    if _refused(checked):
+        _problems(given, checked.source, checked.problems)
+        return 1
+    return _decide_all(given, site, checked)
+
+
+def decide_(given: Namespace) -> int:
+    """`decide --config FILE MESSAGE...`"""
+    site = _site(given)
+    if site is None:
+        return 1
+    wrong = [checked for checked in _policies(site) if _refused(checked)]
+    for checked in wrong:
+        _problems(given, checked.source, checked.problems)
+    return 1 if wrong else _decide_all(given, site, None)
+
+
+def _policies(site: Site) -> Iterator[Checked]:
+    """Every script that the configuration names, checked."""
+    for path, phase in site.policies():
+        yield site.scripts.checked(path, phase)
+
+
+# ---- scan
+
+
+def scan(given: Namespace) -> int:
+    """`scan MESSAGE...`"""
+    from sieveav.engines.contract import Content, Deadline
+
+    site = _site(given)
+    if site is None:
+        return 1
+    for name in given.engine:
+        if name not in site.engines:
+            raise WrongUse(f'--engine: there is no engine "{name}" here; there is {", ".join(site.engines)}')
+    scanners = [scanner for scanner in site.scanners if not given.engine or scanner.name in given.engine]
+    status = 0
+    for name, raw in reading.messages(given.messages):
+        content = Content(raw)
+        verdicts = [s.engine.scan(content, Deadline.after(s.settings.timeout)) for s in scanners]
+        if given.format == "json":
+            _as_json({"message": name, "engines": [showing.verdict_json(verdict) for verdict in verdicts]})
+        else:
+            say(showing.paint(name, "bold"))
+            say(*showing.columns([showing.verdict_row(verdict) for verdict in verdicts], 2))
+        status = max(status, int(any(verdict.status != "clean" for verdict in verdicts)))
+    return status
+
+
+# ---- lint, check-config
+
+SUFFIXES = (".sieve", ".siv")
+"""What `lint` looks for in directories."""
+
+_LEVELS = [Severity.ADVICE, Severity.WARNING, Severity.ERROR]
+
+
+def _scripts(paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        if path != reading.STANDARD_INPUT and Path(path).is_dir():
+            yield from sorted(
+                str(found) for found in Path(path).rglob("*") if found.suffix in SUFFIXES and found.is_file()
+            )
+        else:
+            yield path
+
+
+def lint(given: Namespace) -> int:
+    """`lint PATH...`"""
+    from sieveav.engines import discovery
+    from sieveav.lint.linting import findings
+
+    site = _site(given)
+    if site is None:
+        return 1
+    found: list[dict[str, object]] = []
+    status = 0
+    least = _LEVELS.index(Severity(given.fail_on))
+    for path in _scripts(given.paths):
+        raw = reading.octets(path, SCRIPT_SIZE + 1) if path == reading.STANDARD_INPUT else contents(Path(path))
+        vocabulary = site.vocabulary(given.phase, dialect_of(path))
+        if not given.config:
+            vocabulary = site.vocabulary(given.phase, dialect_of(path), engines=tuple(discovery.kinds()))
+        checked = check(raw, path, vocabulary)
+        problems = findings(checked)
+        if given.format == "json":
+            found += [showing.problem_json(checked.source, problem) for problem in problems]
+        else:
+            say(*showing.problem_lines(checked.source, problems))
+        status = max([status, *(int(_LEVELS.index(problem.severity) >= least) for problem in problems)])
+    if given.format == "json":
+        _as_json(found)
+    return status
+
+
+def check_config(given: Namespace) -> int:
+    """`check-config FILE`"""
+    problems: list[tuple[Source, Problem]]
+    try:
+        if given.file == reading.STANDARD_INPUT:
+            site, source, warnings = load(Path("-"), sys.stdin.buffer)
+        else:
+            site, source, warnings = load(Path(given.file))
+    except Refused as refused:
+        problems = [(refused.source, problem) for problem in refused.problems]
+    else:
+        problems = [(source, problem) for problem in warnings]
+        problems += [(checked.source, problem) for checked in _policies(site) for problem in checked.problems]
+    if given.format == "json":
+        _as_json([showing.problem_json(source, problem) for source, problem in problems])
+    else:
+        for source, problem in problems:
+            say(*showing.problem_lines(source, [problem]))
+    return int(any(problem.severity is Severity.ERROR for _, problem in problems))
+
+
+# ---- extensions, engines, explain
+
+
+def extensions(given: Namespace) -> int:
+    """`extensions`"""
+    from sieveav.frontends import explaining
+
+    rows = explaining.extensions()
+    if given.format == "json":
+        _as_json(rows)
+    else:
+        table = [[(str(row["name"]), "bold"), (str(row["source"]), "dim"), (str(row["summary"]), "")] for row in rows]
+        say(*showing.columns(table, 0))
+    return 0
+
+
+def engines(given: Namespace) -> int:
+    """`engines`"""
+    from sieveav.frontends import explaining
+
+    rows = explaining.engines()
+    if given.format == "json":
+        _as_json(rows)
+        return 0
+    for row in rows:
+        say(f"{showing.paint(str(row['name']), 'bold')}   {row['summary']}")
+        say(
+            *showing.columns(
+                [[(str(o["name"]), ""), (str(o["type"]), "dim"), (str(o["meaning"]), "")] for o in row["options"]], 2
+            )
+        )
+    return 0
+
+
+def explain(given: Namespace) -> int:
+    """`explain NAME`"""
+    from sieveav.frontends import explaining
+
+    lines = explaining.explain(given.name)
+    if not lines:
+        raise WrongUse(explaining.unknown(given.name))
+    say(*lines)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "run": run,
+    "decide": decide_,
+    "scan": scan,
+    "lint": lint,
+    "check-config": check_config,
+    "extensions": extensions,
+    "engines": engines,
+    "explain": explain,
+}

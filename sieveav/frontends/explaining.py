@@ -1,0 +1,148 @@
+"""explaining: what is installed, as the program knows it itself: extensions, words, engines, options, in plain text.
+
+The reference of the language is made from the classes that are the language: their grammars and docstrings.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from sieveav.engines import discovery
+from sieveav.engines.contract import EngineKind
+from sieveav.frontends.showing import summary
+from sieveav.language.extension import Declared, Extension
+from sieveav.language.grammar import Shape, grammar_of
+from sieveav.language.problems import did_you_mean
+from sieveav.options import Option
+from sieveav.running.base import base
+from sieveav.site.library import Library
+
+
+def extensions() -> list[dict[str, Any]]:
+    """Every extension: its capability, where it is specified, a sentence."""
+    return [
+        {"name": extension.capability, "source": extension.source, "summary": _of_extension(extension)}
+        for extension in Library().everything()
+    ]
+
+
+def _of_extension(extension: Extension) -> str:
+    """The first sentence of the file's docstring, without the name it begins with."""
+    text = summary(sys.modules[extension.module].__doc__)
+    return text.partition(": ")[2] or text
+
+
+def _option(option: Option) -> dict[str, Any]:
+    default = option.default
+    shown = list(default) if isinstance(default, tuple) else default
+    return {"name": option.name, "type": option.kind.name, "default": shown, "meaning": option.meaning}
+
+
+def engines() -> list[dict[str, Any]]:
+    """Every kind of engine: its name, a sentence, its pool, the options of its own."""
+    return [
+        {"name": k.name, "summary": k.summary, "pool": k.pool, "options": [_option(option) for option in k.options]}
+        for k in discovery.kinds().values()
+    ]
+
+
+def explain(name: str) -> list[str]:
+    """Everything that is called `name`: an extension, a word, a tag, an engine, an option of the configuration. Empty
+    when nothing is."""
+    wanted = name.lower()
+    found: list[str] = []
+    for extension in [base, *Library().everything()]:
+        if extension.capability and extension.capability.lower() == wanted:
+            found += _extension(extension)
+        for declared in extension.declared:
+            if declared.name == wanted or (declared.seam == "tag" and declared.name == f":{wanted}"):
+                found += _word(declared)
+    kind = discovery.kinds().get(wanted)
+    if kind is not None:
+        found += _engine(kind)
+    found += _options(wanted)
+    return found[:-1] if found and not found[-1] else found
+
+
+def unknown(name: str) -> str:
+    """What to say when nothing is called `name`."""
+    known = [declared.name for extension in [base, *Library().everything()] for declared in extension.declared]
+    known += [extension.capability for extension in Library().everything()] + list(discovery.kinds())
+    hint = did_you_mean(name, known)
+    return f'nothing is called "{name}"{f"; {hint}" if hint else ""} (see: sieveav extensions, sieveav engines)'
+
+
+def _docs(text: str | None) -> Iterator[str]:
+    for line in inspect.cleandoc(text or "").splitlines():
+        yield f"  {line}".rstrip()
+
+
+def _extension(extension: Extension) -> list[str]:
+    lines = [f'require "{extension.capability}";   {extension.source}', ""]
+    lines += _docs(sys.modules[extension.module].__doc__)
+    lines.append("")
+    for declared in extension.declared:
+        if declared.seam != "reader":
+            lines += [f"  {_usage(declared)}"]
+    for option in extension.settings.values():
+        shown = _option(option)
+        lines.append(
+            f'  setting {option.name} = {shown["default"]!r}: {option.meaning} (extension "{extension.capability}")'
+        )
+    return [*lines, ""]
+
+
+def _usage(declared: Declared) -> str:
+    grammar = grammar_of(declared.made)
+    if declared.seam in ("test", "action", "command"):
+        if grammar.of(Shape.ARMS) is not None:
+            return "if <test> { ... } [elsif <test> { ... }]... [else { ... }]"
+        return f"{declared.seam}: {grammar.usage(declared.name)}"
+    if declared.seam == "family":
+        return f"action: {declared.name.replace('{}', 'ENGINE')}, for each engine that is configured"
+    follows = grammar.usage("").strip()
+    shown = f"{declared.name} {follows}".strip()
+    if declared.seam == "tag":
+        return f"tag: {shown}, on {', '.join(declared.on)}"
+    return f"{(declared.kind or declared.seam).replace('_', ' ')}: {shown}"
+
+
+def _word(declared: Declared) -> list[str]:
+    capability = declared.extension.capability
+    lines = [
+        _usage(declared),
+        f"  {f'require {chr(34)}{capability}{chr(34)};   ' if capability else ''}{declared.extension.source}",
+    ]
+    lines += _docs(declared.made.__doc__)
+    return [*lines, ""]
+
+
+def _engine(kind: EngineKind) -> list[str]:
+    lines = [f"engine {kind.name}: {kind.summary}", *_docs(kind.details)]
+    for option in kind.options:
+        shown = _option(option)
+        lines.append(f"  {option.name} = {shown['default']!r}   {option.kind.name}: {option.meaning}")
+    return [*lines, ""]
+
+
+def _options(name: str) -> list[str]:
+    """The options of that name in the tables of the configuration, and the stanza of that name."""
+    from sieveav.site.options import forms
+
+    lines: list[str] = []
+    for form in forms(discovery.kinds()).values():
+        if form.kind == name and name not in discovery.kinds():
+            lines += [f"stanza {form.kind}: {form.meaning}"]
+            lines += [f"  {o.name} = {_option(o)['default']!r}   {o.kind.name}: {o.meaning}" for o in form.options]
+            lines.append("")
+    seen: set[str] = set()
+    for form in forms(discovery.kinds()).values():
+        for option in form.options:
+            if option.name == name and option.meaning not in seen:
+                seen.add(option.meaning)
+                lines += [f"option {option.name} = {_option(option)['default']!r}   {option.kind.name}, of {form.kind}"]
+                lines += [f"  {option.meaning}", *([f"  {option.unless_default}"] if option.unless_default else []), ""]
+    return lines

@@ -1,0 +1,194 @@
+"""showing: decisions and verdicts to the lines people read and the objects machines read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+from sieveav.language.problems import Problem, Severity, Source, as_json, report
+from sieveav.running.outcome import Action, Discard, Fault, Refuse, Response, Send, Step, Store
+from sieveav.site.deciding import Decision, ForRecipient
+from sieveav.verdict import FOUND, Status, Verdict, plain
+
+_COLOURS = {"bad": "\x1b[31m", "good": "\x1b[32m", "odd": "\x1b[33m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
+
+
+def paint(text: str, colour: str) -> str:
+    """`text` in a colour, on a terminal only."""
+    return f"{_COLOURS[colour]}{text}\x1b[0m" if sys.stdout.isatty() else text
+
+
+def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[str]:
+    """Rows of (text, colour) cells as lines, their columns aligned; no column is padded beyond 40 characters."""
+    widths = [
+        max((len(row[i][0]) for row in rows if i < len(row)), default=0) for i in range(max(map(len, rows), default=0))
+    ]
+    for row in rows:
+        cells = []
+        for i, (text, colour) in enumerate(row):
+            padded = text.ljust(min(widths[i], 40)) if i + 1 < len(row) else text
+            cells.append(paint(padded, colour) if colour else padded)
+        yield " " * indent + "   ".join(cells).rstrip()
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _where(place: Mapping[str, object] | None) -> str:
+    if place is None:
+        return ""
+    return f"{place['path']}:{place['line']}" if "line" in place else str(place["path"])
+
+
+# ---- verdicts
+
+
+def _colour(status: Status) -> str:
+    return "good" if status is Status.CLEAN else "bad" if status in FOUND or status is Status.ERROR else "odd"
+
+
+def verdict_row(verdict: Verdict) -> list[tuple[str, str]]:
+    return [
+        (verdict.engine, ""),
+        (str(verdict.status), _colour(verdict.status)),
+        (verdict.info, ""),
+        (f"{verdict.ms:.1f} ms", "dim"),
+    ]
+
+
+def verdict_json(verdict: Verdict) -> dict[str, object]:
+    return {
+        "engine": verdict.engine,
+        "status": str(verdict.status),
+        "info": verdict.info,
+        "code": verdict.code,
+        "version": verdict.version,
+        "ms": round(verdict.ms, 3),
+    }
+
+
+# ---- decisions
+
+
+def _effect(effect: object, action: Action) -> str:
+    if isinstance(effect, Store) and effect.mailbox is not None:
+        flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
+        return f'{action.name} "{_printable(effect.mailbox)}"{flags}'
+    if isinstance(effect, Store):
+        flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
+        return f"{'implicit ' if action.implicit else ''}{action.name}{flags}"
+    if isinstance(effect, Send):
+        return f"{action.name} {effect.address}"
+    if isinstance(effect, Refuse):
+        return f"{action.name}: {_printable(' '.join(effect.reason.split()))}"
+    assert isinstance(effect, Discard)  # the effects are a closed set  # noqa: S101
+    return action.name
+
+
+def _response(response: Response) -> str:
+    return f"{response.code} {response.enhanced} {' / '.join(response.text.splitlines())}"
+
+
+def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
+    rows = []
+    if one.response is not None:
+        rows.append([(_response(one.response), "bad"), (_where(one.response.place), "dim")])
+    else:
+        for action in one.outcome.actions:
+            colour = "" if action.keeps else "odd"
+            for effect in action.effects:
+                rows.append([(_effect(effect, action), colour), (_where(action.place), "dim")])
+    fault = one.outcome.fault
+    if fault is not None:
+        rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])
+    return [[(one.recipient if i == 0 else "", "bold"), *row] for i, row in enumerate(rows)]
+
+
+def _trace(steps: Iterable[Step]) -> Iterable[str]:
+    for step in steps:
+        yield paint(f"      {_where(step.place):<24} {_printable(step.what)}: {_printable(step.result)}", "dim")
+
+
+def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
+    """A decision for people: the engines, then what becomes of the message for whom, and which line decided."""
+    yield f"{paint(name, 'bold')}   from {_printable(sender) or '<>'}"
+    yield from columns([verdict_row(verdict) for verdict in decision.verdicts], 2)
+    yield from _trace(decision.trace)
+    if decision.fault is not None:
+        fault = decision.fault
+        yield f"  {paint(f'fault: {fault.message}', 'bad')}   {paint(_where(fault.place), 'dim')}".rstrip()
+    if decision.response is not None:
+        where = _where(decision.response.place) or ("the engine's action" if decision.fault is None else "")
+        everyone = ", ".join(one.recipient for one in decision.recipients)
+        yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (where, "dim")]], 2)
+        return
+    rows = []
+    for one in decision.recipients:
+        rows += _recipient_rows(one)
+    lines = iter(columns(rows, 2))
+    for one in decision.recipients:
+        for _ in _recipient_rows(one):
+            yield next(lines)
+        yield from _trace(one.outcome.trace)
+
+
+def fault_text(fault: Fault | None) -> str | None:
+    """A fault in one line, its place first; None for none."""
+    if fault is None:
+        return None
+    where = _where(fault.place)
+    return f"{where}: {fault.message}" if where else fault.message
+
+
+def _steps(steps: Iterable[Step]) -> list[dict[str, object]]:
+    return [{"at": dict(s.place) if s.place else None, "what": s.what, "result": s.result} for s in steps]
+
+
+def decision_json(name: str, decision: Decision, *, tracing: bool) -> dict[str, object]:
+    """A decision for machines."""
+    found: dict[str, object] = {
+        "message": name,
+        "smtp": decision.response.as_json() if decision.response else None,
+        "context": decision.context,
+        "engines": [verdict_json(verdict) for verdict in decision.verdicts],
+        "recipients": [_recipient_json(one, tracing=tracing) for one in decision.recipients],
+    }
+    if decision.fault is not None:
+        found["fault"] = fault_text(decision.fault)
+    if tracing:
+        found["trace"] = _steps(decision.trace)
+    return found
+
+
+def _recipient_json(one: ForRecipient, *, tracing: bool) -> dict[str, object]:
+    found: dict[str, object] = {
+        "recipient": one.recipient,
+        "smtp": one.response.as_json() if one.response else None,
+        "context": one.context,
+        "actions": [action.as_json() for action in one.outcome.actions],
+        "fault": fault_text(one.outcome.fault),
+    }
+    if tracing:
+        found["trace"] = _steps(one.outcome.trace)
+    return found
+
+
+# ---- problems
+
+
+def problem_lines(source: Source, problems: Iterable[Problem]) -> Iterable[str]:
+    for problem in problems:
+        head, *rest = report(source, problem).split("\n")
+        colour = "bad" if problem.severity is Severity.ERROR else "odd"
+        yield paint(_printable(head), colour)
+        yield from rest
+
+
+def problem_json(source: Source, problem: Problem) -> dict[str, object]:
+    return as_json(source, problem)
+
+
+def summary(text: str | None) -> str:
+    """The first sentence of a docstring, in one line of plain text."""
+    return plain(" ".join((text or "").strip().split("\n\n")[0].split()), 300)

@@ -1,0 +1,92 @@
+"""scripts: a script's path, or a user's address, to a checked program, remembered while the file is as it was.
+
+The suffix says the dialect: files ending `.siv` are Momentum's, which needs no `require`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sieveav import limits
+from sieveav.language.checking import Checked, check
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.running.addresses import envelope
+
+DIALECTS = {".siv": "momentum"}
+"""Suffix -> dialect; every other suffix is plain Sieve."""
+
+REMEMBERED = 1000
+"""Checked scripts kept: beyond that the one kept longest goes."""
+
+
+def dialect_of(path: str | Path) -> str:
+    """The dialect of the script at `path`, "" for plain Sieve."""
+    return DIALECTS.get(Path(path).suffix.lower(), "")
+
+
+def contents(path: Path) -> bytes:
+    """The octets of the script at `path`, read to a bound beyond which the checker refuses it anyway. OSError when it
+    cannot be read."""
+    with path.open("rb") as file:
+        return file.read(limits.SCRIPT_SIZE + 1)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    stamp: tuple[int, int, int]
+    checked: Checked
+
+
+class Scripts:
+    """The scripts of a site; `vocabulary(phase, dialect)` makes the words they may use."""
+
+    def __init__(self, vocabulary: Callable[[str, str], Vocabulary]) -> None:
+        self._vocabulary = vocabulary
+        self._kept: dict[tuple[str, str], _Kept] = {}
+
+    def checked(self, path: Path, phase: str) -> Checked:
+        """The script at `path`, checked for `phase`, anew when the file has changed. OSError when it cannot be read."""
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        key = (os.fspath(path), phase)
+        kept = self._kept.get(key)
+        if kept is None or kept.stamp != stamp:
+            checked = check(contents(path), key[0], self._vocabulary(phase, dialect_of(path)))
+            kept = self._kept[key] = _Kept(stamp, checked)
+            if len(self._kept) > REMEMBERED:
+                self._kept.pop(next(iter(self._kept)), None)
+        return kept.checked
+
+
+def user_script(template: str, recipient: str) -> Path | None:
+    """Where the script of `recipient` is: `template` with %u, %n and %d put in, None when that would leave the template.
+
+    `%u` is the whole address, `%n` its local part without detail, `%d` its domain, all lower-cased.
+    """
+    address = envelope(recipient)
+    local = (address.local or "").lower().partition("+")[0]
+    values = {"u": recipient.strip("<>").lower(), "n": local, "d": (address.domain or "").lower(), "%": "%"}
+    found, rest = [], template
+    while rest:
+        text, percent, rest = rest.partition("%")
+        found.append(text)
+        if percent:
+            value = values.get(rest[:1])
+            if value is None or (rest[:1] != "%" and not _harmless(value)):
+                return None
+            found.append(value)
+            rest = rest[1:]
+    return Path("".join(found))
+
+
+def _harmless(value: str) -> bool:
+    """Whether an address's text can stand in a path: it names one entry there, and nothing else."""
+    return (
+        bool(value)
+        and len(value.encode("utf-8", "replace")) <= 255
+        and not value.startswith(".")
+        and all(c.isprintable() and c not in "/\\" for c in value)
+    )

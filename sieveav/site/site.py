@@ -1,0 +1,162 @@
+"""site: a configuration file to a `Site`: its engines, its scripts for each phase and user, its words; or its problems.
+
+Without a file there is the embedded site: the engine `yara`, passive, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sieveav.engines import discovery
+from sieveav.engines.assembling import assemble
+from sieveav.engines.contract import EngineKind
+from sieveav.language.problems import Problem, Severity, Source, Span
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.running.base import base
+from sieveav.site.library import Library
+from sieveav.site.options import EngineSettings, Framework, Settings
+from sieveav.site.scripts import Scripts
+from sieveav.site.world import Scanner
+
+EMBEDDED = "yara"
+"""The engine that is there with no configuration at all, so that the first command works with no daemon."""
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """A configuration that cannot be used, with all its problems."""
+
+    source: Source
+    problems: tuple[Problem, ...]
+
+
+class Site:
+    """A site as configured. `scanners` are its engines, in the order of the file."""
+
+    def __init__(self, settings: Settings, library: Library | None = None, source: Source | None = None) -> None:
+        self.settings = settings
+        self.library = library or Library()
+        self.scanners, problems = _scanners(settings)
+        if problems:
+            raise Refused(source or Source("", ""), tuple(problems))
+        self.scripts = Scripts(self.vocabulary)
+
+    @cached_property
+    def engines(self) -> tuple[str, ...]:
+        """The names by which scripts call the engines."""
+        return tuple(dict.fromkeys(scanner.name for scanner in self.scanners))
+
+    def vocabulary(
+        self, phase: str = "each_rcpt", dialect: str = "", *, engines: tuple[str, ...] | None = None
+    ) -> Vocabulary:
+        """The words of a script of this site, as yet without any it has to require; with `engines`, as if the site had
+        those."""
+        return Vocabulary(
+            [base],
+            self.library,
+            names={"engines": self.engines if engines is None else engines},
+            settings=self.settings.extensions,
+            phase=phase,
+            dialect=dialect,
+        )
+
+    def policies(self) -> Iterator[tuple[Path, str]]:
+        """Each script that the configuration names, with the phase it is for."""
+        for phase, paths in self.settings.phases.items():
+            for path in paths:
+                yield path, phase.removesuffix("_phase1").removesuffix("_phase2")
+        for given in (self.settings.users.before, self.settings.users.after):
+            if given is not None:
+                yield given, "each_rcpt"
+
+
+def _scanners(settings: Settings) -> tuple[tuple[Scanner, ...], list[Problem]]:
+    found: list[Scanner] = []
+    problems = []
+    for framework in settings.frameworks:
+        for engine in framework.engines:
+            # an engine goes by its stanza's type; a further one of the type by its instance name
+            name = engine.kind if all(other.settings.kind != engine.kind for other in found) else engine.instance
+            kind = discovery.kind(engine.kind)
+            if kind is None:
+                problems.append(Problem("unknown-stanza", f"there is no engine {engine.kind}", engine.span))
+                continue
+            try:
+                made = assemble(
+                    kind,
+                    name,
+                    options=engine.options,
+                    timeout=engine.timeout,
+                    cache_size=engine.cache_size,
+                    max_concurrency=engine.max_concurrency,
+                    mime_decompose=engine.mime_decompose,
+                    paranoid=engine.paranoid,
+                )
+            except ValueError as error:
+                problems.append(Problem("bad-value", f"{engine.kind} cannot work: {error}", engine.span))
+                continue
+            found.append(Scanner(name, engine, made))
+    return tuple(found), problems
+
+
+def embedded() -> Site:
+    """The site there is without a configuration."""
+    kind = discovery.kind(EMBEDDED)
+    assert kind is not None  # it is a part of this program  # noqa: S101
+    return Site(Settings(frameworks=(Framework("embedded", (_passive(kind),)),)))
+
+
+def _passive(kind: EngineKind) -> EngineSettings:
+    return EngineSettings(
+        kind=kind.name,
+        instance=kind.name,
+        active=False,
+        action="pass",
+        cache_size=1000,
+        context_variable=f"{kind.name}_status",
+        error_code=451,
+        file_base=None,
+        max_concurrency=0,
+        mime_decompose=False,
+        paranoid=False,
+        skip_context_variable="skip_virus_check",
+        timeout=10.0,
+        options={option.name: option.default for option in kind.options},
+        span=Span(0, 0),
+    )
+
+
+LARGEST_FILE = 1024 * 1024
+"""Octets of a configuration file that are read; more is a problem that reading it tells."""
+
+
+def load(path: Path, stream: BinaryIO | None = None) -> tuple[Site, Source, tuple[Problem, ...]]:
+    """The site that the file at `path`, or the text in `stream`, configures; the text; and what is to be said of it all
+    the same (warnings). Raises Refused for a file with errors, OSError for one that cannot be read."""
+    # PLY and the tables are of no use to a command without a configuration
+    from sieveav.site import checking, configuration
+
+    with stream or path.open("rb") as file:
+        source = Source(str(path), file.read(LARGEST_FILE + 1).decode("utf-8", "replace"))
+    stanzas, problems = configuration.read(source)
+    library = Library()
+
+    def settings_of(capability: str) -> Mapping[str, Any] | None:
+        extension = library.find(capability)
+        return None if extension is None else extension.settings
+
+    def capabilities() -> list[str]:
+        return [extension.capability for extension in library.everything()]
+
+    settings, more = checking.check(
+        stanzas, source, discovery.kinds(), settings_of, path.absolute().parent, capabilities
+    )
+    problems = sorted([*problems, *more], key=lambda problem: problem.span)
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise Refused(source, tuple(problems))
+    site = Site(settings, library, source)
+    return site, source, tuple(problems)

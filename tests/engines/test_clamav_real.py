@@ -1,0 +1,156 @@
+"""Debian's clamd, with a database of our own."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import signal
+import threading
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sieveav.engines.contract import Deadline
+from sieveav.verdict import Status
+
+pytestmark = pytest.mark.real
+
+FILES = Path("/usr/share/clamav-testfiles")
+
+
+def message(*parts: bytes) -> bytes:
+    """A message that starts as many do and as libclamav by itself does not know mail to start."""
+    body = b"".join(
+        b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes(part).replace(b"\n", b"\r\n")
+        for part in parts
+    )
+    return (
+        b"DKIM-Signature: v=1; a=rsa-sha256\r\nX-Other: y\r\nMIME-Version: 1.0\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + body + b"--b--\r\n"
+    )
+
+
+def zipped(content: bytes, *, encrypted: bool = False) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("content", content)
+    octets = bytearray(stream.getvalue())
+    if encrypted:  # the flag, in the entry's header and in the directory's
+        octets[6] |= 1
+        octets[octets.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(octets)
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def engine(request: pytest.FixtureRequest, clamd: Any, make: Any) -> Any:
+    return make(f"127.0.0.1:{clamd.port}" if request.param == "tcp" else clamd.socket)
+
+
+def test_eicar(engine: Any, ask: Any, eicar: bytes) -> None:
+    for raw, is_message in [(eicar, False), (message(eicar), True), (zipped(eicar), False)]:
+        verdict = ask(engine, raw, is_message=is_message)
+        assert verdict.status is Status.INFECTED
+        assert verdict.info.startswith("Eicar-Test-Signature")
+
+
+def test_clean(engine: Any, ask: Any) -> None:
+    assert ask(engine, b"nothing").status is Status.CLEAN
+    assert ask(engine, b"").status is Status.CLEAN
+    assert ask(engine, message(b"nothing"), is_message=True).status is Status.CLEAN
+
+
+def test_a_virus_beyond_the_first_128_kb(engine: Any, ask: Any, eicar: bytes) -> None:
+    assert ask(engine, os.urandom(300_000) + eicar).status is Status.INFECTED
+    assert ask(engine, message(os.urandom(300_000), eicar), is_message=True).status is Status.INFECTED
+
+
+def test_lines_that_begin_with_a_dot(engine: Any, ask: Any, eicar: bytes) -> None:
+    dotted = b"Subject: x\r\n\r\n.\r\n.hidden\r\n..\r\n" + eicar + b"\r\n.\r\nmore\r\n"
+    assert ask(engine, dotted, is_message=True).status is Status.INFECTED
+    assert ask(engine, dotted.replace(eicar, b""), is_message=True).status is Status.CLEAN
+
+
+def test_an_encrypted_archive(engine: Any, ask: Any) -> None:
+    verdict = ask(engine, zipped(b"secret" * 10, encrypted=True))
+    assert (verdict.status, verdict.info) == (Status.ENCRYPTED, "Heuristics.Encrypted.Zip")
+
+
+def test_beyond_stream_max_length(engine: Any, ask: Any) -> None:
+    for octets in (11_000_000, 40_000_000):
+        verdict = ask(engine, b"x" * octets, 20.0)
+        assert (verdict.status, verdict.info) == (Status.LIMITS, "INSTREAM size limit exceeded")
+    assert ask(engine, b"x" * (10 * 1024 * 1024)).status is Status.CLEAN
+
+
+NOT_OPENED: dict[str, str] = {}
+"""Files in which this clamd does not find clam.exe by its hash, each with the reason."""
+
+
+@pytest.mark.skipif(not FILES.is_dir(), reason="clamav-testfiles is not installed")
+def test_debians_files(clamd: Any, make: Any, ask: Any) -> None:
+    engine = make(clamd.socket)
+    missed = {
+        file.name for file in FILES.iterdir() if ask(engine, file.read_bytes(), 20.0).status is not Status.INFECTED
+    }
+    assert missed == set(NOT_OPENED)
+
+
+def test_version(engine: Any) -> None:
+    assert engine.version(Deadline.after(5)).startswith("ClamAV ")
+
+
+def test_no_files_are_left(clamd: Any, engine: Any, ask: Any) -> None:
+    ask(engine, os.urandom(100_000))
+    directory = Path(clamd.socket).parent
+    assert {path.name for path in directory.iterdir()} <= {"clamd.sock", "clamd.conf", "clamd.out", "database"}
+
+
+def test_failover(clamd: Any, make: Any, ask: Any, eicar: bytes) -> None:
+    assert ask(make("127.0.0.1:1", clamd.socket), eicar).status is Status.INFECTED
+
+
+def test_a_macro(clamd: Any, make: Any, ask: Any, macro_sheet: bytes) -> None:
+    verdict = ask(make(clamd.socket), macro_sheet)
+    assert (verdict.status, verdict.info) == (Status.MACRO, "Heuristics.OLE2.ContainsMacros.XLM")
+
+
+def test_stopped_in_the_middle(start_clamd: Any, make: Any, ask: Any, eicar: bytes, clamd: Any) -> None:
+    stopped = start_clamd()
+    stopped.signal(signal.SIGSTOP)
+    start = time.monotonic()
+    verdict = ask(make(stopped.socket), eicar, 0.5)
+    assert (verdict.status, verdict.info) == (Status.ERROR, "timeout")
+    assert ask(make(stopped.socket, clamd.socket), eicar, 1.0).status is Status.INFECTED
+    assert time.monotonic() - start < 4
+    stopped.signal(signal.SIGCONT)
+    assert ask(make(stopped.socket), eicar).status is Status.INFECTED
+
+
+def test_killed_in_the_middle(start_clamd: Any, make: Any, ask: Any, eicar: bytes) -> None:
+    killed = start_clamd()
+    killed.signal(signal.SIGSTOP)  # so that the scan is surely under way
+    killing = threading.Timer(0.3, killed.kill)
+    killing.start()
+    start = time.monotonic()
+    verdict = ask(make(killed.socket), eicar * 1000, 5.0)
+    killing.join()
+    assert verdict.status is Status.ERROR
+    assert time.monotonic() - start < 4
+    assert ask(make(killed.socket), eicar, 1.0).status is Status.ERROR
+
+
+@pytest.mark.parametrize("concurrent", ["yes", "no"])
+def test_reloading(concurrent: str, start_clamd: Any, make: Any, ask: Any, eicar: bytes) -> None:
+    reloading = start_clamd(ConcurrentDatabaseReload=concurrent)
+    many = "".join(f"Many-{n}:0:*:{n:064x}\n" for n in range(20_000))
+    (reloading.database / "many.ndb").write_text(many)
+    assert reloading.ask("RELOAD") == b"RELOADING\0"
+    engine = make(reloading.socket)
+    for _ in range(10):
+        assert ask(engine, eicar, 20.0).status is Status.INFECTED
+        assert ask(engine, b"nothing", 20.0).status is Status.CLEAN

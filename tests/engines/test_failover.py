@@ -1,0 +1,139 @@
+"""Failover and its breakers, with a clock of the test's own."""
+
+# ruff: noqa: ARG002 (stand-ins have the arguments of what they stand for)
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sieveav.engines.contract import Content, Deadline
+from sieveav.engines.failover import FAILURES, PAUSE, Failover, Unreached
+from sieveav.verdict import Status, Verdict
+
+
+class Server:
+    """Answers, or does not; `asked` tells what it was asked."""
+
+    def __init__(self, name: str, up: bool = True) -> None:
+        self.name = name
+        self.up = up
+        self.asked: list[str] = []
+
+    def _answer(self, question: str, answer: Any) -> Any:
+        self.asked.append(question)
+        if not self.up:
+            raise Unreached("gone\r\nfar away")
+        return answer
+
+    def attempt(self, content: Content, deadline: Deadline) -> Verdict:
+        assert deadline.left() > 0
+        verdict: Verdict = self._answer("scan", Verdict("e", Status.CLEAN, self.name))
+        return verdict
+
+    def probe(self, deadline: Deadline) -> bool:
+        assert deadline.left() <= 1
+        self.asked.append("probe")
+        return self.up
+
+    def version(self, deadline: Deadline) -> str:
+        return str(self._answer("version", f"version of {self.name}"))
+
+    def clear(self) -> list[str]:
+        asked, self.asked = self.asked, []
+        return asked
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_the_first_that_answers(clock: Clock, ask: Any) -> None:
+    down, up, spare = Server("down", up=False), Server("up"), Server("spare")
+    engine = Failover("e", [down, up, spare], clock)
+    assert ask(engine).info == "up"
+    assert engine.version(Deadline.after(1)) == "version of up"
+    assert spare.asked == []
+
+
+def test_none_answers(clock: Clock, ask: Any, caplog: pytest.LogCaptureFixture) -> None:
+    engine = Failover("e", [Server("a", up=False), Server("b", up=False)], clock)
+    assert ask(engine) == Verdict("e", Status.ERROR, "gonefar away")
+    assert engine.version(Deadline.after(1)) == ""
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+def test_no_time(clock: Clock, ask: Any) -> None:
+    server = Server("a")
+    assert ask(Failover("e", [server], clock), b"x", 0.0) == Verdict("e", Status.ERROR, "timeout")
+    assert server.asked == []
+
+
+def test_a_breaker_opens_is_probed_and_closes(clock: Clock, ask: Any) -> None:
+    down, up = Server("down", up=False), Server("up")
+    engine = Failover("e", [down, up], clock)
+    for _ in range(FAILURES):
+        assert ask(engine).info == "up"
+    assert down.clear() == ["scan"] * FAILURES
+    assert ask(engine).info == "up"
+    assert down.clear() == []
+    clock.now += PAUSE
+    assert ask(engine).info == "up"
+    assert ask(engine).info == "up"
+    assert down.clear() == ["probe"]
+    down.up = True
+    clock.now += PAUSE
+    assert ask(engine).info == "down"
+    assert ask(engine).info == "down"
+    assert down.clear() == ["probe", "scan", "scan"]
+
+
+def test_when_all_breakers_are_open_a_server_that_is_back_is_asked_at_once(clock: Clock, ask: Any) -> None:
+    only = Server("only", up=False)
+    engine = Failover("e", [only], clock)
+    for _ in range(FAILURES + 1):
+        assert ask(engine).status is Status.ERROR
+    assert only.clear() == ["scan"] * FAILURES + ["probe"]
+    only.up = True
+    assert ask(engine).info == "only"
+
+
+def test_a_success_makes_failures_forgotten(clock: Clock, ask: Any) -> None:
+    server = Server("s", up=False)
+    engine = Failover("e", [server], clock)
+    for _ in range(3):
+        for _ in range(FAILURES - 1):
+            ask(engine)
+        server.up = True
+        assert ask(engine).status is Status.CLEAN
+        server.up = False
+    assert "probe" not in server.asked
+
+
+def test_an_error_verdict_is_an_answer(clock: Clock, ask: Any) -> None:
+    class Ill(Server):
+        def attempt(self, content: Content, deadline: Deadline) -> Verdict:
+            return Verdict("e", Status.ERROR, "ill")
+
+    assert ask(Failover("e", [Ill("ill"), Server("up")], clock)).info == "ill"
+
+
+def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Any) -> None:
+    shares: list[float] = []
+
+    class Timing(Server):
+        def attempt(self, content: Content, deadline: Deadline) -> Verdict:
+            shares.append(round(deadline.left()))
+            raise Unreached("no")
+
+    ask(Failover("e", [Timing("a"), Timing("b"), Timing("c")], clock), b"x", 12.0)
+    assert shares == [4, 6, 12]
