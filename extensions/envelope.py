@@ -69,13 +69,13 @@ class EnvelopeTest(MatchingValues):
     parts: Strings
     keys: Strings
     known: Mapping[str, Any]
-    phase: str
 
     def check(self, use: Use) -> None:
         super().check(use)
-        self.known, self.phase = use.choices("envelope_part"), use.phase
+        parts = use.choices("envelope_part")
+        self.known = {name: part for name, part in parts.items() if use.phase in part.phases}
         for part in use.strings("parts"):
-            if use.chosen("envelope_part", part) and self.phase not in self.known[part.value.lower()].phases:
+            if use.chosen("envelope_part", part) and part.value.lower() not in self.known:
                 message = f'there is no "{part.value}" yet where the script is for the whole message'
                 use.complain(part, message, "ask for it in the script of a recipient", rule="wrong-phase")
 
@@ -83,7 +83,7 @@ class EnvelopeTest(MatchingValues):
         found: list[str] = []
         for name in self.parts:
             part = self.known.get(name.lower())  # RFC 5228, 5.4: without regard to case
-            if part is None or self.phase not in part.phases:  # one that a variable names; unknown ones are errors
+            if part is None:  # a variable's value; RFC 5228, 5.4: unknown parts are errors
                 run.fail(f'there is no envelope part "{name}"')
             found += part.values(run, self.address_part.part)
         return found

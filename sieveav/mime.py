@@ -221,6 +221,23 @@ def _settings(value: str) -> list[tuple[str, str]]:
     return settings
 
 
+def parameters(value: str) -> dict[str, str]:
+    """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 undone."""
+    return _parameters(_settings(value))
+
+
+def media_type(value: str) -> tuple[str, str] | None:
+    """Type and subtype in a Content-Type's value, as written; None where it has none."""
+    found = _TYPE.match(value)
+    return (found[1], found[2]) if found else None
+
+
+def disposition(value: str) -> str | None:
+    """The disposition in a Content-Disposition's value, as written; None where it has none."""
+    found = _DISPOSITION.match(value)
+    return found[1] if found else None
+
+
 def _joined(sections: dict[int, tuple[str, bool]]) -> str:
     """RFC 2231, 3 and 4: sections in order, the charset in front of the first; a gap hides nothing."""
     charset = ""

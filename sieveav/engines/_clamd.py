@@ -24,9 +24,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for pkg_resources, which is deprecated or gone
     import clamd
 
-
 _PAUSE = 0.01
 """Seconds between two tries to connect to a unix socket with a full backlog."""
+
+_LONGEST = 3600.0
+"""Seconds of one wait at most: sockets do not take any number."""
 
 
 class Unanswered(clamd.ConnectionError):  # type: ignore[misc]  # the package has no types
@@ -87,7 +89,7 @@ class _Timely:
         left = self.deadline.left()
         if left <= 0:
             raise TimeoutError("timeout")
-        return left
+        return min(left, _LONGEST)
 
     def _stream(self, chunks: Iterable[bytes]) -> bool:
         """Send it all; false when the daemon answered or hung up before the end. Its reply is still to be read."""

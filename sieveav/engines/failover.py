@@ -28,7 +28,7 @@ PROBE = 1.0
 """Seconds a probe may take at most; a daemon that lives answers PING in less than a millisecond."""
 
 
-class Unreached(Exception): (a fault of the world that ends in this file)
+class Unreached(Exception):
     """Not one octet of an answer came from the server, so another may be asked. Its text is the reason."""
 
 
@@ -105,23 +105,24 @@ class Failover:
                 verdict = breaker.server.attempt(content, share)
             except Unreached as fault:
                 reason = str(fault)
-                self._note(breaker, reason)
+                breaker.failed()
+                self._log(breaker, reason)
             else:
                 breaker.succeeded()
                 return verdict
         return Verdict(self.name, Status.ERROR, "timeout" if deadline.left() <= 0 else reason)
 
     def version(self, deadline: Deadline) -> str:
-        """The version of the server that would be asked first."""
+        """The version of the server that would be asked first. To fail here opens no breaker: a busy server may be slow
+        to tell and yet scan."""
         for breaker, share in self._turns(deadline):
             try:
                 return breaker.server.version(share)
             except Unreached as fault:
-                self._note(breaker, str(fault))
+                self._log(breaker, str(fault))
         return ""
 
-    def _note(self, breaker: Breaker, reason: str) -> None:
-        breaker.failed()
+    def _log(self, breaker: Breaker, reason: str) -> None:
         _log.warning("%s: %s: %s", self.name, breaker.server.name, plain(reason))
 
     def _turns(self, deadline: Deadline) -> Iterator[tuple[Breaker, Deadline]]:

@@ -314,7 +314,7 @@ def _zip_member(name: str, data: bytes, entry: zipfile.ZipInfo, budget: Budget) 
 # -- messages, and what needs no decompressing  -----------------------------------------------------
 
 
-def _message(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001 (an opener like the others)
+def _message(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001  # an opener like the others
     return _parts(layer.name, mime.parse(layer.data))
 
 
@@ -336,7 +336,7 @@ def _plainly(read: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> _Opener:
 
 
 def _sealed(kind: str) -> _Opener:
-    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001 (an opener like the others)
+    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001  # an opener like the others
         yield Obstacle(Status.UNSCANNABLE, f"{kind} archive: {layer.name}")
 
     return opener

@@ -27,6 +27,9 @@ RULE_STATUSES = FOUND | UNSCANNABLE
 SOURCE_SIZE = 64 * 1024 * 1024
 """Octets of one file of rules; the largest public collections have a tenth of it."""
 
+_LONGEST = 3600.0
+"""Seconds that one layer may take, whatever the deadline."""
+
 _WHY = 500
 """Characters of the compiler's words that an error of ours repeats."""
 
@@ -53,7 +56,7 @@ class YaraEngine:
                 break  # nothing is worse
         return merge(verdicts, self.name)
 
-    def version(self, deadline: Deadline) -> str:  # noqa: ARG002 (nothing to wait for)
+    def version(self, deadline: Deadline) -> str:  # noqa: ARG002  # nothing to wait for
         """`yara-x 1.23.0, 5 rules, definitions 0123abcd`."""
         from importlib.metadata import version
 
@@ -75,7 +78,7 @@ class YaraEngine:
         if left <= 0:
             return self._verdict(Status.ERROR, "timeout")
         try:
-            scanner.set_timeout(math.ceil(left))  # whole seconds, and 0 is at once
+            scanner.set_timeout(math.ceil(min(left, _LONGEST)))  # whole seconds, and 0 is at once
             hits = scanner.scan(layer.data).matching_rules
         except BaseException as fault:
             # A panic in Rust arrives as a BaseException of a class that nobody exports.

@@ -42,7 +42,7 @@ def check(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
     problems = sorted(checker.problems[: limits.PROBLEMS + 1], key=lambda problem: problem.span)
     program = None
     if not any(problem.severity is Severity.ERROR for problem in problems):
-        capabilities, unwritten = frozenset(vocabulary.capabilities), tuple(checker.unwritten("keep"))
+        capabilities, unwritten = frozenset(vocabulary.capabilities), _in_order(checker.unwritten("keep"))
         program = Program(source, block, capabilities, checker.cost, vocabulary.settings, unwritten)
         checker.prepare()
     return Checked(source, program, tuple(problems), phrases)
@@ -414,7 +414,7 @@ class _Binding:
             else:
                 self._unknown_tag(tag, stream, grammar.tagged)
         tags += self.checker.unwritten(self.word, given)
-        word.tags = tuple(bound for _, bound in sorted(tags, key=itemgetter(0)))
+        word.tags = _in_order(tags)
         if not all(map(is_settled, word.tags)):
             self.templates["tags"] = word.tags
         for field in grammar.tagged:
@@ -574,6 +574,10 @@ class _Stream:
     def rest(self) -> Iterator[Argument]:
         while self._at < len(self._arguments):
             yield self.take()
+
+
+def _in_order(tags: list[tuple[int, Any]]) -> tuple[Any, ...]:
+    return tuple(tag for _, tag in sorted(tags, key=itemgetter(0)))
 
 
 def _brief(text: str) -> str:

@@ -236,6 +236,8 @@ class AddressTest(Matching):
 
     def check(self, use: Use) -> None:
         super().check(use)
+        if any(getattr(tag, "any_field", False) for tag in self.tags):
+            return  # a tag that looks elsewhere may read any field as one of addresses (RFC 5703, 4.2)
         for name in use.strings("names"):
             if name.value.strip().lower() not in ADDRESS_FIELDS:
                 hint = 'look at other fields with "header"'

@@ -85,6 +85,8 @@ class Matching:
     comparator: Comparator = comparator()
     keys: Sequence[str]
     tags: tuple[Any, ...] = ()
+    sets_match_values = True
+    """Whether a match sets the match variables (RFC 5229, 3.2)."""
     notes: set[str] = set()  # noqa: RUF012  # the checker's, one for the whole script
     subject: Shared
     original: Shared
@@ -103,7 +105,7 @@ class Matching:
             folded, plain = tag.amend(folded), tag.amend(plain)
         self.subject, self.original = shared(folded), shared(plain)
         capturer = getattr(self.match, "capturer", None)
-        if "match-variables" in self.notes and capturer is not None:
+        if "match-variables" in self.notes and capturer is not None and self.sets_match_values:
             self.captures = capturer(self.comparator, self.keys)
             self.holds = self._captured  # type: ignore[method-assign]
         else:

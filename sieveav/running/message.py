@@ -8,7 +8,7 @@ that asking is a look-up by identity; the message works out the answer when it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
@@ -22,15 +22,45 @@ Fold = Callable[[str], str] | None
 
 
 class Subject(Protocol):
-    """A question to a message."""
+    """A question to a message, or to a part of one."""
 
-    def of(self, message: Message) -> Any:
+    def of(self, message: Any) -> Any:
         """The answer; asked for once."""
         ...
 
 
-class Message(dict[Any, Any]):
-    """One message, shared by all recipients of a transaction: subject -> answer.
+class Asked(dict[Any, Any]):
+    """What has header fields and answers subjects: subject -> answer."""
+
+    fields: dict[str, list[str]]
+    """Lower-cased name -> the raw values of the fields of that name, in their order."""
+
+    def __init__(self, header: bytes) -> None:
+        fields: dict[str, list[str]] = {}
+        for name, value in mime.fields(header):
+            key = name.lower()
+            if key in fields:
+                fields[key].append(value)
+            else:
+                fields[key] = [value]
+        self.fields = fields
+
+    def __missing__(self, subject: Any) -> Any:
+        answer = self[subject] = subject.of(self)
+        return answer
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)  # it is itself: what it has answered is no part of it
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+
+class Message(Asked):
+    """One message, shared by all recipients of a transaction.
 
     `raw` is the message as received, dot-unstuffed; `size` its octets (RFC 5228, 5.9).
     """
@@ -39,33 +69,38 @@ class Message(dict[Any, Any]):
         self.raw = raw
         self.size = len(raw)
         self.header_end, self.body_start = mime.header_end(raw)
-        fields: dict[str, list[str]] = {}
-        for name, value in mime.fields(raw[: self.header_end]):
-            key = name.lower()
-            if key in fields:
-                fields[key].append(value)
-            else:
-                fields[key] = [value]
-        self.fields = fields
-        """Lower-cased name -> the raw values of the fields of that name, in their order."""
-
-    def __missing__(self, subject: Any) -> Any:
-        answer = self[subject] = subject.of(self)
-        return answer
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)  # a message is itself: what it has answered is no part of it
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __ne__(self, other: object) -> bool:
-        return self is not other
+        super().__init__(raw[: self.header_end])
 
     @cached_property
     def structure(self) -> mime.Part:
         """The tree of MIME parts; only a script that looks at the body asks for it."""
         return mime.parse(self.raw)
+
+    @cached_property
+    def whole(self) -> Entity:
+        """The message as the outermost of its parts."""
+        return Entity(self.structure)
+
+
+class Entity(Asked):
+    """One MIME part of a message, its outermost included; shared as the message is."""
+
+    def __init__(self, part: mime.Part) -> None:
+        super().__init__(part.header)
+        self.part = part
+
+    @cached_property
+    def parts(self) -> tuple[Entity, ...]:
+        """The parts just below."""
+        return tuple(Entity(part) for part in self.part.parts)
+
+    def walk(self) -> Iterator[Entity]:
+        """It and all below it, in the order of the message."""
+        todo = [self]
+        while todo:
+            entity = todo.pop()
+            yield entity
+            todo.extend(reversed(entity.parts))
 
 
 @dataclass(frozen=True)
@@ -77,7 +112,7 @@ class Fields:
 
     names: tuple[str, ...]
 
-    def of(self, message: Message) -> list[str]:
+    def of(self, message: Asked) -> list[str]:
         if len(self.names) == 1:
             return message.fields.get(self.names[0], [])
         return [value for name in self.names for value in message.fields.get(name, ())]
@@ -91,7 +126,7 @@ class HeaderValues:
     fold: Fold = None
     needs: str = field(default="", kw_only=True)
 
-    def of(self, message: Message) -> Values:
+    def of(self, message: Asked) -> Values:
         found = []
         fold = self.fold
         for value in self.source.of(message):
@@ -117,7 +152,7 @@ class AddressValues:
     fold: Fold = None
     needs: str = field(default="", kw_only=True)
 
-    def of(self, message: Message) -> Values:
+    def of(self, message: Asked) -> Values:
         found = [self.part(address) for address in message[addresses_of(self.source)]]
         fold = self.fold
         return tuple(fold(value) if fold is not None else value for value in found if value is not None)
@@ -132,7 +167,7 @@ class Addresses:
 
     source: Any
 
-    def of(self, message: Message) -> list[Address]:
+    def of(self, message: Asked) -> list[Address]:
         found: list[Address] = []
         for value in self.source.of(message):
             found += mailboxes(mime.unfold(value))  # RFC 2047, 5: no encoded word stands within an address

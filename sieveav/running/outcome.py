@@ -87,6 +87,16 @@ class Action:
         effects = tuple(replace(e, **changes) if isinstance(e, Store) else e for e in self.effects)
         return replace(self, effects=effects)
 
+    def repeats(self, other: Action) -> bool:
+        """Whether both do the same to the same, be it with other flags."""
+        mine, theirs = (action.storing(flags=(), create=False) for action in (self, other))
+        return mine.name == theirs.name and mine.effects == theirs.effects
+
+    @property
+    def creates(self) -> bool:
+        """Whether it creates the mailbox that it stores in, where that is missing."""
+        return any(isinstance(effect, Store) and effect.create for effect in self.effects)
+
     @property
     def keeps(self) -> bool:
         """Whether this is a keep, written or implicit: the message goes where it would have gone."""
@@ -137,12 +147,16 @@ class Step:
     result: str
 
 
+IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, implicit=True)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What is decided so far for one recipient, or in a data phase for the whole message.
 
     `keep` says whether a keep, implicit or written, still stands: then the next script runs. `context` holds the
-    context variables as the scripts left them. `ended` says that a response or a terminal action ended the phase.
+    context variables as the scripts left them. `ended` says that a response or a terminal action ended the phase;
+    `implicit` is the keep that stands where nothing else is done, as the scripts so far would have it.
     """
 
     actions: tuple[Action, ...] = ()
@@ -151,12 +165,13 @@ class Outcome:
     fault: Fault | None = None
     trace: tuple[Step, ...] = ()
     ended: bool = False
+    implicit: Action = IMPLICIT_KEEP
 
     def settled(self) -> Outcome:
         """The outcome with the implicit keep, if it stands, among its actions. RFC 5228, 2.10.2."""
         if not self.keep or self.ended or any(action.keeps for action in self.actions):
             return self
-        return replace(self, actions=(*self.actions, Action("keep", (Store(),), implicit=True)))
+        return replace(self, actions=(*self.actions, self.implicit))
 
 
 _BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}

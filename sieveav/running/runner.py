@@ -7,15 +7,17 @@ Conflicts between actions and limits are found before anything has had an effect
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, TypeVar
 
-from sieveav.language.program import Program
+from sieveav.language.program import Program, settle
 from sieveav.limits import Limits
 from sieveav.running.message import Message
 from sieveav.running.outcome import Action, Discard, Fault, Outcome, Refuse, Response, Send, Step, Store
 from sieveav.running.questions import Context, Envelope, Host, Question, Scan, Scanned
+from sieveav.running.variables import Variables
 from sieveav.verdict import plain
 
 A = TypeVar("A")
@@ -65,6 +67,7 @@ class Run:
         self.ended = False
         self.keep = True
         self.match_values: tuple[str, ...] = ()
+        self.variables = Variables()
         self.step: Any = None
         self.trace: list[Step] = []
         self.careful = case.tracing or program.cost > CAREFUL_COST or case.message.header_end > CAREFUL_HEADER
@@ -147,15 +150,25 @@ class Run:
         if action.cancels_keep:
             self.keep = False
         self.note(word, action.name, _summary(action))
-        if not self._done_already(action, earlier):
-            self.actions.append(action)
+        self._decide(action)
 
-    def _done_already(self, action: Action, earlier: list[Action]) -> bool:
-        """RFC 5228, 2.10.3: a message is put into a mailbox once, and a second time is no error."""
-        if action.keeps:
-            self.actions = [other for other in self.actions if not other.keeps]
-            return False
-        return any(other.effects == action.effects and other.name == action.name for other in earlier)
+    def _decide(self, action: Action) -> None:
+        """Note an action, in the place of one that it repeats. RFC 5228, 2.10.3: a message is put into a mailbox once,
+        and a second time is no error; RFC 5232, 3: the last flags are those it gets."""
+        if any(action.repeats(other) and other.creates for other in [*self.before.actions, *self.actions]):
+            action = action.storing(create=True)
+        for i, other in enumerate(self.actions):
+            if action.repeats(other):
+                self.actions[i] = action
+                return
+        self.actions.append(action)
+
+    def implicit_keep(self) -> Action:
+        """The implicit keep as it is by now, with the tags that nobody needs to write."""
+        action = self.before.implicit
+        for tag in settle(self.program.unwritten, self):
+            action = tag.amend(action)
+        return action
 
     def respond(self, word: Any, answer: Response) -> NoReturn:
         """Set the SMTP response and end the phase: no action and no keep is left beside it."""
@@ -183,12 +196,15 @@ class Run:
         """What a subject that needs `name` is asked of, the message where nothing of that name is set."""
         return self._focus.get(name, self.message)
 
-    def focused(self, name: str, target: Any) -> None:
-        """Set, or with None take away, what subjects that need `name` are asked of."""
-        if target is None:
-            self._focus.pop(name, None)
-        else:
-            self._focus[name] = target
+    @contextmanager
+    def focused(self, name: str, target: Any) -> Iterator[None]:
+        """While the context lasts, subjects that need `name` are asked of `target`."""
+        outer = self._focus.get(name, self.message)
+        self._focus[name] = target
+        try:
+            yield
+        finally:
+            self._focus[name] = outer
 
 
 def execute(program: Program, case: Case, before: Outcome = Outcome()) -> Outcome:  # noqa: B008  # immutable
@@ -214,8 +230,13 @@ def execute(program: Program, case: Case, before: Outcome = Outcome()) -> Outcom
     kept = [action for action in run.actions if action.keeps]
     keep = run.keep or bool(kept)
     # a keep of an earlier script said "go on"; it stands if this one lets it, and gives way to this one's own
-    earlier = [action for action in before.actions if not action.keeps or (keep and not kept)]
-    return Outcome((*earlier, *run.actions), keep, None, fault, trace)
+    earlier = [
+        action
+        for action in before.actions
+        if (not action.keeps or (keep and not kept)) and not any(new.repeats(action) for new in run.actions)
+    ]
+    implicit = before.implicit if fault is not None else run.implicit_keep()
+    return Outcome((*earlier, *run.actions), keep, None, fault, trace, implicit=implicit)
 
 
 def _shown(answer: object) -> str:

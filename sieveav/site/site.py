@@ -153,7 +153,7 @@ def load(path: Path, stream: BinaryIO | None = None) -> tuple[Site, Source, tupl
         return [extension.capability for extension in library.everything()]
 
     settings, more = checking.check(
-        stanzas, source, discovery.kinds(), settings_of, path.absolute().parent, capabilities
+        stanzas, source, discovery.kinds(), settings_of, path.parent, capabilities
     )
     problems = sorted([*problems, *more], key=lambda problem: problem.span)
     if any(problem.severity is Severity.ERROR for problem in problems):

@@ -1,6 +1,7 @@
 """Failover and its breakers, with a clock of the test's own."""
 
-# ruff: noqa: ARG002 (stand-ins have the arguments of what they stand for)
+# Stand-ins have the arguments of what they stand for.
+# ruff: noqa: ARG002
 
 from __future__ import annotations
 

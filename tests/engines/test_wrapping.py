@@ -1,6 +1,7 @@
 """Engines around engines, each alone and as a configuration nests them."""
 
-# ruff: noqa: ARG002 (stand-ins have the arguments of what they stand for)
+# Stand-ins have the arguments of what they stand for.
+# ruff: noqa: ARG002
 
 from __future__ import annotations
 

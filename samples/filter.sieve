@@ -1,0 +1,31 @@
+require ["fileinto", "envelope", "imap4flags", "mailbox", "relational", "comparator-i;ascii-numeric",
+         "subaddress", "variables", "body", "antivirus"];
+
+# What one person's filter looks like: no engine is asked before the cheap tests have said all they can.
+
+# Lists go where they belong.
+if header :matches "List-Id" "*<*.example.org>" {
+    fileinto :create "lists/${2}";
+    stop;
+}
+
+# alice+shop@example.com
+if envelope :detail "to" ["shop", "shops"] {
+    fileinto :flags "\\Seen" "Shopping";
+    stop;
+}
+
+# Mail to half the company is seldom for me.
+if address :count "gt" :comparator "i;ascii-numeric" ["to", "cc"] "20" {
+    addflag "$Bulk";
+}
+
+# Attachments are looked at before they reach the inbox.
+if anyof (header :contains "Content-Type" "multipart/", body :content "application" :contains "") {
+    if antivirus "error" {
+        addflag "$Unchecked";
+    } elsif not antivirus "clean" {
+        fileinto "Junk";
+        stop;
+    }
+}

@@ -1,0 +1,65 @@
+"""variables: where the variables of a script live, for every word that speaks of one by its name (RFC 5229).
+
+The core holds them, at `run.variables`, and says what a name is; it gives strings no meaning and no script a word.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sieveav import limits
+from sieveav.language.checking import Given, Use
+
+# RFC 5229, 3; RFC 5228, 8.1: identifier
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
+
+
+class Variables(dict[str, str]):
+    """Lower-case name -> value: "" for one that is not set (RFC 5229, 3); one too long is cut (6)."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name.lower(), cut(value))
+
+
+def cut(value: str) -> str:
+    """As many characters of `value` as a variable can hold."""
+    data = value.encode("utf-8", "surrogatepass")
+    end = limits.VARIABLE_VALUE
+    if len(data) <= end:
+        return value
+    while data[end] & 0xC0 == 0x80:  # within a character
+        end -= 1
+    return data[:end].decode("utf-8", "surrogatepass")
+
+
+class _Named(set[str]):
+    """The variables that a script sets."""
+
+
+def check_variable(use: Use, name: Given, *, is_set: bool = True) -> bool:
+    """Whether `name` names a variable of the script's own, one that it sets or just looks at; complains if not."""
+    why, hint = "", "a name is letters, digits and _, and does not begin with a digit"
+    if re.fullmatch("[0-9]++", name.value):
+        why, hint = "match variables are set by :matches alone", ""  # RFC 5229, 4
+    elif not _NAME.fullmatch(name.value):
+        why = "no variable has this name"
+    elif len(name.value) > limits.VARIABLE_NAME:
+        why, hint = f"the name of a variable has at most {limits.VARIABLE_NAME} characters", ""  # RFC 5229, 6
+    if why:
+        use.complain(name, why, hint, rule="variable-name")
+        return False
+    if is_set:
+        _count(use, name)
+    return True
+
+
+def _count(use: Use, name: Given) -> None:
+    """RFC 5229, 6: a script has so many variables and no more; told once."""
+    named = use.memory(_Named)
+    before = len(named)
+    named.add(name.value.lower())
+    if before == limits.VARIABLES < len(named):
+        use.complain(name, f"a script has at most {limits.VARIABLES} variables", rule="too-many-variables")
