@@ -1,8 +1,8 @@
 """comparator-i;unicode-casemap: compare without regard to the case of any script's letters (RFC 5051).
 
-"ÉCOLE" and "école" are equal, "ΑΘΗΝΑ" and "Αθηνα" too, and characters that are only written in another form, such as "ﬁ"
-and "fi" or a letter with its accent apart. Accents count: "ecole" is another word; but :contains "ecole" does not find
-"école" either, for the accent comes after its letter. "ß" is not "ss".
+"ÉCOLE" and "école" are equal, "ΑΘΗΝΑ" and "Αθηνα" too, and letters that are only written in another form, such as those of
+full width, or with the accent apart. Accents count: "ecole" is another word. "ß" is not "ss". For :matches, a letter with
+its accent is two characters.
 """
 
 from __future__ import annotations

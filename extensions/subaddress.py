@@ -15,7 +15,9 @@ from sieveav.extending import TEXT, Address, Extension, Option
 
 subaddress = Extension("subaddress", "RFC 5233")
 subaddress.setting(
-    Option("recipient_delimiter", TEXT, "+", "what separates user and detail, one or more characters; empty: nothing does")
+    Option(
+        "recipient_delimiter", TEXT, "+", "what separates user and detail, one or more characters; empty: nothing does"
+    )
 )
 
 

@@ -8,7 +8,7 @@ from sieveav.language.checking import Given, Use
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
 from sieveav.language.grammar import choice, optional, tag
 from sieveav.language.problems import Severity, Span
-from sieveav.language.program import Block, Strings, Test, Tests
+from sieveav.language.program import Block, Strings, Template, Test, Tests, is_settled
 from sieveav.limits import (
     FLAGS_LENGTH,
     FOREVERYPART_NESTING,
@@ -17,7 +17,16 @@ from sieveav.limits import (
     VARIABLE_VALUE,
     VARIABLES,
 )
-from sieveav.mime import Part, decode_words, fields, unfold, walk
+from sieveav.mime import (
+    Part,
+    decode_words,
+    disposition_of,
+    fields,
+    media_type_of,
+    parameters_of,
+    unfold,
+    walk,
+)
 from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, integer, one_of
 from sieveav.running.addresses import Address, outbound
 from sieveav.running.addresses import envelope as envelope_address
@@ -33,10 +42,11 @@ from sieveav.running.matching import (
     comparator,
     match_type,
 )
-from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, Message, names_of
+from sieveav.running.message import AddressValues, Asked, Entity, Fields, Fold, HeaderValues, Message, names_of, shared
 from sieveav.running.outcome import Action, Discard, Refuse, Response, Send, Store, mailbox_flaw, response
 from sieveav.running.questions import Mailbox, Scan, Scanned
 from sieveav.running.runner import Run
+from sieveav.running.variables import check_variable, cut
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, merge, plain
 
 __all__ = [
@@ -60,10 +70,12 @@ __all__ = [
     "Action",
     "Address",
     "AddressValues",
+    "Asked",
     "Block",
     "Captures",
     "Comparator",
     "Discard",
+    "Entity",
     "Extension",
     "Fields",
     "Fold",
@@ -88,27 +100,35 @@ __all__ = [
     "Status",
     "Store",
     "Strings",
+    "Template",
     "Test",
     "Tests",
     "Tick",
     "Use",
     "Verdict",
     "check_names",
+    "check_variable",
     "choice",
     "comparator",
+    "cut",
     "decode_words",
+    "disposition_of",
     "envelope_address",
     "fields",
     "integer",
+    "is_settled",
     "mailbox_flaw",
     "match_type",
+    "media_type_of",
     "merge",
     "names_of",
     "one_of",
     "optional",
     "outbound",
+    "parameters_of",
     "plain",
     "response",
+    "shared",
     "tag",
     "unfold",
     "upper",

@@ -221,18 +221,18 @@ def _settings(value: str) -> list[tuple[str, str]]:
     return settings
 
 
-def parameters(value: str) -> dict[str, str]:
+def parameters_of(value: str) -> dict[str, str]:
     """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 undone."""
     return _parameters(_settings(value))
 
 
-def media_type(value: str) -> tuple[str, str] | None:
+def media_type_of(value: str) -> tuple[str, str] | None:
     """Type and subtype in a Content-Type's value, as written; None where it has none."""
     found = _TYPE.match(value)
     return (found[1], found[2]) if found else None
 
 
-def disposition(value: str) -> str | None:
+def disposition_of(value: str) -> str | None:
     """The disposition in a Content-Disposition's value, as written; None where it has none."""
     found = _DISPOSITION.match(value)
     return found[1] if found else None
@@ -361,11 +361,21 @@ class Part:
     source: bytes = field(default=b"", repr=False)
     start: int = 0
     end: int = 0
+    around: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
+    """Where preamble and epilogue of a multipart lie in the source of its parts."""
 
     @property
     def body(self) -> bytes:
         """The body as it stands, still encoded; for a multipart with preamble and epilogue. A copy each time."""
         return self.source[self.start : self.end]
+
+    def surroundings(self) -> tuple[bytes, ...]:
+        """What stands before the first and after the last part of a multipart (RFC 2046, 5.1.1); a multipart that could
+        not be divided is all preamble."""
+        if not self.parts:
+            return (self.body,)
+        source = self.parts[0].source
+        return tuple(source[start:end] for start, end in self.around)
 
     def decoded(self) -> bytes:
         """The body with its transfer encoding undone, as leniently as mail readers do; an unknown one as it stands."""
@@ -451,6 +461,8 @@ class _Division:
     lookalikes: list[bytes] = field(default_factory=list)
     rest: bool = False
     """The last span is all that lies beyond the limit."""
+    preamble: tuple[int, int] = (0, 0)
+    epilogue: tuple[int, int] = (0, 0)
 
 
 def _boundary_lines(source: bytes, start: int, end: int, mark: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -476,10 +488,14 @@ def _divide(source: bytes, start: int, end: int, boundary: bytes, room: int) -> 
             break
         if tail not in (b"", b"--"):
             continue
-        if opened >= 0:  # the line end before a boundary belongs to the boundary
-            spans.append((opened, max(opened, at - (source[at - 1 : at] == b"\r"))))
+        edge = at - (source[at - 1 : at] == b"\r")  # the line end before a boundary belongs to the boundary
+        if opened >= 0:
+            spans.append((opened, max(opened, edge)))
+        else:
+            division.preamble = (start, max(start, edge))
         opened = min(line_end + 1, end)
         if tail:
+            division.epilogue = (opened, end)
             if source.find(mark, line_end, end) >= 0 or _LATE_PART.search(source, line_end, end):
                 division.defects.append("content-after-final-boundary")
             return division
@@ -524,6 +540,7 @@ def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, l
         guessed = _GUESSED_BOUNDARY.search(source, start - 1, end)
         part.defects += ("no-part", "other-boundary") if guessed else ("no-part",)
     part.defects += tuple(division.defects)
+    part.around = (division.preamble, division.epilogue)
     if division.lookalikes:
         lookalikes.append((part, division.lookalikes))
     default = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"  # RFC 2046, 5.1.5

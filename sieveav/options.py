@@ -95,6 +95,10 @@ INTEGER = Kind("whole number", _integer)
 SECONDS = Kind("time in seconds", _seconds)
 SIZE = Kind("size in octets", _size)
 TEXTS = Kind("string", str, many=True)
+FILE = Kind("file", str)
+"""A file that must be there; in a configuration, relative names are relative to the configuration's folder."""
+FILES = Kind("file", str, many=True)
+DIRECTORY = Kind("directory", str)
 
 
 def one_of(*words: str) -> Kind:

@@ -12,10 +12,13 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING
 
 from sieveav.engines.contract import EngineKind
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "sieveav.engines"
 
@@ -58,6 +61,8 @@ def kind(name: str) -> EngineKind | None:
 
 def _entries() -> Iterator[tuple[str, str]]:
     """Each entry as its distribution's name and the module it names, our own always among them."""
+    from importlib.metadata import entry_points  # 12 ms, not for a command that names its engine
+
     found = {(_distribution(entry), entry.value) for entry in entry_points(group=GROUP)}
     if not any(value == OURS for _, value in found):
         found.add(("sieveav", OURS))

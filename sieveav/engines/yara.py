@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sieveav.engines.contract import Content, Deadline, EngineKind
 from sieveav.engines.unpacking import Budget, Layer, layers
-from sieveav.options import TEXTS, Option
+from sieveav.options import FILES, Option
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, merge, plain
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ def _status(rule: yara_x.Rule) -> Status:
     return Status(words[-1]) if words else Status.INFECTED
 
 
-def _sources(paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+def _sources(paths: tuple[Path | str, ...]) -> Iterator[tuple[str, bytes]]:
     """Our own files of rules and the site's, as name and octets. ValueError for one that cannot be read."""
     for ours in sorted(resources.files("sieveav.engines").iterdir(), key=lambda file: file.name):
         if ours.name.endswith(".yar"):
             yield ours.name, ours.read_bytes()
-    for path in paths:
+    for path in map(str, paths):
         try:
             with Path(path).open("rb") as file:
                 source = file.read(SOURCE_SIZE + 1)
@@ -119,7 +119,7 @@ def _sources(paths: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
         yield path, source
 
 
-def _compile(paths: tuple[str, ...]) -> tuple[yara_x.Rules, str]:
+def _compile(paths: tuple[Path | str, ...]) -> tuple[yara_x.Rules, str]:
     """All rules compiled, and the version of these definitions. ValueError with the file and the compiler's words."""
     import yara_x
 
@@ -144,7 +144,7 @@ engine = EngineKind(
     name="yara",
     summary="YARA rules, in this process: no daemon needed",
     pool="CPU",
-    options=(Option("rules", TEXTS, (), "the site's own files of YARA rules, besides those that come along"),),
+    options=(Option("rules", FILES, (), "the site's own files of YARA rules, besides those that come along"),),
     make=_make,
     details=(
         "Comes with rules for the EICAR test file, documents with macros, and documents under a password. Looks at the "

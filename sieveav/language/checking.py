@@ -65,6 +65,8 @@ class Use:
         self.declared = declared
         self.spans: dict[str, Span] = {}
         self.given: dict[str, list[Given]] = {}
+        self.unknown: set[str] = set()
+        """The fields with strings that are only known while running."""
         self.enclosing = tuple(checker.enclosing)
         """The words in whose blocks this one stands, the outermost first."""
 
@@ -98,20 +100,23 @@ class Use:
         """The strings given for `field`, those left out that are only known while running."""
         return self.given.get(field, [])
 
-    def constant(self, field: str) -> Given | None:
-        """The one string given for `field`, None if it is left out. RFC 5229, 3: a word may want it known beforehand, so
-        None too, with a complaint, where it is not."""
-        given = self.strings(field)
-        if self.has(field) and not given:
-            self.complain(
-                field, "this must be known before the script runs", "write it without variables", rule="not-constant"
-            )
-        return given[0] if given else None
+    def constants(self, field: str) -> list[Given]:
+        """The strings given for `field`, for a word that wants all of them known beforehand (RFC 5229, 3); complains of
+        those that are not."""
+        if field in self.unknown:
+            message = "this must be known before the script runs"
+            self.complain(field, message, "write it without variables", rule="not-constant")
+        return self.strings(field)
 
     def namespace(self, name: str) -> Any:
         """The class of the variables' namespace `name`, None where there is none."""
         declared = self._checker.vocabulary.namespaces.get(name.lower())
         return declared.made if declared else None
+
+    def lacking(self, seam: str, name: str) -> str:
+        """The hint which `require` would bring the word, namespace or the like, "" where nothing does."""
+        offering = self._checker.vocabulary.offering(seam, name.lower())
+        return f'write: require "{offering[0]}";' if offering else ""
 
     def setting(self, capability: str, name: str) -> Any:
         """The value of a setting of an extension that is known here."""
@@ -178,6 +183,7 @@ class _Checker:
         if declared is None:
             offering = self.vocabulary.offering("choice", name.lower(), kind=kind)
             hint = f'write: require "{offering[0]}";' if offering else did_you_mean(name, choices)
+            hint = hint or f"write one of {', '.join(sorted(choices))}"
             message = f'there is no {kind.replace("_", " ")} "{_brief(name)}"'
             self.complain(f"{kind.replace('_', '-')}-unknown", message, span, hint)
         return declared
@@ -554,6 +560,7 @@ class _Binding:
         value = values if field.shape is Shape.STRINGS else values[0]
         setattr(word, field.name, value)
         if len(known) != len(items):
+            self.use.unknown.add(field.name)
             self.templates[field.name] = value
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -121,5 +120,7 @@ def as_json(source: Source, problem: Problem) -> dict[str, object]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the word of `known` that `word` was probably meant to be, or ""."""
+    from difflib import get_close_matches  # for whoever makes mistakes
+
     near = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.7)
     return f'did you mean "{near[0]}"?' if near else ""

@@ -2,8 +2,8 @@
 
 The grammar is sievelib's; this is the only file that imports it. sievelib stops at the first error, keeps no positions
 and mixes grammar with the meaning of the words it knows, so it is shown a script in which every word but the six that
-shape the grammar (`if elsif else not anyof allof`) is one of two words of ours, for a command and for a test, that take
-whatever follows. What it gives back has the words in the order of the text, so each finds its token again.
+shape the grammar (`if elsif else not anyof allof`) is one of three words of ours, for a command, for a test and for a
+command that takes a test and a block; they take whatever follows. What it gives back has the words in the order of the text, so each finds its token again.
 
 After an error the token list is mended, the statement at fault left out or its head replaced, and read again from the
 outermost statement it stands in. Faults that sievelib would accept, or trip over, are marked on their token beforehand.
@@ -26,7 +26,7 @@ from sieveav.language.tokens import Token, nesting, number, tokenize, unquote
 SHAPING = frozenset({"if", "elsif", "else", "not", "anyof", "allof"})
 """The words that sievelib reads as itself."""
 
-_COMMAND, _TEST = "sieveavcommand", "sieveavtest"
+_COMMAND, _TEST, _BLOCK = "sieveavcommand", "sieveavtest", "sieveavblock"
 
 _AFTER_TESTS = frozenset({"comma", "right_parenthesis", "left_cbracket", "semicolon"})
 
@@ -68,7 +68,15 @@ class SieveavtestCommand(_Word):
     _type = "test"
 
 
-_commands.add_commands([SieveavcommandCommand, SieveavtestCommand])
+class SieveavblockCommand(_Word):
+    _type = "control"
+
+    def check_next_arg(self, atype: str, avalue: Any, add: bool = True, check_extension: bool = True) -> bool:
+        self.done = self.done or atype == "test"  # nothing but a block follows a test
+        return super().check_next_arg(atype, avalue, add, check_extension)
+
+
+_commands.add_commands([SieveavcommandCommand, SieveavtestCommand, SieveavblockCommand])
 
 
 class _Tokens(Lexer):  # type: ignore[misc]  # sievelib has no types
@@ -196,8 +204,8 @@ class _Reading:
             if kind in _COMMAND_POSITION:
                 if i > until and not heads and before is None:
                     break
-                if kind != "left_cbracket" and head is not None and head.name in ("if", "elsif", "else"):
-                    token.fault = (f"{{ is missing before {token.text or ';'}", f"{head.text} is followed by a block in {{ and }}")
+                if kind != "left_cbracket" and head is not None and head.name in ("if", "elsif", "else", _BLOCK):
+                    token.fault = (f"{{ is missing before {token.text or ';'}", f"write {head.text} ... {{ ... }}")
                 if kind == "left_cbracket":
                     heads.append(head)
                 if kind != "right_cbracket":
@@ -245,7 +253,7 @@ class _Reading:
             token.fault = ("else takes no test", "write elsif with a test, or else without one")
         elif head.name == _COMMAND:
             if self._opens_block(index):
-                head.name = "if"  # any command with a test and a block has the shape of an if
+                head.name = _BLOCK
             else:
                 token.fault = (f"; is missing before {word}", "write ; at the end of the command before")
 

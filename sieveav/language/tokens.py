@@ -40,8 +40,8 @@ NEVER_ENDS = {'"': "string", "/": "comment"}
 
 
 class Token:
-    """One token: `kind` as sievelib calls it, its text and place; `wrong` says why it can be no token at all, `fault` why it cannot
-    stand where it does; both are a message and a hint.
+    """One token: `kind` as sievelib calls it, its text and place. `wrong` says why it can be no token at all, `fault` why
+    it cannot stand where it does; both are a message and a hint.
 
     It is handed to sievelib as if it were the bytes of the token: `decode` gives what sievelib looks at, which is a name
     for an identifier and the token itself, place and all, for everything that ends up as an argument.

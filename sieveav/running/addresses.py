@@ -7,7 +7,6 @@ that refuses (groups, comments in odd places, routes). Both are lenient, as mail
 
 from __future__ import annotations
 
-import email.utils
 import re
 from dataclasses import dataclass
 
@@ -61,15 +60,15 @@ _LONGEST = 64 * 1024
 """Characters of a field that go to the email package, whose time is more than linear; a longer one is no address."""
 
 
-_LENIENT = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
-"""Newer patch releases of Python give up on a whole field for one bad address unless told not to."""
-
-
 def _by_the_package(text: str) -> list[Address]:
     if len(text) > _LONGEST:
         return [Address(text, None, None)]
+    import email.utils  # 10 ms, for the odd field
+
+    # newer patch releases of Python give up on a whole field for one bad address unless told not to
+    lenient = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
     found: list[Address] = []
-    for _, address in email.utils.getaddresses([text], **_LENIENT):
+    for _, address in email.utils.getaddresses([text], **lenient):
         local, at, domain = address.rpartition("@")
         if at and local and domain:
             found.append(_address(local, domain))

@@ -217,10 +217,36 @@ class Header(Matching):
 
 
 ADDRESS_FIELDS = frozenset(
-    """from to cc bcc sender reply-to resent-from resent-to resent-cc resent-bcc resent-sender resent-reply-to return-path
-    delivered-to x-original-to envelope-to x-envelope-to apparently-to errors-to disposition-notification-to
-    return-receipt-to mail-followup-to mail-reply-to x-forwarded-to x-forwarded-for abuse-reports-to
-    list-post list-owner""".split()
+    {
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "sender",
+        "reply-to",
+        "resent-from",
+        "resent-to",
+        "resent-cc",
+        "resent-bcc",
+        "resent-sender",
+        "resent-reply-to",
+        "return-path",
+        "delivered-to",
+        "x-original-to",
+        "envelope-to",
+        "x-envelope-to",
+        "apparently-to",
+        "errors-to",
+        "disposition-notification-to",
+        "return-receipt-to",
+        "mail-followup-to",
+        "mail-reply-to",
+        "x-forwarded-to",
+        "x-forwarded-for",
+        "abuse-reports-to",
+        "list-post",
+        "list-owner",
+    }
 )
 """RFC 5228, 5.1: the test `address` is restricted to fields that hold addresses: those of RFC 5322, and what transports
 and lists add."""

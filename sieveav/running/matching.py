@@ -22,7 +22,7 @@ Captures = Callable[[Sequence[str], Any], "tuple[str, ...] | None"]
 
 class Comparator(Protocol):
     """RFC 5228, 2.7.3; RFC 4790. `fold` gives equal strings for what it holds equal; `order` something that sorts as it
-    orders; `octets` says that its characters are octets."""
+    orders; `octets` says that its characters are octets, `numeric`, where there is one, that it compares numbers."""
 
     name: str
     substring: bool

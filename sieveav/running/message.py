@@ -81,6 +81,10 @@ class Message(Asked):
         """The message as the outermost of its parts."""
         return Entity(self.structure)
 
+    def walk(self) -> Iterator[Entity]:
+        """All its parts, itself the first, in their order."""
+        return self.whole.walk()
+
 
 class Entity(Asked):
     """One MIME part of a message, its outermost included; shared as the message is."""

@@ -8,11 +8,10 @@ package that is scanned. A file is named after its chief capability, with `_` fo
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import logging
 import pkgutil
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
 
@@ -32,12 +31,20 @@ class Library:
         self._known: dict[str, Extension] = {}
         self._scanned = False
 
-    @cached_property
-    def _roots(self) -> tuple[str, ...]:
+    @property
+    def _roots(self) -> Iterator[str]:
+        """The names of the entries, ours first: its words cannot be taken over, and finding it costs no look at others."""
         if self._given is not None:
-            return self._given
-        values = sorted({entry.value for entry in importlib.metadata.entry_points(group=GROUP)})
-        return tuple(sorted(values, key=lambda value: value != OURS))  # ours first: its words cannot be taken over
+            yield from self._given
+            return
+        yield OURS
+        yield from (value for value in self._entries if value != OURS)
+
+    @cached_property
+    def _entries(self) -> tuple[str, ...]:
+        from importlib.metadata import entry_points  # 12 ms, not for a script that requires only what is ours
+
+        return tuple(sorted({entry.value for entry in entry_points(group=GROUP)}))
 
     def find(self, capability: str) -> Extension | None:
         """The extension of `capability`, imported if it was not yet; None when nothing installed has it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sieveav.language.problems import Span
 from sieveav.limits import Limits
-from sieveav.options import BOOLEAN, INTEGER, SECONDS, TEXT, Kind, Option, integer, one_of
+from sieveav.options import BOOLEAN, DIRECTORY, FILE, INTEGER, SECONDS, TEXT, Kind, Option, integer, one_of
 
 if TYPE_CHECKING:
     from sieveav.engines.contract import EngineKind
@@ -47,9 +47,6 @@ class Form:
     within: tuple[str, ...] = (TOP,)
     many: bool = False
 
-
-FILE = Kind("file", str)
-DIRECTORY = Kind("directory", str)
 
 # By the name of a kind, whoever declares it: how to see that what an option of the kind names is there.
 _THERE: Mapping[str, Callable[[Path], bool]] = {"path": lambda _: True, "file": Path.is_file, "directory": Path.is_dir}

@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sieveav.engines import discovery
-from sieveav.engines.assembling import assemble
-from sieveav.engines.contract import EngineKind
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
 from sieveav.site.library import Library
-from sieveav.site.options import EngineSettings, Framework, Settings
+from sieveav.site.options import EngineSettings, Settings
 from sieveav.site.scripts import Scripts
 from sieveav.site.world import Scanner
+from sieveav.verdict import Verdict
+
+if TYPE_CHECKING:
+    from sieveav.engines.contract import Content, Deadline, Engine
 
 EMBEDDED = "yara"
 """The engine that is there with no configuration at all, so that the first command works with no daemon."""
@@ -81,13 +82,9 @@ def _scanners(settings: Settings) -> tuple[tuple[Scanner, ...], list[Problem]]:
         for engine in framework.engines:
             # an engine goes by its stanza's type; a further one of the type by its instance name
             name = engine.kind if all(other.settings.kind != engine.kind for other in found) else engine.instance
-            kind = discovery.kind(engine.kind)
-            if kind is None:
-                problems.append(Problem("unknown-stanza", f"there is no engine {engine.kind}", engine.span))
-                continue
             try:
-                made = assemble(
-                    kind,
+                made = _assembled(
+                    engine.kind,
                     name,
                     options=engine.options,
                     timeout=engine.timeout,
@@ -104,20 +101,48 @@ def _scanners(settings: Settings) -> tuple[tuple[Scanner, ...], list[Problem]]:
 
 
 def embedded() -> Site:
-    """The site there is without a configuration."""
-    kind = discovery.kind(EMBEDDED)
-    assert kind is not None  # it is a part of this program  # noqa: S101
-    return Site(Settings(frameworks=(Framework("embedded", (_passive(kind),)),)))
+    """The site there is without a configuration. Its engine is made when a script asks: most do not."""
+    site = Site(Settings())
+    site.scanners = (Scanner(EMBEDDED, _passive(EMBEDDED), _WhenAsked(EMBEDDED)),)
+    return site
 
 
-def _passive(kind: EngineKind) -> EngineSettings:
+class _WhenAsked:
+    """An engine without options that is made when it is first asked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return _assembled(self.name, self.name, options={})
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        return self._engine.scan(content, deadline)
+
+    def version(self, deadline: Deadline) -> str:
+        return self._engine.version(deadline)
+
+
+def _assembled(kind: str, name: str, **settings: Any) -> Engine:
+    """An engine made and wrapped. ValueError, with the reason, when it cannot work."""
+    from sieveav.engines import discovery  # many a command asks no engine
+    from sieveav.engines.assembling import assemble
+
+    found = discovery.kind(kind)
+    if found is None:
+        raise ValueError(f"there is no engine {kind}")
+    return assemble(found, name, **settings)
+
+
+def _passive(kind: str) -> EngineSettings:
     return EngineSettings(
-        kind=kind.name,
-        instance=kind.name,
+        kind=kind,
+        instance=kind,
         active=False,
         action="pass",
         cache_size=1000,
-        context_variable=f"{kind.name}_status",
+        context_variable=f"{kind}_status",
         error_code=451,
         file_base=None,
         max_concurrency=0,
@@ -125,7 +150,7 @@ def _passive(kind: EngineKind) -> EngineSettings:
         paranoid=False,
         skip_context_variable="skip_virus_check",
         timeout=10.0,
-        options={option.name: option.default for option in kind.options},
+        options={},
         span=Span(0, 0),
     )
 
@@ -138,6 +163,7 @@ def load(path: Path, stream: BinaryIO | None = None) -> tuple[Site, Source, tupl
     """The site that the file at `path`, or the text in `stream`, configures; the text; and what is to be said of it all
     the same (warnings). Raises Refused for a file with errors, OSError for one that cannot be read."""
     # PLY and the tables are of no use to a command without a configuration
+    from sieveav.engines import discovery
     from sieveav.site import checking, configuration
 
     with stream or path.open("rb") as file:

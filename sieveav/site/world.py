@@ -10,13 +10,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from sieveav.engines.contract import Content, Deadline, Engine
 from sieveav.running.outcome import Response
 from sieveav.running.questions import A, Context, Mailbox, Question, Scan, Scanned
 from sieveav.site.options import EngineSettings
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
+
+if TYPE_CHECKING:
+    from sieveav.engines.contract import Content, Engine
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ class World:
     """The host of one transaction. `context` is that of the scripts that ask just now."""
 
     def __init__(self, raw: bytes, scanners: Sequence[Scanner], exists: Callable[[str], bool]) -> None:
-        self._content = Content(raw)
+        self._raw = raw
         self._scanners = scanners
         self._exists = exists
         self._scans: dict[tuple[str, bytes | None], Verdict] = {}
@@ -84,6 +87,12 @@ class World:
         """What the engines that are not passive say: asked by the framework itself, before any script."""
         return self._scanned(Scan(tuple(s.name for s in self._scanners if s.settings.active)), only_named=True)
 
+    @cached_property
+    def _content(self) -> Content:
+        from sieveav.engines.contract import Content  # not for a transaction that nobody scans
+
+        return Content(self._raw)
+
     def _scanned(self, question: Scan, *, only_named: bool = False) -> Scanned:
         named = set(question.engines)
         wanted = [s for s in self._scanners if s.name in named or (not named and not only_named)]
@@ -103,6 +112,8 @@ class World:
         key = (scanner.name, part)
         verdict = self._scans.get(key)
         if verdict is None:
+            from sieveav.engines.contract import Content, Deadline
+
             content = self._content if part is None else Content(part, is_message=False)
             begun = time.monotonic()
             verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout))

@@ -138,3 +138,13 @@ def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Any) -> None:
 
     ask(Failover("e", [Timing("a"), Timing("b"), Timing("c")], clock), b"x", 12.0)
     assert shares == [4, 6, 12]
+
+
+def test_a_version_that_cannot_be_had_opens_no_breaker(clock: Clock, ask: Any) -> None:
+    server = Server("busy", up=False)
+    engine = Failover("e", [server], clock)
+    for _ in range(FAILURES):
+        assert engine.version(Deadline.after(1)) == ""
+    server.up = True
+    assert ask(engine).status is Status.CLEAN
+    assert "probe" not in server.asked

@@ -1,0 +1,62 @@
+"""RFC 5051."""
+
+# ruff: noqa: RUF001  # other scripts' letters look like ours
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+REQUIRE = 'require ["comparator-i;unicode-casemap", "relational"];'
+CASEMAP = ':comparator "i;unicode-casemap"'
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "holds"),
+    [
+        ("Hello", "hELLO", True),
+        ("école", "ÉCOLE", True),
+        ("e\u0301cole", "ÉCOLE", True),  # the accent as a character of its own
+        ("ecole", "ÉCOLE", False),
+        ("ΑΘΗΝΑΣ", "αθηνας", True),  # both small sigmas have one title case
+        ("ΑΘΗΝΑΣ", "αθηνασ", True),
+        ("ПРИВЕТ", "привет", True),
+        ("ǆ", "ǅ", True),  # one letter, in lower and in title case
+        ("Ｆｒｅｅ", "free", True),  # compatibility forms are decomposed
+        ("²", "2", True),
+        ("ﬁ", "ﬁ", True),
+        ("ﬁ", "fi", False),  # after the case was changed: this one has no simple title case
+        ("straße", "STRASSE", False),  # one character's title case is one character
+        ("straße", "STRAßE", True),
+        ("İstanbul", "i\u0307stanbul", True),
+        ("", "", True),
+    ],
+)
+def test_is(sieve: Any, value: str, key: str, holds: bool) -> None:
+    assert sieve.holds(f'header {CASEMAP} "x" "{key}"', f"X: {value}\n\n", require=REQUIRE) is holds
+
+
+@pytest.mark.parametrize(
+    ("match", "value", "key", "holds"),
+    [
+        (":contains", "Grande École", "école", True),
+        (":contains", "Grande École", "ecole", False),
+        (":matches", "Привет, мир", "ПРИВЕТ*", True),
+        (":matches", "мир", "М?Р", True),  # RFC 5228, 2.7.1: ? is one Unicode character, not one octet
+        (":matches", "мир", "М?", False),
+        (':value "lt"', "а", "Б", True),
+        (':value "gt"', "б", "А", True),
+        (':value "lt"', "é", "F", True),  # it sorts with its letter
+    ],
+)
+def test_other_matches(sieve: Any, match: str, value: str, key: str, holds: bool) -> None:
+    assert sieve.holds(f'header {match} {CASEMAP} "x" "{key}"', f"X: {value}\n\n", require=REQUIRE) is holds
+
+
+def test_the_default_comparator_knows_ascii_alone(sieve: Any) -> None:
+    assert not sieve.holds('header "x" "ÉCOLE"', "X: école\n\n")
+
+
+def test_octets_that_are_no_text_do_no_harm(sieve: Any) -> None:
+    assert not sieve.holds(f'header {CASEMAP} "x" "é"', b"X: \xff\xfe\xe9\n\n", require=REQUIRE)

@@ -1,0 +1,77 @@
+"""RFC 5490, 3.1 and 3.2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+REQUIRE = 'require ["mailbox", "fileinto"];'
+
+
+@pytest.mark.parametrize(
+    ("names", "holds", "asked"),
+    [
+        ('"Partners"', True, ["Partners"]),
+        ('"Strangers"', False, ["Strangers"]),
+        ('["Partners", "INBOX"]', True, ["Partners", "INBOX"]),
+        ('["Strangers", "Partners"]', False, ["Strangers"]),
+        ('["Partners", "Strangers"]', False, ["Partners", "Strangers"]),
+    ],
+)
+def test_mailboxexists(sieve: Any, fake_host: Any, names: str, holds: bool, asked: list[str]) -> None:
+    host = fake_host(mailboxes=("INBOX", "Partners"))
+    assert sieve.holds(f"mailboxexists {names}", host=host, require=REQUIRE) is holds
+    assert [question.name for question in host.asked] == asked
+
+
+@pytest.mark.parametrize(("there", "actions"), [(["Partners"], ["fileinto Partners"]), ([], ["discard"])])
+def test_the_example(sieve: Any, fake_host: Any, there: list[str], actions: list[str]) -> None:
+    script = f'{REQUIRE} if mailboxexists "Partners" {{ fileinto "Partners"; }} else {{ discard; }}'
+    assert sieve.actions(script, host=fake_host(mailboxes=there)) == actions
+
+
+@pytest.mark.parametrize("name", ["", "a\x07b", "x" * 300])
+def test_no_mailbox_has_this_name(sieve: Any, fake_host: Any, name: str) -> None:
+    """It is advice where the name is written, false where a variable holds it; nobody is asked."""
+    assert sieve.rules(f'{REQUIRE} if mailboxexists "{name}" {{ stop; }}') == ["mailbox-invalid"]
+    host = fake_host()
+    script = f'require "variables"; {REQUIRE} set "name" "{name}"; if mailboxexists "${{name}}" {{ discard; }}'
+    assert sieve.actions(script, host=host) == ["implicit keep"]
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(("tag", "create"), [(":create", True), ("", None)])
+def test_create(sieve: Any, tag: str, create: bool | None) -> None:
+    (action,) = sieve.run(f'{REQUIRE} fileinto {tag} "Lists/sieve";').actions
+    shown = action.as_json()
+    assert (shown["mailbox"], shown.get("create")) == ("Lists/sieve", create)
+
+
+def test_create_goes_with_copy(sieve: Any) -> None:
+    script = 'require ["mailbox", "fileinto", "copy"]; fileinto :copy :create "Lists";'
+    assert sieve.actions(script) == ["fileinto Lists", "implicit keep"]
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ("keep :create;", "tag-unknown 2:6 keep takes no :create"),
+        ('redirect :create "a@b.c";', "tag-unknown 2:10 redirect takes no :create"),
+        ("if mailboxexists { stop; }", "argument-missing 2:4 mailboxexists wants a string-list: names"),
+    ],
+)
+def test_problems(sieve: Any, script: str, problem: str) -> None:
+    assert sieve.problems(f"{REQUIRE}\n{script}") == [problem]
+
+
+def test_the_message_as_a_whole_has_no_mailboxes(sieve: Any) -> None:
+    assert sieve.rules('require "mailbox"; if mailboxexists "a" { stop; }', phase="data") == ["wrong-phase"]
+
+
+def test_unknown_without_require(sieve: Any) -> None:
+    checked = sieve.check('require "fileinto"; fileinto :create "a"; if mailboxexists "a" { stop; }')
+    assert [(p.rule, p.hint) for p in checked.problems] == [
+        ("tag-unknown", 'write: require "mailbox";'),
+        ("word-unknown", 'write: require "mailbox";'),
+    ]
