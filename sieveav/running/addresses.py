@@ -67,8 +67,12 @@ def _by_the_package(text: str) -> list[Address]:
 
     # newer patch releases of Python give up on a whole field for one bad address unless told not to
     lenient = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
+    try:
+        pairs = email.utils.getaddresses([text], **lenient)
+    except RecursionError:  # thousands of open parentheses
+        return [Address(text, None, None)]
     found: list[Address] = []
-    for _, address in email.utils.getaddresses([text], **lenient):
+    for _, address in pairs:
         local, at, domain = address.rpartition("@")
         if at and local and domain:
             found.append(_address(local, domain))

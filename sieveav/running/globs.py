@@ -151,6 +151,20 @@ def matcher(pattern: str) -> Callable[[str, Tick], Any]:
             len(value) >= length and value.startswith(first) and value.endswith(last)
         )
     if len(texts) == 3 and not texts[0] and not texts[2]:
-        middle = texts[1]
-        return lambda value, tick: middle in value  # noqa: ARG005
-    return lambda value, tick: glob.places(value, tick) is not None
+        only = texts[1]
+        return lambda value, tick: only in value  # noqa: ARG005
+    first, *middle, last = texts
+    shortest = sum(map(len, texts))
+
+    def fits(value: str, tick: Tick) -> bool:  # noqa: ARG001  # each search begins where the last one ended
+        if len(value) < shortest or not value.startswith(first) or not value.endswith(last):
+            return False
+        at, end = len(first), len(value) - len(last)
+        for text in middle:
+            at = value.find(text, at, end)
+            if at < 0:
+                return False
+            at += len(text)
+        return True
+
+    return fits

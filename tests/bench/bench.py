@@ -1,0 +1,129 @@
+"""bench: what a message costs, as a table: `python tests/bench/bench.py [MESSAGES]`.
+
+A corpus is generated, the same every time: messages of 2 to 50 KB with 23 header fields on average, and a script of 25
+rules that look at headers, addresses and the size. Each figure is the best of several rounds, for these machines are
+noisy; a run on a machine of your own says more than figures in a document.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sieveav.language.checking import check
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.running.base import base
+from sieveav.running.message import Message
+from sieveav.running.questions import Context, Envelope
+from sieveav.running.runner import Case, execute
+from sieveav.site.library import Library
+from sieveav.site.world import World
+
+ROUNDS = 7
+
+
+def message(number: int, chance: random.Random) -> bytes:
+    """One message: some 23 fields, two of them folded, one in five with an encoded Subject."""
+    word = chance.choice(("invoice", "meeting", "build", "newsletter", "question"))
+    subject = f"=?utf-8?q?{word}_f=C3=BCr_{number}?=" if number % 5 == 0 else f"Re: {word} number {number} of this year"
+    fields = [f"Return-Path: <bounce-{number}@lists.example.org>", "Delivered-To: alice@example.com"]
+    for hop in range(chance.randint(2, 5)):
+        fields.append(
+            f"Received: from mx{hop}.example.net (mx{hop}.example.net [192.0.2.{hop}])\r\n"
+            f"\tby mail.example.com (Postfix) with ESMTPS id {number * 7 + hop:08X}\r\n"
+            "\tfor <alice@example.com>; Mon, 23 Nov 2026 06:09:23 +0000 (UTC)"
+        )
+    fields += [
+        f'From: "Sender {number}" <sender{number}@example.org>',
+        "To: Alice <alice@example.com>, bob@example.com",
+        f"Subject: {subject}",
+        "Date: Mon, 23 Nov 2026 06:09:23 +0000",
+        f"Message-ID: <{number}.abc@example.org>",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "X-Mailer: Mailer 1.0",
+        f"List-Id: <list{number % 30}.example.org>",
+    ]
+    fields += [f"X-Header-{i}: value {i} that nobody looks at, {'x' * 30}" for i in range(chance.randint(5, 10))]
+    body = "A line of text as people write it, more or less.\r\n" * chance.randint(10, 960)
+    return ("\r\n".join(fields) + "\r\n\r\n" + body).encode()
+
+
+def script() -> bytes:
+    """25 rules of five kinds, none of which matches but the last."""
+    rules = (
+        'if header :contains "subject" "offer{0}" {{ fileinto "a{0}"; stop; }}',
+        'if address :domain :is "from" "dom{0}.example" {{ fileinto "b{0}"; stop; }}',
+        'if header :is "list-id" "<list{0}.example.net>" {{ fileinto "c{0}"; stop; }}',
+        'if header :matches "x-mailer" "*Bulk*{0}*" {{ fileinto "d{0}"; stop; }}',
+        'if anyof (header :contains ["to", "cc"] "team{0}@", size :over {0}M) {{ fileinto "e{0}"; stop; }}',
+    )
+    lines = ['require "fileinto";', *(rules[i % 5].format(i + 1) for i in range(25))]
+    return "\n".join(lines).encode()
+
+
+def best(work: Callable[[], object], prepare: Callable[[], object] = lambda: None) -> float:
+    """Seconds of the quickest of some rounds."""
+    found = []
+    for _ in range(ROUNDS):
+        prepare()
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+def cold(directory: Path, text: bytes, raw: bytes) -> float:
+    """Seconds of a whole `sieveav run`."""
+    (directory / "bench.sieve").write_bytes(text)
+    (directory / "bench.eml").write_bytes(raw)
+    command = [sys.executable, "-m", "sieveav", "run", str(directory / "bench.sieve"), str(directory / "bench.eml")]
+    return best(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    chance = random.Random(5228)
+    corpus = [message(number, chance) for number in range(count)]
+    library = Library()
+    text = script()
+    program = check(text, "bench.sieve", Vocabulary([base], library)).program
+    assert program is not None
+    indexed: list[Message] = []
+
+    def index() -> None:
+        indexed[:] = [Message(raw) for raw in corpus]
+
+    def run() -> None:
+        for one in indexed:
+            world = World(one.raw, (), lambda name: False)
+            execute(program, Case(one, Envelope("s@example.org", "r@example.com"), world, Context())).settled()
+
+    with tempfile.TemporaryDirectory() as directory:
+        rows = [
+            ("reading and indexing", best(index) / count * 1e6, "µs a message", "20"),
+            ("running 25 rules", best(run, index) / count * 1e6, "µs a message", "20"),
+            ("each further recipient", best(run) / count * 1e6, "µs a message", "15"),
+            (
+                "parsing and checking",
+                best(lambda: check(text, "bench.sieve", Vocabulary([base], library))) * 1e3,
+                "ms a script",
+                "5",
+            ),
+            ("cold start of sieveav run", cold(Path(directory), text, corpus[0]) * 1e3, "ms", "200"),
+        ]
+    fields = sum(len(values) for one in indexed for values in one.fields.values()) / count
+    print(f"{count} messages, {sum(map(len, corpus)) / count / 1024:.1f} KiB and {fields:.1f} fields on average")
+    print(f"{'':<28}{'measured':>10}  {'':<14}{'aim':>5}")
+    for name, value, unit, aim in rows:
+        print(f"{name:<28}{value:>10.1f}  {unit:<14}{aim:>5}")
+
+
+if __name__ == "__main__":
+    main()
