@@ -11,7 +11,7 @@ look at one piece of the value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,7 +62,7 @@ class Everywhere:
 class AnyChild:
     """:anychild: look at the parts below it, too. RFC 5703, 4.1."""
 
-    name: str
+    name = ""
     span: Span
 
     def check(self, use: Use) -> None:
@@ -146,7 +146,7 @@ class Parameters:
 class _Option:
     """One of those of which there can be but one."""
 
-    name: str
+    name = ""
     span: Span
 
     def check(self, use: Use) -> None:

@@ -75,6 +75,9 @@ class SieveavblockCommand(_Word):
         self.done = self.done or atype == "test"  # nothing but a block follows a test
         return super().check_next_arg(atype, avalue, add, check_extension)
 
+    def reassign_arguments(self) -> None:
+        raise ParseError("no test yet")
+
 
 _commands.add_commands([SieveavcommandCommand, SieveavtestCommand, SieveavblockCommand])
 
