@@ -1,0 +1,84 @@
+"""README's examples are what they say: each is taken from the text and used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sieveav.engines import discovery
+from sieveav.language.checking import check
+from sieveav.language.problems import Source, report
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.running.base import base
+from sieveav.running.message import Message
+from sieveav.running.questions import Context, Envelope
+from sieveav.running.runner import Case, execute
+from sieveav.site import checking, configuration
+from sieveav.site.library import Library
+
+README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
+
+
+def example(beginning: str) -> str:
+    """The indented block of README that begins so."""
+    lines = README[README.index("\n    " + beginning) + 1 :].splitlines(keepends=True)
+    block = []
+    for line in lines:
+        if line.strip() and not line.startswith("    "):
+            break
+        block.append(line)
+    return textwrap.dedent("".join(block))
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An importable package `theirs`, of somebody else."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield folder
+    for name in [name for name in sys.modules if name.partition(".")[0] == "theirs"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(("subject", "shouts"), [("HELLO WORLDWIDEWEB", True), ("Hello worldwideweb", False)])
+def test_the_extension(package: Path, subject: str, shouts: bool) -> None:
+    (package / "vnd_example_shouting.py").write_text(example('"""shouting:'), encoding="utf-8")
+    script = b'require "vnd.example.shouting"; if shouting :least 9 "subject" { discard; }'
+    checked = check(script, "shout.sieve", Vocabulary([base], Library(["theirs"])))
+    assert checked.program is not None, [problem.message for problem in checked.problems]
+    host: Any = None
+    case = Case(Message(f"Subject: {subject}\n\n".encode()), Envelope(), host, Context())
+    assert bool(execute(checked.program, case).actions) is shouts
+
+
+def test_the_engine(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (package / "stub.py").write_text(example('"""stub:'), encoding="utf-8")
+    kind = importlib.import_module("theirs.stub").engine
+    monkeypatch.setattr(discovery, "kinds", lambda: {"stub": kind})
+    from sieveav.engines.assembling import assemble
+    from sieveav.engines.contract import Content, Deadline
+
+    made = assemble(kind, "stub", options={})
+    assert made.scan(Content(b"Subject: x\n\n"), Deadline.after(5)).status == "error"
+
+
+def test_the_script(sieve: Any) -> None:
+    assert sieve.problems(example('require ["antivirus", "ereject", "fileinto"]')) == []
+
+
+def test_the_configuration(tmp_path: Path) -> None:
+    text = example("clamav {}")
+    for name in ("before.sieve", "clamav.siv"):
+        (tmp_path / name).touch()
+    source = Source("site.conf", text)
+    stanzas, problems = configuration.read(source)
+    _, more = checking.check(stanzas, source, discovery.kinds(), lambda name: None, tmp_path)
+    assert [report(source, problem) for problem in [*problems, *more]] == []
