@@ -81,7 +81,7 @@ class Antivirus(MatchingValues):
         super().check(use)
         known = use.names("engines")
         for engine in use.strings("engines"):
-            if known is not None and engine.value.lower() not in known:
+            if known is not None and engine.value.lower() not in map(str.lower, known):
                 hint = f"configured: {', '.join(known)}" if known else "no engine is configured"
                 use.complain(engine, f'there is no engine "{engine.value}"', hint, rule="engine-unknown")
         if isinstance(self.looked_at, OfStatus) and getattr(self.match, "name", "") == ":is":
@@ -91,17 +91,13 @@ class Antivirus(MatchingValues):
                     hint = f"the words are {', '.join(words)}"
                     message = f'no engine ever says "{key.value}"'
                     use.complain(key, message, hint, rule="verdict-unknown", severity=Severity.WARNING)
-        if self.of_part and not use.requires("foreverypart"):
-            use.complain(
-                "of_part", ":part is for a loop over parts", 'write: require "foreverypart";', rule="part-outside"
-            )
+        if self.of_part and not any(getattr(word, "focuses", "") == "part" for word in use.enclosing):
+            hint = use.lacking("command", "foreverypart")
+            use.complain("of_part", ":part is for a loop over parts", hint, rule="part-outside")
 
     def values(self, run: Run) -> Sequence[str]:
         part = None
         if self.of_part:
-            focused = run.focus("part")
-            if focused is run.message:
-                run.fail(":part stands outside a loop over parts")
-            part = focused.part.decoded()
-        answer = run.ask(Scan(tuple(name.lower() for name in self.engines), part))
+            part = run.focus("part").part.decoded()
+        answer = run.ask(Scan(self.engines, part))
         return (self.looked_at.field(merge(answer.verdicts)),)

@@ -33,6 +33,8 @@ class Foreverypart:
     name: str = tag(":name", "")
     block: Block
     nested = False
+    focuses = "part"
+    """What words in its block may look at (antivirus :part)."""
 
     def check(self, use: Use) -> None:
         use.constants("name")

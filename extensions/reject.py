@@ -11,6 +11,10 @@ UNFIT = frozenset({"keep", "fileinto", "redirect", "vacation", "reject", "erejec
 """RFC 5429, 2.4: once a message is refused it is not answered, and better not delivered either; one refusal is enough."""
 
 
+NO_REASON = "The message was refused by its recipient"
+"""Where a reason made of variables comes out empty: the sender is told something all the same."""
+
+
 class _Refusal:
     """A refusal with a reason, which people read: it must not be empty."""
 
@@ -24,8 +28,9 @@ class _Refusal:
                 use.complain(reason, f"{self.name} gives a reason", "say why, for the sender to read")
 
     def run(self, run: Run) -> None:
+        reason = self.reason.strip() or NO_REASON
         # RFC 5429, 2.1 and 2.2: it cancels the implicit keep
-        run.act(self, Action(self.name, (Refuse(self.reason.strip(), self.silent),), conflicts=UNFIT))
+        run.act(self, Action(self.name, (Refuse(reason, self.silent),), conflicts=UNFIT))
 
 
 @reject.action("reject", phases=OF_A_MESSAGE)

@@ -147,7 +147,9 @@ class Set:
         namespace = use.namespace(head)
         if namespace is None or not hasattr(namespace, "set"):  # RFC 5229, 4
             message = f'nothing can be set in a namespace "{head[:60]}"'
-            use.complain(name, message, use.lacking("namespace", head) if namespace is None else "", rule="variable-name")
+            use.complain(
+                name, message, use.lacking("namespace", head) if namespace is None else "", rule="variable-name"
+            )
             return
         self.namespace, self.name = namespace(), rest
         check = getattr(self.namespace, "check", None)

@@ -62,6 +62,11 @@ LONGEST = 4096
 """Characters of a value that a script sets; the rest is cut off."""
 
 
+def _clean(value: str) -> str:
+    """A value as it may be set: a script can take it from the message, and then it is a stranger's."""
+    return "".join(c for c in value[:LONGEST] if c.isprintable())
+
+
 @vctx.command("vctx_mess_set")
 class VctxMessSet:
     """vctx_mess_set: set a variable of the message."""
@@ -70,7 +75,7 @@ class VctxMessSet:
     value: str
 
     def run(self, run: Run) -> None:
-        run.context.message[self.name] = self.value[:LONGEST]
+        run.context.message[self.name] = _clean(self.value)
 
 
 @vctx.command("vctx_conn_set")
@@ -81,7 +86,7 @@ class VctxConnSet:
     value: str
 
     def run(self, run: Run) -> None:
-        run.context.connection[self.name] = self.value[:LONGEST]
+        run.context.connection[self.name] = _clean(self.value)
 
 
 @vctx.command("vctx_mess_delete")

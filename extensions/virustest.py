@@ -24,13 +24,12 @@ from sieveav.extending import (
     Verdict,
     merge,
     one_of,
-    tag,
     unfold,
 )
 
 virustest = Extension("virustest", "RFC 5235")
 spamtest = Extension("spamtest", "RFC 5235")
-spamtestplus = Extension("spamtestplus", "RFC 5235", settings_of=spamtest)
+spamtestplus = Extension("spamtestplus", "RFC 5235", implies=["spamtest"])
 
 for _extension in (virustest, spamtest):
     _extension.setting(Option("status_header", TEXT, "", "the header field in which another scanner left its result"))
@@ -46,6 +45,7 @@ for _extension in (virustest, spamtest):
     _extension.setting(Option("max_header", TEXT, "", "the header field that holds the highest number instead"))
     _extension.setting(Option("text_values", TEXTS, (), 'what the texts mean, each as "VALUE=TEXT"'))
 
+_DIGITS = re.compile("[0-9]{1,3}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
@@ -71,6 +71,11 @@ def _share(run: Run, settings: Mapping[str, Any]) -> float | None:
     else:
         result = _number(run, settings["status_header"])
     return None if result is None else max(0.0, min(1.0, result / highest))
+
+
+def _steps(share: float, steps: int) -> int:
+    """How many of so many steps `share` has reached; what a float falls short of one is none."""
+    return int(share * steps + 1e-9)
 
 
 def _text_value(run: Run, settings: Mapping[str, Any]) -> str | None:
@@ -134,36 +139,32 @@ class Virustest(_Result):
             text = _text_value(run, self.settings)
             return int(text) if text in ("1", "2", "3", "4", "5") else None
         share = _share(run, self.settings)
-        return None if share is None else 1 + int(share * 4)
+        return None if share is None else 1 + _steps(share, 4)
 
 
-class _Spamtest(_Result):
+@spamtestplus.tag(":percent", on=["spamtest"])
+class Percent:
+    """:percent: the number goes from "0" to "100" (RFC 5235, 3.2.2)."""
+
+    def amend(self, subject: Any) -> Any:
+        return subject  # the test itself looks whether it has the tag
+
+
+@spamtest.test("spamtest")
+class Spamtest(_Result):
+    """spamtest: whether the number for spam, "0" to "10", matches the value (RFC 5235, 3.2.1)."""
+
     value: str
-    percent = False
+    tags: tuple[Any, ...] = ()
 
     def number(self, run: Run) -> int | None:
         if not self.settings["status_header"]:
             return None
+        percent = any(isinstance(tag, Percent) for tag in self.tags)
         if self.settings["status_type"] == "text":
-            text = _text_value(run, self.settings)
-            highest = 100 if self.percent else 10
-            return int(text) if text is not None and text.isdigit() and int(text) <= highest else None
+            text = _text_value(run, self.settings) or ""
+            return int(text) if _DIGITS.fullmatch(text) and int(text) <= (100 if percent else 10) else None
         share = _share(run, self.settings)
         if share is None:
             return None
-        return int(share * 100) if self.percent else 1 + int(share * 9)
-
-
-@spamtest.test("spamtest")
-class Spamtest(_Spamtest):
-    """spamtest: whether the number for spam, "0" to "10", matches the value (RFC 5235, 3.2)."""
-
-    value: str
-
-
-@spamtestplus.test("spamtest")
-class SpamtestPlus(_Spamtest):
-    """spamtest with :percent: whether the number for spam, "0" to "100", matches the value (RFC 5235, 3.2.2)."""
-
-    percent: bool = tag(":percent")
-    value: str
+        return _steps(share, 100) if percent else 1 + _steps(share, 9)

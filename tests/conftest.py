@@ -40,8 +40,8 @@ class FakeHost:
     def answer(self, question: Question[Any]) -> Any:
         self.asked.append(question)
         if isinstance(question, Scan):
-            wanted = question.engines or tuple(verdict.engine for verdict in self.verdicts)
-            return Scanned(tuple(v for v in self.verdicts if v.engine in wanted), self.variables)
+            wanted = [name.lower() for name in question.engines or [v.engine for v in self.verdicts]]
+            return Scanned(tuple(v for v in self.verdicts if v.engine.lower() in wanted), self.variables)
         if isinstance(question, Mailbox):
             return question.name in self.mailboxes
         raise AssertionError(f"nothing here answers {question}")

@@ -12,11 +12,10 @@ from sieveav.frontends import reading, showing
 from sieveav.frontends.cli import WrongUse
 from sieveav.language.checking import Checked, check
 from sieveav.language.problems import Problem, Severity, Source
-from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.message import Message
 from sieveav.running.questions import Context
 from sieveav.site.deciding import Decision, Transaction, decide
-from sieveav.site.scripts import contents, dialect_of
+from sieveav.site.scripts import dialect_of
 from sieveav.site.site import Refused, Site, embedded, load
 
 
@@ -30,12 +29,13 @@ def _as_json(value: object) -> None:
     say(json.dumps(value))
 
 
-def _problems(given: Namespace, source: Source, problems: Iterable[Problem]) -> None:
-    """Print problems as the command was asked to, those of one file."""
+def _problems(given: Namespace, problems: Iterable[tuple[Source, Problem]]) -> None:
+    """Print problems as the command was asked to."""
     if given.format == "json":
-        _as_json({"problems": [showing.problem_json(source, problem) for problem in problems]})
+        _as_json({"problems": [showing.problem_json(source, problem) for source, problem in problems]})
     else:
-        say(*showing.problem_lines(source, problems))
+        for source, problem in problems:
+            say(*showing.problem_lines(source, [problem]))
 
 
 def _site(given: Namespace) -> Site | None:
@@ -45,7 +45,7 @@ def _site(given: Namespace) -> Site | None:
     try:
         site, _, _ = load(Path(given.config))
     except Refused as refused:
-        _problems(given, refused.source, refused.problems)
+        _problems(given, ((refused.source, problem) for problem in refused.problems))
         return None
     return site
 
@@ -54,14 +54,18 @@ def _refused(checked: Checked) -> bool:
     return checked.program is None
 
 
+def _of(scripts: Iterable[Checked]) -> Iterator[tuple[Source, Problem]]:
+    return ((checked.source, problem) for checked in scripts for problem in checked.problems)
+
+
 # ---- run, decide
 
 
 def _context(given: Namespace) -> Context:
     pairs = [text.partition("=") for text in given.set]
-    for name, equals, _ in pairs:
+    for name, equals, value in pairs:
         if not name or not equals:
-            raise WrongUse(f'--set: write NAME=VALUE, not "{name}"')
+            raise WrongUse(f'--set: write NAME=VALUE, not "{name}{equals}{value}"')
     return Context(message={name: value for name, _, value in pairs})
 
 
@@ -98,10 +102,10 @@ def run(given: Namespace) -> int:
     site = _site(given)
     if site is None:
         return 1
-    script = reading.octets(given.script, SCRIPT_SIZE + 1)
+    script = reading.script(given.script)
     checked = check(script, given.script, site.vocabulary("each_rcpt", dialect_of(given.script)))
     if _refused(checked):
-        _problems(given, checked.source, checked.problems)
+        _problems(given, _of([checked]))
         return 1
     return _decide_all(given, site, checked)
 
@@ -112,9 +116,10 @@ def decide_(given: Namespace) -> int:
     if site is None:
         return 1
     wrong = [checked for checked in _policies(site) if _refused(checked)]
-    for checked in wrong:
-        _problems(given, checked.source, checked.problems)
-    return 1 if wrong else _decide_all(given, site, None)
+    if wrong:
+        _problems(given, _of(wrong))
+        return 1
+    return _decide_all(given, site, None)
 
 
 def _policies(site: Site) -> Iterator[Checked]:
@@ -144,7 +149,7 @@ def scan(given: Namespace) -> int:
         if given.format == "json":
             _as_json({"message": name, "engines": [showing.verdict_json(verdict) for verdict in verdicts]})
         else:
-            say(showing.paint(name, "bold"))
+            say(showing.paint(showing.printable(name), "bold"))
             say(*showing.columns([showing.verdict_row(verdict) for verdict in verdicts], 2))
         status = max(status, int(any(verdict.status != "clean" for verdict in verdicts)))
     return status
@@ -179,8 +184,10 @@ def lint(given: Namespace) -> int:
     found: list[dict[str, object]] = []
     status = 0
     least = _LEVELS.index(Severity(given.fail_on))
-    for path in _scripts(given.paths):
-        raw = reading.octets(path, SCRIPT_SIZE + 1) if path == reading.STANDARD_INPUT else contents(Path(path))
+    paths = list(_scripts(given.paths))
+    reading.check_readable(paths)
+    for path in paths:
+        raw = reading.script(path)
         vocabulary = site.vocabulary(given.phase, dialect_of(path))
         if not given.config:
             vocabulary = site.vocabulary(given.phase, dialect_of(path), engines=tuple(discovery.kinds()))
@@ -208,7 +215,7 @@ def check_config(given: Namespace) -> int:
         problems = [(refused.source, problem) for problem in refused.problems]
     else:
         problems = [(source, problem) for problem in warnings]
-        problems += [(checked.source, problem) for checked in _policies(site) for problem in checked.problems]
+        problems += _of(_policies(site))
     if given.format == "json":
         _as_json([showing.problem_json(source, problem) for source, problem in problems])
     else:

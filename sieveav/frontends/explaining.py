@@ -6,6 +6,7 @@ The reference of the language is made from the classes that are the language: th
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -58,8 +59,11 @@ def explain(name: str) -> list[str]:
         if extension.capability and extension.capability.lower() == wanted:
             found += _extension(extension)
         for declared in extension.declared:
-            if declared.name == wanted or (declared.seam == "tag" and declared.name == f":{wanted}"):
+            if wanted in _names(declared):
                 found += _word(declared)
+        for option in extension.settings.values():
+            if option.name == wanted:
+                found += [*_setting(extension, option), ""]
     kind = discovery.kinds().get(wanted)
     if kind is not None:
         found += _engine(kind)
@@ -67,9 +71,24 @@ def explain(name: str) -> list[str]:
     return found[:-1] if found and not found[-1] else found
 
 
+def _names(declared: Declared) -> set[str]:
+    """All by which one may ask for a declaration."""
+    if declared.seam == "reader":
+        return set()
+    if declared.seam == "family":
+        members = (re.sub(r"[^a-z0-9]", "_", name) for name in discovery.kinds())
+        return {declared.name, *(declared.name.replace("{}", member) for member in members)}
+    return {declared.name, declared.name.removeprefix(":")}
+
+
+def _setting(extension: Extension, option: Option) -> list[str]:
+    default = _option(option)["default"]
+    return [f'  setting {option.name} = {default!r}: {option.meaning} (extension "{extension.capability}")']
+
+
 def unknown(name: str) -> str:
     """What to say when nothing is called `name`."""
-    known = [declared.name for extension in [base, *Library().everything()] for declared in extension.declared]
+    known = [name for extension in [base, *Library().everything()] for d in extension.declared for name in _names(d)]
     known += [extension.capability for extension in Library().everything()] + list(discovery.kinds())
     hint = did_you_mean(name, known)
     return f'nothing is called "{name}"{f"; {hint}" if hint else ""} (see: sieveav extensions, sieveav engines)'
@@ -88,10 +107,7 @@ def _extension(extension: Extension) -> list[str]:
         if declared.seam != "reader":
             lines += [f"  {_usage(declared)}"]
     for option in extension.settings.values():
-        shown = _option(option)
-        lines.append(
-            f'  setting {option.name} = {shown["default"]!r}: {option.meaning} (extension "{extension.capability}")'
-        )
+        lines += _setting(extension, option)
     return [*lines, ""]
 
 

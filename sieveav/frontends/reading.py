@@ -8,8 +8,10 @@ from pathlib import Path
 
 from sieveav import mime
 from sieveav.frontends.cli import WrongUse
+from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.addresses import envelope, mailboxes
 from sieveav.running.message import Message
+from sieveav.site.scripts import contents
 
 LARGEST = 256 * 1024 * 1024
 """Octets of a message file: no mail is larger, and all of it is held in memory."""
@@ -29,16 +31,26 @@ def octets(name: str, largest: int = LARGEST) -> bytes:
     return found
 
 
+def script(name: str) -> bytes:
+    """What the script `name` holds, as far as the checker reads. OSError when it cannot be read."""
+    return sys.stdin.buffer.read(SCRIPT_SIZE + 1) if name == STANDARD_INPUT else contents(Path(name))
+
+
 def messages(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Each message by its name. Each file is seen to be readable before the first is handled."""
+    check_readable(names)
+    for name in names:
+        yield name, octets(name)
+
+
+def check_readable(names: Sequence[str]) -> None:
+    """OSError for the first file that cannot be read: nothing is to be done with some, and then not with all."""
     if sum(name == STANDARD_INPUT for name in names) > 1:
         raise WrongUse("- stands for standard input, and that can be read only once")
     for name in names:
         if name != STANDARD_INPUT:
             with Path(name).open("rb") as file:
                 file.read(1)
-    for name in names:
-        yield name, octets(name)
 
 
 def address(text: str, option: str) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from sieveav.language.problems import Problem, Severity, Source, as_json, report
-from sieveav.running.outcome import Action, Discard, Fault, Refuse, Response, Send, Step, Store
+from sieveav.running.outcome import Action, Fault, Refuse, Response, Send, Step, Store
 from sieveav.site.deciding import Decision, ForRecipient
 from sieveav.verdict import FOUND, Status, Verdict, plain
 
@@ -18,8 +18,14 @@ def paint(text: str, colour: str) -> str:
     return f"{_COLOURS[colour]}{text}\x1b[0m" if sys.stdout.isatty() else text
 
 
+def printable(text: str) -> str:
+    """`text` without what would move a terminal's cursor: much of it was chosen by strangers."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[str]:
     """Rows of (text, colour) cells as lines, their columns aligned; no column is padded beyond 40 characters."""
+    rows = [[(printable(text), colour) for text, colour in row] for row in rows]
     widths = [
         max((len(row[i][0]) for row in rows if i < len(row)), default=0) for i in range(max(map(len, rows), default=0))
     ]
@@ -29,10 +35,6 @@ def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[
             padded = text.ljust(min(widths[i], 40)) if i + 1 < len(row) else text
             cells.append(paint(padded, colour) if colour else padded)
         yield " " * indent + "   ".join(cells).rstrip()
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _where(place: Mapping[str, object] | None) -> str:
@@ -74,20 +76,19 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
 def _effect(effect: object, action: Action) -> str:
     if isinstance(effect, Store) and effect.mailbox is not None:
         flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
-        return f'{action.name} "{_printable(effect.mailbox)}"{flags}'
+        return f'{action.name} "{effect.mailbox}"{flags}'
     if isinstance(effect, Store):
         flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
         return f"{'implicit ' if action.implicit else ''}{action.name}{flags}"
     if isinstance(effect, Send):
         return f"{action.name} {effect.address}"
     if isinstance(effect, Refuse):
-        return f"{action.name}: {_printable(' '.join(effect.reason.split()))}"
-    assert isinstance(effect, Discard)  # the effects are a closed set  # noqa: S101
-    return action.name
+        return f"{action.name}: {' '.join(effect.reason.split())}"
+    return action.name  # Discard, or what only its details tell
 
 
 def _response(response: Response) -> str:
-    return f"{response.code} {response.enhanced} {' / '.join(response.text.splitlines())}"
+    return f"{response.code} {response.enhanced} {' / '.join(response.text.splitlines())}".rstrip()
 
 
 def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
@@ -97,7 +98,7 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
     else:
         for action in one.outcome.actions:
             colour = "" if action.keeps else "odd"
-            for effect in action.effects:
+            for effect in action.effects or (None,):
                 rows.append([(_effect(effect, action), colour), (_where(action.place), "dim")])
     fault = one.outcome.fault
     if fault is not None:
@@ -107,17 +108,17 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
 
 def _trace(steps: Iterable[Step]) -> Iterable[str]:
     for step in steps:
-        yield paint(f"      {_where(step.place):<24} {_printable(step.what)}: {_printable(step.result)}", "dim")
+        yield paint(printable(f"      {_where(step.place):<24} {step.what}: {step.result}"), "dim")
 
 
 def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
     """A decision for people: the engines, then what becomes of the message for whom, and which line decided."""
-    yield f"{paint(name, 'bold')}   from {_printable(sender) or '<>'}"
+    yield f"{paint(printable(name), 'bold')}   from {printable(sender) or '<>'}"
     yield from columns([verdict_row(verdict) for verdict in decision.verdicts], 2)
     yield from _trace(decision.trace)
     if decision.fault is not None:
         fault = decision.fault
-        yield f"  {paint(f'fault: {fault.message}', 'bad')}   {paint(_where(fault.place), 'dim')}".rstrip()
+        yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
     if decision.response is not None:
         where = _where(decision.response.place) or ("the engine's action" if decision.fault is None else "")
         everyone = ", ".join(one.recipient for one in decision.recipients)
@@ -181,8 +182,8 @@ def problem_lines(source: Source, problems: Iterable[Problem]) -> Iterable[str]:
     for problem in problems:
         head, *rest = report(source, problem).split("\n")
         colour = "bad" if problem.severity is Severity.ERROR else "odd"
-        yield paint(_printable(head), colour)
-        yield from rest
+        yield paint(printable(head), colour)
+        yield from ("\t".join(map(printable, line.split("\t"))) for line in rest)
 
 
 def problem_json(source: Source, problem: Problem) -> dict[str, object]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, get_type_hints
 
 from sieveav.language.program import Arms, Block, Strings, Test, Tests
@@ -76,7 +76,7 @@ def optional(default: Any) -> Any:
     return _Declared(default=default, positional=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # without slots: `positional` is asked for often, and remembered
 class Field:
     """One field of a word: `tag` and `kind` are "" for a positional one."""
 
@@ -86,7 +86,7 @@ class Field:
     kind: str = ""
     default: Any = REQUIRED
 
-    @property
+    @cached_property
     def positional(self) -> bool:
         return not self.tag and not self.kind
 
@@ -97,16 +97,20 @@ class Grammar:
 
     fields: tuple[Field, ...]
 
-    def of(self, *shapes: Shape) -> Field | None:
-        """The field of one of `shapes`, if the word has one."""
-        return next((field for field in self.fields if field.shape in shapes and field.positional), None)
+    @cached_property
+    def _by_shape(self) -> dict[Shape, Field]:
+        return {field.shape: field for field in self.fields if field.positional}
 
-    @property
+    def of(self, shape: Shape) -> Field | None:
+        """The field for what is not a value, a test or a block, if the word takes one."""
+        return self._by_shape.get(shape)
+
+    @cached_property
     def values(self) -> tuple[Field, ...]:
         """The positional fields that are strings, lists or numbers, in their order."""
         return tuple(f for f in self.fields if f.positional and f.shape in _VALUES)
 
-    @property
+    @cached_property
     def tagged(self) -> tuple[Field, ...]:
         return tuple(f for f in self.fields if not f.positional)
 

@@ -32,6 +32,8 @@ _AFTER_TESTS = frozenset({"comma", "right_parenthesis", "left_cbracket", "semico
 
 _COMMAND_POSITION = frozenset({"semicolon", "left_cbracket", "right_cbracket"})
 
+_ELSE_IF = "else if is one word here"
+
 
 class _Word(_commands.Command):  # type: ignore[misc]  # sievelib has no types
     """Any word at all: takes every argument, test and block, and is complete when the parser says so."""
@@ -198,6 +200,7 @@ class _Reading:
         i = start - 1
         previous: Token | None = tokens[start - 1] if start else None
         heads: list[Token | None] = []  # the words that opened the blocks we are in
+        lists = 0  # lists of tests and of strings that are open
         before: Token | None = None  # the word of the statement before, if it ended with a block
         head: Token | None = None
         for i in range(start, len(tokens)):
@@ -217,15 +220,19 @@ class _Reading:
                     before = heads.pop()
                 else:
                     token.fault = ("this } closes nothing", "")
-                head = None
+                head, lists = None, 0
             elif kind == "identifier":
                 if previous is None or previous.kind in _COMMAND_POSITION:
                     head = token
                     self._mark_command(token, before)
                 else:
                     self._mark_test(token, head, i)
+                    head = head if token.fault is None else None  # one fault of a statement is enough
             elif kind == "left_parenthesis" and (previous is None or previous.text.lower() not in ("anyof", "allof")):
                 token.fault = ("only anyof and allof take a list of tests", "")
+            elif kind == "comma" and not lists:
+                token.fault = ("this comma stands in no list", "tests are listed in ( ), strings in [ ]")
+            lists += kind.startswith("left_") - kind.startswith("right_")
             if previous is not None and token.fault is None:
                 # sievelib takes more of a command after the end of its tests, and arguments of an else
                 if previous.kind == "right_parenthesis" and kind not in _AFTER_TESTS:
@@ -250,13 +257,17 @@ class _Reading:
         if head is None or head.fault is not None:
             return
         opener = head.text.lower()
-        if word in ("if", "elsif", "else"):
-            token.fault = (f"; is missing before {word}", "write ; at the end of the command before")
+        if opener == "else" and word == "if":
+            token.fault = (_ELSE_IF, "write elsif")
+        elif opener in SHAPING and word in ("if", "elsif", "else"):
+            token.fault = (f"{{ is missing before {word}", f"{opener} is followed by a block in {{ and }}")
         elif opener == "else":
             token.fault = ("else takes no test", "write elsif with a test, or else without one")
         elif head.name == _COMMAND:
-            if self._opens_block(index):
+            if word not in ("if", "elsif", "else") and self._opens_block(index):
                 head.name = _BLOCK
+            elif word in ("not", "anyof", "allof"):
+                token.fault = (f"{word} is a test: it stands before a block in {{ and }}", "")
             else:
                 token.fault = (f"; is missing before {word}", "write ; at the end of the command before")
 
@@ -290,6 +301,9 @@ class _Reading:
             token.fault = None
             tokens.insert(at, Token("semicolon", "", token.start))
             return at + 1
+        if message == _ELSE_IF:
+            tokens[at - 1 : at + 1] = [Token("identifier", "elsif", tokens[at - 1].start)]
+            return at
         if token.fault is not None and message.endswith("closes nothing"):
             del tokens[at]
             return at
@@ -351,9 +365,16 @@ class _Reading:
         word = tokens[begin].text.lower()
         if any(t.kind == "left_bracket" for t in _open(tokens[begin:at])):
             return f"{shown} stands in a string list", "a list is [ then strings with commas between, then ]"
+        before = tokens[at - 1]
+        shaping = before.text.lower()
+        if shaping in ("if", "elsif"):
+            return f"{shaping} takes a test, not {shown}", f"write: {shaping} TEST {{ ... }}"
+        if shaping in ("anyof", "allof"):
+            return f"{shaping} takes a list of tests, not {shown}", f"write: {shaping} (TEST, TEST)"
+        if shaping == "not" or before.kind in ("left_parenthesis", "comma"):
+            return f"a test must stand here, not {shown}", ""
         if word in ("if", "elsif", "else"):
-            if at == begin + 1 and word != "else":
-                return f"{word} takes a test, not {shown}", f"write: {word} TEST {{ ... }}"
+            pass
         elif token.kind == "right_cbracket":
             return "; is missing before }", "write ; at the end of the command before"
         return f"{shown} is not expected here", ""
@@ -425,8 +446,11 @@ _NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 
 
 def _advice(text: str, tokens: list[Token]) -> list[Problem]:
-    """What is allowed and better left: undefined escapes, octets that are not UTF-8."""
+    """What is allowed and better left, undefined escapes and octets that are not UTF-8; and NUL, which is not allowed."""
     found: list[Problem] = []
+    nul = text.find("\0")
+    if nul >= 0:
+        found.append(Problem("syntax", "a NUL stands here", Span(nul, nul + 1)))  # RFC 5228, 2.1
     for token in tokens if "\\" in text else ():
         if token.kind != "string" or token.wrong is not None or token.text[0] != '"' or "\\" not in token.text:
             continue

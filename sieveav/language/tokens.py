@@ -24,17 +24,19 @@ PUNCTUATION = {
 }
 
 _TOKEN = re.compile(
-    r"""(?P<blank>[ \t\r\n]++|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)
+    r"""(?P<blank>[ \t\r\n\0]++|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)
       |(?P<string>"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+")
       |(?P<punctuation>[\[\](){};,])
-      |(?P<multiline>(?i:text):[ \t]*+(?:\#[^\n]*+|\r?)\n(?:(?!\.\r?(?:\n|\Z))[^\n]*+\n)*+\.\r?(?:\n|\Z))
+      |(?P<multiline>(?i:text):[ \t]*+(?:\#[^\n]*+|\r?|(?P<junk>[^\n]++))\n(?:(?!\.\r?(?:\n|\Z))[^\n]*+\n)*+\.\r?(?:\n|\Z))
       |(?P<open>["]|/\*|(?i:text):)
       |(?P<identifier>[A-Za-z_][A-Za-z0-9_]*+)
       |(?P<tag>:[A-Za-z_][A-Za-z0-9_]*+)
       |(?P<number>[0-9]++[KkMmGg]?+(?![A-Za-z0-9_]))
-      |(?P<wrong>[0-9][A-Za-z0-9_]*+|[^\s"\#:;,{}()\[\]A-Za-z0-9_/]++|.|\s)""",
+      |(?P<wrong>[0-9][A-Za-z0-9_]*+|[^\s\0"\#:;,{}()\[\]A-Za-z0-9_/]++|.|\s)""",
     re.VERBOSE,
 )
+
+_QUOTES = "'`\u2018\u2019\u201c\u201d\u201e\xab"
 
 NEVER_ENDS = {'"': "string", "/": "comment"}
 
@@ -95,9 +97,11 @@ def tokenize(text: str) -> list[Token]:
             token.wrong = (f"this {what} never ends", hint)
         elif kind == "wrong":
             token = Token("string", word, at)
-            token.wrong = (_wrong(word), "")
+            token.wrong = (_wrong(word), 'a string stands in " and "' if word[0] in _QUOTES else "")
         else:
             token = Token("string" if kind == "multiline" else kind or "", word, at)
+            if m["junk"] is not None:
+                token.wrong = ("the text of text: begins on the next line", "")
         token.index = len(found)
         found.append(token)
         at += len(token.text)
@@ -107,8 +111,6 @@ def tokenize(text: str) -> list[Token]:
 def _wrong(word: str) -> str:
     if word[0].isdigit():
         return f'"{word[:20]}" is no number: digits, then K, M or G at most'
-    if word == "\0":
-        return "a NUL stands here"
     shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in word[:20])
     return f'"{shown}" means nothing here'
 

@@ -11,6 +11,7 @@ the message (451), one of a user's own script keeps it: nothing is lost, and the
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,17 +81,14 @@ def decide(
     message = Message(transaction.raw)
     world = World(transaction.raw, site.scanners, exists)
     context = transaction.context.copy()
-    world.context = context
+    world.turn_to(context)
     context.message.update(world.scan_actively().variables)
     case = Case(message, Envelope(transaction.sender), world, context, site.settings.limits, tracing)
     outcome = Outcome() if world.refusal else _through(site, case, world, _data_scripts(site), Outcome())
     whole = outcome.response or world.refusal or _refused(outcome)
-    found = []
     if whole is None:
-        for recipient in transaction.recipients:
-            found.append(_for(site, case, world, recipient, outcome, script))
-        whole = world.refusal
-    if whole is not None:  # the message is refused as a whole: nothing is done for anybody
+        found = [_for(site, case, world, recipient, outcome, script) for recipient in transaction.recipients]
+    else:  # the message is refused as a whole: nothing is done for anybody
         nothing = Outcome(keep=False, ended=True)
         found = [ForRecipient(recipient, nothing, None, {}) for recipient in transaction.recipients]
         if whole.counter:
@@ -106,13 +104,15 @@ def decide(
 
 
 def _for(site: Site, case: Case, world: World, recipient: str, data: Outcome, script: Checked | None) -> ForRecipient:
-    """One recipient's scripts, alone with a context of their own; a discard of the data phase stands for all."""
+    """One recipient's scripts, alone with a context of their own; a discard of the data phase stands for all. What an
+    engine is asked here first, and refuses, is refused to this recipient: the others' scripts did not ask."""
     context = case.context.copy()
     own = replace(case, envelope=replace(case.envelope, recipient=recipient), context=context)
-    world.context = context
-    begun = Outcome(data.actions, data.keep)
-    scripts = _scripts_of(site, recipient, script) if data.keep else iter(())
-    outcome = _through(site, own, world, scripts, begun).settled()
+    world.turn_to(context)
+    begun = replace(data, fault=None, trace=())
+    outcome = _through(site, own, world, _scripts_of(site, recipient, script), begun).settled()
+    if outcome.response is None and world.refusal is not None:
+        outcome = Outcome((), False, world.refusal, outcome.fault, outcome.trace, True)
     answer = outcome.response or _refused(outcome)
     if answer is not None and answer.counter:
         _log.info("counted: %s", answer.counter)
@@ -150,10 +150,19 @@ def _scripts_of(site: Site, recipient: str, script: Checked | None) -> Iterator[
         yield _Script(lambda: script, script.source.path, False)
     elif settings.users.scripts:
         path = user_script(settings.users.scripts, recipient)
-        if path is not None and path.is_file():
+        if path is not None and _is_there(path):
             yield _Script(lambda: site.scripts.checked(path, "each_rcpt"), str(path), False)
     yield from _policy(site, _given(settings.users.after))
     yield from _policy(site, settings.phases.get("each_rcpt_phase2", ()))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a user has a script; one that cannot be looked at is there, and reading it will tell why."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+    return True
 
 
 def _given(path: Path | None) -> Sequence[Path]:
@@ -180,7 +189,7 @@ def _through(site: Site, case: Case, world: World, scripts: Iterator[_Script], o
         elif after.fault is not None:
             _log.warning("script %s: %s", _at(after.fault, script), after.fault.message)
         outcome = replace(after, fault=after.fault or outcome.fault)
-    if not ran and case.tracing and case.envelope.recipient:
+    if not ran and outcome.keep and case.tracing and case.envelope.recipient:
         outcome = replace(outcome, trace=(*outcome.trace, Step(None, "no script", "implicit keep")))
     return outcome
 

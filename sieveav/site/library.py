@@ -3,6 +3,7 @@
 Ours come by the same door as everybody's: the entry point group `sieveav.extensions`, each entry naming a module or a
 package that is scanned. A file is named after its chief capability, with `_` for what a name cannot hold, so that a
 `require` is one import; what is not found so is looked for among what is loaded, and then by one scan of everything.
+A stranger's file is looked into only for what none of ours brings: our words cannot be taken over.
 """
 
 from __future__ import annotations
@@ -27,81 +28,87 @@ class Library:
     """All extensions that are installed. `roots` overrides the entry points: names of modules and packages."""
 
     def __init__(self, roots: Iterable[str] | None = None) -> None:
-        self._given = None if roots is None else tuple(roots)
-        self._known: dict[str, Extension] = {}
-        self._scanned = False
+        self._given = None if roots is None else tuple(_Root(name) for name in roots)
+        self._ours = _Root(OURS)
 
     @property
-    def _roots(self) -> Iterator[str]:
-        """The names of the entries, ours first: its words cannot be taken over, and finding it costs no look at others."""
+    def _roots(self) -> Iterator[_Root]:
+        """The entries, ours first; finding what is ours costs no look at others."""
         if self._given is not None:
             yield from self._given
             return
-        yield OURS
-        yield from (value for value in self._entries if value != OURS)
+        yield self._ours
+        yield from self._others
 
     @cached_property
-    def _entries(self) -> tuple[str, ...]:
+    def _others(self) -> tuple[_Root, ...]:
         from importlib.metadata import entry_points  # 12 ms, not for a script that requires only what is ours
 
-        return tuple(sorted({entry.value for entry in entry_points(group=GROUP)}))
+        return tuple(_Root(name) for name in sorted({entry.value for entry in entry_points(group=GROUP)} - {OURS}))
 
     def find(self, capability: str) -> Extension | None:
         """The extension of `capability`, imported if it was not yet; None when nothing installed has it."""
-        if capability in self._known:
-            return self._known[capability]
-        name = re.sub(r"[^a-z0-9]", "_", capability.lower())
         for root in self._roots:
-            if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) and self._package(root):
-                module = self._import(f"{root}.{name}", optional=True)
-                if module is not None:
-                    self._gather(module)
-                if capability in self._known:
-                    return self._known[capability]
-        self._scan()
-        return self._known.get(capability)
+            found = root.find(capability)
+            if found is not None:
+                return found
+        return None
 
     def everything(self) -> list[Extension]:
         """All extensions, in the order of their capabilities."""
-        self._scan()
-        return [self._known[capability] for capability in sorted(self._known)]
-
-    def _package(self, root: str) -> bool:
-        module = self._import(root)
-        return module is not None and hasattr(module, "__path__")
-
-    def _scan(self) -> None:
-        if self._scanned:
-            return
-        self._scanned = True
+        known: dict[str, Extension] = {}
         for root in self._roots:
-            package = self._import(root)
-            if package is None:
-                continue
-            self._gather(package)
-            for found in sorted(pkgutil.iter_modules(getattr(package, "__path__", ())), key=lambda info: info.name):
-                module = self._import(f"{root}.{found.name}")
-                if module is not None:
-                    self._gather(module)
+            known = {**root.everything(), **known}
+        return [known[capability] for capability in sorted(known)]
+
+
+class _Root:
+    """What one entry point brings: a module, or a package with its modules."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._known: dict[str, Extension] = {}
+        self._scanned = False
+
+    @cached_property
+    def _module(self) -> ModuleType | None:
+        return self._import(self._name)
+
+    def find(self, capability: str) -> Extension | None:
+        """The extension of `capability`: by its file's name, else by a scan."""
+        name = re.sub(r"[^a-z0-9]", "_", capability.lower())
+        by_name = not self._scanned and re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name)
+        if by_name and capability not in self._known and hasattr(self._module, "__path__"):
+            self._gather(self._import(f"{self._name}.{name}", optional=True))
+        return self._known.get(capability) or self.everything().get(capability)
+
+    def everything(self) -> dict[str, Extension]:
+        """All that is here, by capability."""
+        if not self._scanned:
+            self._scanned = True
+            self._gather(self._module)
+            for found in sorted(
+                pkgutil.iter_modules(getattr(self._module, "__path__", ())), key=lambda info: info.name
+            ):
+                self._gather(self._import(f"{self._name}.{found.name}"))
+        return self._known
 
     def _import(self, name: str, *, optional: bool = False) -> ModuleType | None:
         """Import a module. A third party's that cannot be imported is reported and left out; ours is a bug."""
         try:
             return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if optional and error.name == name:
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+            if optional and isinstance(error, ModuleNotFoundError) and error.name == name:
                 return None
-            if name.startswith(OURS):
-                raise
-            _log.warning("extension %s is left out: %s", name, error)
-        except Exception as error:
-            if name.startswith(OURS):
+            if self._name == OURS:
                 raise
             _log.warning("extension %s is left out: %s: %s", name, type(error).__name__, error)
         return None
 
-    def _gather(self, module: ModuleType) -> None:
+    def _gather(self, module: ModuleType | None) -> None:
+        if module is None:
+            return
         for value in vars(module).values():
             if isinstance(value, Extension) and value.capability not in self._known:
-                value.module = module.__name__
+                value.module = value.module or module.__name__
                 self._known[value.capability] = value

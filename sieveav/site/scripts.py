@@ -68,7 +68,7 @@ def user_script(template: str, recipient: str) -> Path | None:
     """
     address = envelope(recipient)
     local = (address.local or "").lower().partition("+")[0]
-    values = {"u": recipient.strip("<>").lower(), "n": local, "d": (address.domain or "").lower(), "%": "%"}
+    values = {"u": address.text.lower(), "n": local, "d": (address.domain or "").lower(), "%": "%"}
     found, rest = [], template
     while rest:
         text, percent, rest = rest.partition("%")

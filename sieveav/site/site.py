@@ -5,6 +5,7 @@ Without a file there is the embedded site: the engine `yara`, passive, and nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from sieveav.site.world import Scanner
 from sieveav.verdict import Verdict
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import Content, Deadline, Engine
+    from sieveav.engines.contract import Content, Deadline, Engine, EngineKind
 
 EMBEDDED = "yara"
 """The engine that is there with no configuration at all, so that the first command works with no daemon."""
@@ -36,12 +37,19 @@ class Refused(Exception):
 
 
 class Site:
-    """A site as configured. `scanners` are its engines, in the order of the file."""
+    """A site as configured. `scanners` are its engines, in the order of the file; `kinds` are the kinds of engine there
+    are, if not those installed."""
 
-    def __init__(self, settings: Settings, library: Library | None = None, source: Source | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        library: Library | None = None,
+        source: Source | None = None,
+        kinds: Mapping[str, EngineKind] | None = None,
+    ) -> None:
         self.settings = settings
         self.library = library or Library()
-        self.scanners, problems = _scanners(settings)
+        self.scanners, problems = _scanners(settings, kinds)
         if problems:
             raise Refused(source or Source("", ""), tuple(problems))
         self.scripts = Scripts(self.vocabulary)
@@ -49,7 +57,7 @@ class Site:
     @cached_property
     def engines(self) -> tuple[str, ...]:
         """The names by which scripts call the engines."""
-        return tuple(dict.fromkeys(scanner.name for scanner in self.scanners))
+        return tuple(scanner.name for scanner in self.scanners)
 
     def vocabulary(
         self, phase: str = "each_rcpt", dialect: str = "", *, engines: tuple[str, ...] | None = None
@@ -75,17 +83,22 @@ class Site:
                 yield given, "each_rcpt"
 
 
-def _scanners(settings: Settings) -> tuple[tuple[Scanner, ...], list[Problem]]:
+def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tuple[tuple[Scanner, ...], list[Problem]]:
     found: list[Scanner] = []
     problems = []
     for framework in settings.frameworks:
         for engine in framework.engines:
             # an engine goes by its stanza's type; a further one of the type by its instance name
             name = engine.kind if all(other.settings.kind != engine.kind for other in found) else engine.instance
+            if any(_word(name) == _word(other.name) for other in found):
+                message, hint = f'scripts know another engine as "{name}"', "give each engine a name of its own"
+                problems.append(Problem("same-engine", message, engine.span, hint))
+                continue
             try:
                 made = _assembled(
                     engine.kind,
                     name,
+                    kinds,
                     options=engine.options,
                     timeout=engine.timeout,
                     cache_size=engine.cache_size,
@@ -98,6 +111,11 @@ def _scanners(settings: Settings) -> tuple[tuple[Scanner, ...], list[Problem]]:
                 continue
             found.append(Scanner(name, engine, made))
     return tuple(found), problems
+
+
+def _word(name: str) -> str:
+    """What an engine's name is in the word that asks it: `f_secure` for f-secure."""
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 def embedded() -> Site:
@@ -124,12 +142,12 @@ class _WhenAsked:
         return self._engine.version(deadline)
 
 
-def _assembled(kind: str, name: str, **settings: Any) -> Engine:
+def _assembled(kind: str, name: str, kinds: Mapping[str, EngineKind] | None = None, **settings: Any) -> Engine:
     """An engine made and wrapped. ValueError, with the reason, when it cannot work."""
     from sieveav.engines import discovery  # many a command asks no engine
     from sieveav.engines.assembling import assemble
 
-    found = discovery.kind(kind)
+    found = discovery.kind(kind) if kinds is None else kinds.get(kind)
     if found is None:
         raise ValueError(f"there is no engine {kind}")
     return assemble(found, name, **settings)
@@ -155,13 +173,16 @@ def _passive(kind: str) -> EngineSettings:
     )
 
 
-LARGEST_FILE = 1024 * 1024
-"""Octets of a configuration file that are read; more is a problem that reading it tells."""
+LARGEST_FILE = 4 * 1024 * 1024
+"""Octets of a configuration file that are read; more are more characters than are taken, which reading it tells."""
 
 
-def load(path: Path, stream: BinaryIO | None = None) -> tuple[Site, Source, tuple[Problem, ...]]:
+def load(
+    path: Path, stream: BinaryIO | None = None, kinds: Mapping[str, EngineKind] | None = None
+) -> tuple[Site, Source, tuple[Problem, ...]]:
     """The site that the file at `path`, or the text in `stream`, configures; the text; and what is to be said of it all
-    the same (warnings). Raises Refused for a file with errors, OSError for one that cannot be read."""
+    the same (warnings). Raises Refused for a file with errors, OSError for one that cannot be read. `kinds` are the
+    kinds of engine there are, if not those installed."""
     # PLY and the tables are of no use to a command without a configuration
     from sieveav.engines import discovery
     from sieveav.site import checking, configuration
@@ -178,11 +199,10 @@ def load(path: Path, stream: BinaryIO | None = None) -> tuple[Site, Source, tupl
     def capabilities() -> list[str]:
         return [extension.capability for extension in library.everything()]
 
-    settings, more = checking.check(
-        stanzas, source, discovery.kinds(), settings_of, path.parent, capabilities
-    )
+    known = discovery.kinds() if kinds is None else kinds
+    settings, more = checking.check(stanzas, source, known, settings_of, path.parent, capabilities)
     problems = sorted([*problems, *more], key=lambda problem: problem.span)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise Refused(source, tuple(problems))
-    site = Site(settings, library, source)
+    site = Site(settings, library, source, kinds)
     return site, source, tuple(problems)

@@ -69,8 +69,15 @@ class World:
         self._scans: dict[tuple[str, bytes | None], Verdict] = {}
         self.context = Context()
         self.refusal: Response | None = None
+        """What a framework with action = "reject" answers to what was asked so far: for the whole message until the
+        recipients' turn, then for the one whose scripts ask just now."""
         self.verdicts: list[Verdict] = []
         """Each engine's verdict on the message, in the order in which they were given."""
+
+    def turn_to(self, context: Context) -> None:
+        """From now on scripts with this context ask."""
+        self.context = context
+        self.refusal = None
 
     def answer(self, question: Question[A]) -> A:
         """The answer to `question`; TypeError for one that this world has never heard of, which is a bug."""
@@ -85,7 +92,7 @@ class World:
 
     def scan_actively(self) -> Scanned:
         """What the engines that are not passive say: asked by the framework itself, before any script."""
-        return self._scanned(Scan(tuple(s.name for s in self._scanners if s.settings.active)), only_named=True)
+        return self._asked([s for s in self._scanners if s.settings.active], None)
 
     @cached_property
     def _content(self) -> Content:
@@ -93,15 +100,22 @@ class World:
 
         return Content(self._raw)
 
-    def _scanned(self, question: Scan, *, only_named: bool = False) -> Scanned:
-        named = set(question.engines)
-        wanted = [s for s in self._scanners if s.name in named or (not named and not only_named)]
-        verdicts = [Verdict(name, Status.ERROR, "no such engine") for name in named - {s.name for s in wanted}]
+    def _scanned(self, question: Scan) -> Scanned:
+        if not question.engines:
+            return self._asked(self._scanners, question.part)
+        named = {name.lower(): name for name in question.engines}
+        answer = self._asked([s for s in self._scanners if s.name.lower() in named], question.part)
+        missing = [name for low, name in named.items() if all(low != s.name.lower() for s in self._scanners)]
+        unknown = [Verdict(name, Status.ERROR, "no such engine") for name in missing]
+        return Scanned((*answer.verdicts, *unknown), answer.variables)
+
+    def _asked(self, wanted: Sequence[Scanner], part: bytes | None) -> Scanned:
+        verdicts = []
         found: dict[str, str] = {}
         for scanner in wanted:
-            verdict = self._verdict(scanner, question.part)
+            verdict = self._verdict(scanner, part)
             verdicts.append(verdict)
-            if question.part is None:
+            if part is None:
                 found.update(variables(scanner, verdict))
         return Scanned(tuple(verdicts), found)
 

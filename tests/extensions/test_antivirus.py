@@ -1,0 +1,204 @@
+"""The test antivirus and the actions ENGINE_avscan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sieveav.verdict import Status
+
+REQUIRE = 'require ["antivirus", "vctx", "relational", "comparator-i;ascii-numeric", "variables", "fileinto"];'
+
+
+@pytest.fixture
+def asks(sieve: Any, fake_host: Any, verdict: Any) -> Any:
+    """Whether a test holds when the engines say so: asks(test, ("yara", "infected", "Eicar"), ...)."""
+
+    def asks(test: str, *said: tuple[str, ...], **more: Any) -> bool:
+        host = fake_host(verdicts=[verdict(*one) for one in said])
+        return bool(sieve.holds(test, require=REQUIRE, host=host, **more))
+
+    return asks
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_word(asks: Any, status: Status) -> None:
+    for other in Status:
+        assert asks(f'antivirus "{other}"', ("yara", status)) is (other == status)
+        assert asks(f'antivirus :status :is "{str(other).upper()}"', ("yara", status)) is (other == status)
+
+
+@pytest.mark.parametrize(
+    ("test", "holds"),
+    [
+        ('antivirus ["infected", "suspicious"]', True),
+        ('antivirus "clean"', False),  # the worst of what they say
+        ('antivirus :engine "clamav" "clean"', True),
+        ('antivirus :engine "CLAMAV" "clean"', True),
+        ('antivirus :engine "yara" "infected"', True),
+        ('antivirus :engine ["clamav", "yara"] "infected"', True),
+        ('antivirus :info "Eicar"', True),
+        ('antivirus :info :is :comparator "i;octet" "eicar"', False),
+        ('antivirus :info :matches "E*r"', True),
+        ('antivirus :name "yara"', True),
+        ('antivirus :name "clamav"', False),
+        ('antivirus :engine "clamav" :name "clamav"', True),
+        ('antivirus :contains "fect"', True),
+        ('antivirus :value "eq" "infected"', True),
+        ('antivirus :count "eq" :comparator "i;ascii-numeric" "1"', True),
+        ('antivirus :engine "clamav" :info :count "eq" :comparator "i;ascii-numeric" "0"', True),
+    ],
+)
+def test_tags(asks: Any, test: str, holds: bool) -> None:
+    assert asks(test, ("clamav", "clean"), ("yara", "infected", "Eicar")) is holds
+
+
+def test_an_error_outranks_all_but_a_find(asks: Any) -> None:
+    assert asks('antivirus "error"', ("clamav", "error", "gone"), ("yara", "encrypted"))
+    assert asks('antivirus "infected"', ("clamav", "error", "gone"), ("yara", "infected"))
+    assert asks('antivirus "skipped"', ("clamav", "skipped"), ("yara", "clean"))
+
+
+def test_no_engine_is_not_clean(asks: Any) -> None:
+    assert asks('antivirus "skipped"', engines=())
+    assert not asks('antivirus "clean"', engines=())
+
+
+def test_an_engine_whose_name_has_capitals(sieve: Any, fake_host: Any, verdict: Any) -> None:
+    """A second instance goes by its stanza's own name."""
+    assert sieve.rules(f'{REQUIRE} if antivirus :engine "yara2" "clean" {{ stop; }}', engines=("Yara2",)) == []
+    host = fake_host(verdicts=[verdict("Yara2", "infected")])
+    sieve.run(f"{REQUIRE} yara2_avscan;", host=host, engines=("Yara2",))
+    assert host.asked[0].engines == ("Yara2",)
+
+
+def test_match_variables(sieve: Any, fake_host: Any, verdict: Any) -> None:
+    script = f'{REQUIRE} if antivirus :info :matches "Win.*-*" {{ fileinto "${{1}}"; }}'
+    host = fake_host(verdicts=[verdict("yara", "infected", "Win.Trojan-1")])
+    assert sieve.actions(script, host=host) == ["fileinto Trojan"]
+
+
+def test_every_scan_sets_the_variables(sieve: Any, fake_host: Any, verdict: Any) -> None:
+    host = fake_host([verdict("yara", "infected", "E")], {"yara_status": "virus"})
+    for word in ('antivirus "clean"', 'antivirus :engine "yara" "error"'):
+        assert sieve.holds(f'allof(not {word}, vctx "yara_status" "virus")', require=REQUIRE, host=host)
+
+
+@pytest.mark.parametrize(
+    ("test", "rules"),
+    [
+        ('antivirus :engine "nod32" "clean"', ["engine-unknown"]),
+        ('antivirus :engine ["yara", "nod32", "x"] "clean"', ["engine-unknown", "engine-unknown"]),
+        ('antivirus "virus"', ["verdict-unknown"]),
+        ('antivirus :is ["infected", "dirty", "CLEAN"]', ["verdict-unknown"]),
+        ('antivirus :contains "virus"', []),
+        ('antivirus :info "virus"', []),
+        ("antivirus", ["argument-missing"]),
+        ("antivirus 5", ["argument-type"]),
+        ('antivirus :engine "yara"', ["argument-missing"]),
+        ('antivirus :status :info "x"', ["tag-repeated"]),
+        ('antivirus :localpart "x"', ["tag-unknown"]),
+        ('antivirus :part "clean"', ["part-outside"]),
+        ('antivirus :contains :comparator "i;ascii-numeric" "5"', ["comparator-unfit"]),
+    ],
+)
+def test_problems(sieve: Any, test: str, rules: list[str]) -> None:
+    assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}") == rules
+
+
+def test_what_is_configured_is_told(sieve: Any) -> None:
+    script = f'{REQUIRE} if antivirus :engine "nod32" "clean" {{ stop; }}'
+    assert sieve.check(script).problems[0].hint == "configured: clamav, yara"
+    assert sieve.check(script, engines=()).problems[0].hint == "no engine is configured"
+
+
+def test_an_unlikely_word_is_only_warned_of(sieve: Any) -> None:
+    (problem,) = sieve.check(f'{REQUIRE} if antivirus "virus" {{ stop; }}').problems
+    assert problem.severity == "warning"
+    assert "infected, suspicious, error" in problem.hint
+
+
+@pytest.mark.parametrize("phase", ["data", "spool", "each_rcpt", "connect", "ehlo", "mailfrom", "rcptto"])
+def test_phases(sieve: Any, phase: str) -> None:
+    expected = [] if phase in ("data", "spool", "each_rcpt") else ["wrong-phase"]
+    assert sieve.rules('require "antivirus"; if antivirus "clean" { stop; }', phase=phase) == expected
+    assert sieve.rules('require "antivirus"; yara_avscan;', phase=phase) == expected
+
+
+# ---- ENGINE_avscan
+
+
+@pytest.mark.parametrize(
+    ("engine", "word"), [("clamav", "clamav_avscan"), ("f-secure", "f_secure_avscan"), ("Yara.2", "yara_2_avscan")]
+)
+def test_avscan_comes_from_the_engines_name(sieve: Any, fake_host: Any, verdict: Any, engine: str, word: str) -> None:
+    host = fake_host([verdict(engine, "infected", "E")], {"v": "virus"})
+    script = f'{REQUIRE} {word}; if vctx "v" "virus" {{ discard; }}'
+    assert sieve.actions(script, host=host, engines=(engine,)) == ["discard"]
+    assert [question.engines for question in host.asked] == [(engine,)]
+
+
+def test_avscan_has_no_value_and_does_nothing_else(sieve: Any, fake_host: Any, verdict: Any) -> None:
+    host = fake_host([verdict("yara", "infected", "E"), verdict("clamav", "clean")])
+    assert sieve.actions(f"{REQUIRE} yara_avscan; clamav_avscan;", host=host) == ["implicit keep"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "nod32_avscan;",
+        "if yara_avscan { stop; }",
+    ],
+)
+def test_avscan_of_an_unknown_engine_and_as_a_test(sieve: Any, script: str) -> None:
+    assert sieve.rules(REQUIRE + script) == ["word-unknown"]
+
+
+@pytest.mark.parametrize(("script", "rule"), [('yara_avscan "x";', "argument-surplus"), ("yara_avscan :x;", "tag-unknown")])
+def test_avscan_takes_nothing(sieve: Any, script: str, rule: str) -> None:
+    assert sieve.rules(REQUIRE + script) == [rule]
+
+
+def test_avscan_is_not_known_unless_required(sieve: Any) -> None:
+    (problem,) = sieve.check("yara_avscan;").problems
+    assert (problem.rule, problem.hint) == ("word-unknown", 'write: require "antivirus";')
+    assert sieve.rules("yara_avscan;", dialect="momentum") == []
+
+
+# ---- parts
+
+PARTS = b"""MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+harmless
+--b
+Content-Type: application/octet-stream
+Content-Transfer-Encoding: base64
+
+ZXZpbA==
+--b--
+"""
+
+
+def test_part(sieve: Any, fake_host: Any, verdict: Any) -> None:
+    host = fake_host([verdict("yara", "infected")])
+    script = """require ["antivirus", "foreverypart"];
+    foreverypart { if antivirus :part "infected" { discard; } }"""
+    assert sieve.actions(script, PARTS, host=host) == ["discard"]
+    assert b"evil" in [question.part for question in host.asked]
+
+
+@pytest.mark.parametrize(
+    ("script", "hint"),
+    [
+        ('require ["antivirus", "foreverypart"]; foreverypart { keep; } if antivirus :part "clean" { keep; }', ""),
+        ('require "antivirus"; if antivirus :part "clean" { keep; }', 'write: require "foreverypart";'),
+    ],
+)
+def test_part_outside_a_loop(sieve: Any, script: str, hint: str) -> None:
+    (problem,) = sieve.check(script).problems
+    assert (problem.rule, problem.hint) == ("part-outside", hint)

@@ -1,0 +1,104 @@
+"""ec_action: the SMTP response of the script's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+REQUIRE = 'require ["ec_action", "fileinto"];'
+
+
+def test_it_ends_everything_and_leaves_no_actions(sieve: Any) -> None:
+    outcome = sieve.run(f'{REQUIRE} fileinto "x"; keep; ec_action 550 "no" "virus:rejected"; fileinto "y";')
+    assert outcome.actions == ()
+    assert outcome.ended
+    assert not outcome.keep
+    assert outcome.response.as_json() == {"code": 550, "enhanced": "5.7.1", "text": "no"}
+    assert outcome.response.counter == "virus:rejected"
+    assert outcome.response.place["line"] == 1
+
+
+def test_what_earlier_scripts_did_is_gone_too(sieve: Any) -> None:
+    before = sieve.run(f'{REQUIRE} fileinto "x"; keep;')
+    outcome = sieve.run(f'{REQUIRE} ec_action 451 "later";', before=before)
+    assert outcome.actions == ()
+    assert outcome.response.code == 451
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "enhanced", "shown"),
+    [
+        (550, "no", "5.7.1", "no"),
+        (451, "later", "4.7.1", "later"),
+        (554, "5.6.0 odd content", "5.6.0", "odd content"),
+        (421, "4.3.2 4.3.2", "4.3.2", "4.3.2"),
+        (550, "5.999.123 x", "5.999.123", "x"),
+        (550, "4.7.1 of another class", "5.7.1", "4.7.1 of another class"),
+        (550, "5.7 short", "5.7.1", "5.7 short"),
+        (550, "5.7.1.1 long", "5.7.1", "5.7.1.1 long"),
+        (550, "5.7.1000 digits", "5.7.1", "5.7.1000 digits"),
+        (550, "5.7.\u0661 digits of others", "5.7.1", "5.7.\u0661 digits of others"),
+        (550, "x\x00\x1b[31my\x7f\u202e", "5.7.1", "x[31my"),
+        (400, "a", "4.7.1", "a"),
+        (599, "a", "5.7.1", "a"),
+    ],
+)
+def test_codes(sieve: Any, code: int, text: str, enhanced: str, shown: str) -> None:
+    answer = sieve.run(f'{REQUIRE} ec_action {code} "{text}";').response
+    assert (answer.code, answer.enhanced, answer.text, answer.counter) == (code, enhanced, shown, "")
+
+
+def test_several_lines(sieve: Any) -> None:
+    answer = sieve.run(f"{REQUIRE} ec_action 550 text:\n5.7.1 first\nsecond \n\nfourth\n.\n;").response
+    assert answer.enhanced == "5.7.1"
+    assert answer.text == "first\nsecond\n\nfourth"
+
+
+def test_a_text_of_variables_brings_no_control_characters(sieve: Any) -> None:
+    script = 'require ["ec_action", "variables"]; if header :matches "x" "*" { ec_action 550 "no: ${1}"; }'
+    answer = sieve.run(script, "X: a\n b\x00\x1b[0m\x07 c\n\n").response
+    assert answer.text == "no: a b[0m c"
+
+
+@pytest.mark.parametrize(
+    ("script", "rules"),
+    [
+        ('ec_action 250 "ok";', ["smtp-code"]),
+        ('ec_action 399 "x";', ["smtp-code"]),
+        ('ec_action 600 "x";', ["smtp-code"]),
+        ('ec_action 0 "x";', ["smtp-code"]),
+        ('ec_action 550 "";', ["argument-invalid"]),
+        ("ec_action 550;", ["argument-missing"]),
+        ('ec_action "550" "x";', ["argument-type"]),
+        ('ec_action 550 "x" "y" "z";', ["argument-surplus"]),
+        ('ec_action 550 "x" 5;', ["argument-type"]),
+        ('ec_action :copy 550 "x";', ["tag-unknown"]),
+    ],
+)
+def test_problems(sieve: Any, script: str, rules: list[str]) -> None:
+    assert sieve.rules(REQUIRE + script) == rules
+
+
+def test_a_response_that_says_nothing_is_only_warned_of(sieve: Any) -> None:
+    checked = sieve.check(f'{REQUIRE} ec_action 550 " ";')
+    assert [str(problem.severity) for problem in checked.problems] == ["warning"]
+    assert checked.program is not None
+
+
+@pytest.mark.parametrize(("code", "hint"), [(250, "discard"), (354, "4xx")])
+def test_hints(sieve: Any, code: int, hint: str) -> None:
+    (problem,) = sieve.check(f'{REQUIRE} ec_action {code} "x";').problems
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("phase", "rules"), [("data", []), ("spool", []), ("each_rcpt", []), ("mailfrom", ["wrong-phase"])]
+)
+def test_phases(sieve: Any, phase: str, rules: list[str]) -> None:
+    assert sieve.rules('require "ec_action"; ec_action 550 "x";', phase=phase) == rules
+
+
+def test_required_but_in_momentums_dialect(sieve: Any) -> None:
+    assert sieve.rules('ec_action 550 "x";') == ["word-unknown"]
+    assert sieve.rules('ec_action 550 "x";', dialect="momentum") == []
