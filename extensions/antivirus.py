@@ -92,7 +92,7 @@ class Antivirus(MatchingValues):
                     message = f'no engine ever says "{key.value}"'
                     use.complain(key, message, hint, rule="verdict-unknown", severity=Severity.WARNING)
         if self.of_part and not any(getattr(word, "focuses", "") == "part" for word in use.enclosing):
-            hint = use.lacking("command", "foreverypart")
+            hint = "" if use.requires("foreverypart") else use.lacking("command", "foreverypart")
             use.complain("of_part", ":part is for a loop over parts", hint, rule="part-outside")
 
     def values(self, run: Run) -> Sequence[str]:

@@ -137,7 +137,7 @@ class Set:
                 use.complain(tag.span, f"{tag.name} does not go together with {other.name}", rule="modifier-conflict")
         for value in use.strings("value"):  # RFC 5229, 6: told at check time if possible
             if all(map(is_settled, self.tags)) and (text := self.amended(value.value)) != cut(text):
-                use.complain(value, f"a variable holds at most {VARIABLE_VALUE} octets", rule="value-too-long")
+                use.complain(value, f"a variable holds at most {VARIABLE_VALUE} characters", rule="value-too-long")
 
     def _check_name(self, use: Use, name: Given) -> None:
         head, dot, rest = name.value.partition(".")

@@ -35,8 +35,7 @@ VARIABLE_NAME = 64
 """Characters of a variable's name. RFC 5229, 6 asks for at least 32."""
 
 VARIABLE_VALUE = 4096
-"""Octets of a variable's value; a longer one is cut at a character. RFC 5229, 6 asks for at least 4000 characters, which
-this holds of ASCII."""
+"""Characters of a variable's value; a longer one is cut. RFC 5229, 6 asks for at least 4000 characters, of any kind."""
 
 MATCH_VARIABLES = 32
 """Match variables beyond ${0}: naming a higher one is a problem. RFC 5229, 3.2 asks for at least nine."""

@@ -32,6 +32,8 @@ _AFTER_TESTS = frozenset({"comma", "right_parenthesis", "left_cbracket", "semico
 
 _COMMAND_POSITION = frozenset({"semicolon", "left_cbracket", "right_cbracket"})
 
+_OPENING, _CLOSING = ("left_bracket", "left_parenthesis"), ("right_bracket", "right_parenthesis")
+
 _ELSE_IF = "else if is one word here"
 
 
@@ -232,7 +234,7 @@ class _Reading:
                 token.fault = ("only anyof and allof take a list of tests", "")
             elif kind == "comma" and not lists:
                 token.fault = ("this comma stands in no list", "tests are listed in ( ), strings in [ ]")
-            lists += kind.startswith("left_") - kind.startswith("right_")
+            lists += (kind in _OPENING) - (kind in _CLOSING)
             if previous is not None and token.fault is None:
                 # sievelib takes more of a command after the end of its tests, and arguments of an else
                 if previous.kind == "right_parenthesis" and kind not in _AFTER_TESTS:

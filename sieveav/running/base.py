@@ -31,6 +31,16 @@ class If:
 
     arms: Arms
 
+    def prepare(self) -> None:
+        if len(self.arms) == 1:
+            ((self.only, self.then),) = self.arms
+            self.run = self._one  # type: ignore[method-assign]
+
+    def _one(self, run: Run) -> None:
+        """What nearly every rule of a long script is: one test, one block."""
+        if run.tested(self.only) if run.careful else self.only.holds(run):  # type: ignore[union-attr]
+            self.then.run(run)
+
     def run(self, run: Run) -> None:
         for test, block in self.arms:
             if test is None or (run.tested(test) if run.careful else test.holds(run)):
@@ -400,15 +410,16 @@ class _Pattern:
     def __init__(self, key: str, comparator: Comparator) -> None:
         folded = _folded(comparator, [key])[0]
         self.glob = Glob(folded)
-        self.fits: Callable[[str, Tick], Any] = matcher(folded)
         self.by_octets = comparator.octets and self.glob.has_holes
+        self.matches: Callable[[str, Tick], Any] = matcher(folded)
         if self.by_octets:
             self.octet_glob = Glob(octets(folded))
+            self.matches = self._by_octets
 
-    def matches(self, value: str, tick: Tick) -> bool:
-        if self.by_octets and not value.isascii():
-            return self.octet_glob.places(octets(value), tick) is not None
-        return bool(self.fits(value, tick))
+    def _by_octets(self, value: str, tick: Tick) -> bool:
+        if value.isascii():
+            return self.glob.places(value, tick) is not None
+        return self.octet_glob.places(octets(value), tick) is not None
 
     def captures(self, value: str, fold: Fold, tick: Tick) -> tuple[str, ...] | None:
         folded = value if fold is None else fold(value)
@@ -432,8 +443,9 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
             fits = patterns[0].matches
 
             def one(values: Sequence[str], run: Run) -> bool:
+                tick = run.tick
                 for value in values:
-                    if fits(value, run.tick):
+                    if fits(value, tick):
                         return True
                 return False
 

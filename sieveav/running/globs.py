@@ -154,12 +154,12 @@ def matcher(pattern: str) -> Callable[[str, Tick], Any]:
         only = texts[1]
         return lambda value, tick: only in value  # noqa: ARG005
     first, *middle, last = texts
-    shortest = sum(map(len, texts))
+    before, after = len(first), len(last)
 
     def fits(value: str, tick: Tick) -> bool:  # noqa: ARG001  # each search begins where the last one ended
-        if len(value) < shortest or not value.startswith(first) or not value.endswith(last):
+        at, end = before, len(value) - after
+        if end < at or (at and not value.startswith(first)) or (after and not value.endswith(last)):
             return False
-        at, end = len(first), len(value) - len(last)
         for text in middle:
             at = value.find(text, at, end)
             if at < 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 
@@ -169,6 +170,10 @@ class Outcome:
 
     def settled(self) -> Outcome:
         """The outcome with the implicit keep, if it stands, among its actions. RFC 5228, 2.10.2."""
+        return self._settled
+
+    @cached_property
+    def _settled(self) -> Outcome:  # most messages meet no rule, and end in one and the same outcome
         if not self.keep or self.ended or any(action.keeps for action in self.actions):
             return self
         return replace(self, actions=(*self.actions, self.implicit))

@@ -224,6 +224,9 @@ def execute(program: Program, case: Case, before: Outcome = Outcome()) -> Outcom
         fault = Fault(str(found), place)
         run.note(run.step, "fault", str(found))
         run.actions, run.response, run.ended, run.keep = [], None, False, True
+    implicit = before.implicit if fault is not None else run.implicit_keep()
+    if run.keep and before.keep and not (run.actions or run.trace or fault) and implicit is before.implicit:
+        return before if before.fault is None else replace(before, fault=None)
     trace = (*before.trace, *run.trace)
     if run.ended:
         return Outcome((), False, run.response, fault, trace, True)
@@ -235,7 +238,6 @@ def execute(program: Program, case: Case, before: Outcome = Outcome()) -> Outcom
         for action in before.actions
         if (not action.keeps or (keep and not kept)) and not any(new.repeats(action) for new in run.actions)
     ]
-    implicit = before.implicit if fault is not None else run.implicit_keep()
     return Outcome((*earlier, *run.actions), keep, None, fault, trace, implicit=implicit)
 
 

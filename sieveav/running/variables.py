@@ -26,13 +26,7 @@ class Variables(dict[str, str]):
 
 def cut(value: str) -> str:
     """As many characters of `value` as a variable can hold."""
-    data = value.encode("utf-8", "surrogatepass")
-    end = limits.VARIABLE_VALUE
-    if len(data) <= end:
-        return value
-    while data[end] & 0xC0 == 0x80:  # within a character
-        end -= 1
-    return data[:end].decode("utf-8", "surrogatepass")
+    return value[: limits.VARIABLE_VALUE]
 
 
 class _Named(set[str]):

@@ -155,7 +155,9 @@ def test_avscan_of_an_unknown_engine_and_as_a_test(sieve: Any, script: str) -> N
     assert sieve.rules(REQUIRE + script) == ["word-unknown"]
 
 
-@pytest.mark.parametrize(("script", "rule"), [('yara_avscan "x";', "argument-surplus"), ("yara_avscan :x;", "tag-unknown")])
+@pytest.mark.parametrize(
+    ("script", "rule"), [('yara_avscan "x";', "argument-surplus"), ("yara_avscan :x;", "tag-unknown")]
+)
 def test_avscan_takes_nothing(sieve: Any, script: str, rule: str) -> None:
     assert sieve.rules(REQUIRE + script) == [rule]
 

@@ -199,7 +199,7 @@ def test_percent_without_spamtestplus(sieve: Any) -> None:
         ('virustest :percent "1"', ["tag-unknown"]),
         ('spamtest :percent :percent "1"', ["tag-repeated"]),
         (f'virustest :contains {NUMERIC} "1"', ["comparator-unfit"]),
-        ('virustest :value "5"', ["relation-unknown"]),
+        ('virustest :value "5"', ["argument-missing"]),
         ('virustest :value "xx" "5"', ["relation-unknown"]),
     ],
 )
