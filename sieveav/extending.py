@@ -4,6 +4,7 @@ Declare with `Extension`, its fields with `tag`, `choice`, `optional`; build tes
 message) or `MatchingValues` (any others). README.rst shows a whole extension.
 """
 
+from sieveav.headers import decode_words, fields, unfold
 from sieveav.language.checking import Given, Use
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
 from sieveav.language.grammar import choice, optional, tag
@@ -17,16 +18,7 @@ from sieveav.limits import (
     VARIABLE_VALUE,
     VARIABLES,
 )
-from sieveav.mime import (
-    Part,
-    decode_words,
-    disposition_of,
-    fields,
-    media_type_of,
-    parameters_of,
-    unfold,
-    walk,
-)
+from sieveav.mime import Part, disposition_of, media_type_of, parameters_of, walk
 from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, integer, one_of
 from sieveav.running.addresses import Address, outbound
 from sieveav.running.addresses import envelope as envelope_address

@@ -1,4 +1,4 @@
-"""mime: turns a message's octets into header fields and a tree of parts.
+"""mime: a message's octets to a tree of parts.
 
 A leaf, pure and total: any octets give an answer, never an exception; time is linear, depth and number of parts are
 bounded by `limits`. The `email` package is not used (DESIGN 4: speed, and its answers are one reader's among many).
@@ -6,19 +6,17 @@ bounded by `limits`. The `email` package is not used (DESIGN 4: speed, and its a
 Where readers of mail are known to differ, the tree is one reading and `defects` says so; `AMBIGUOUS` names those for
 which a scanner and a mail reader may see different parts. Chosen where they differ: the first field and the first
 parameter win, an outer boundary beats an inner one (RFC 2046, 5.1.2), a boundary line is the boundary and nothing more.
-
-Over 400 lines, for it is a leaf and one chain: fields, words, parameters, encodings, parts, the tree and its defects.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from encodings.aliases import aliases
 
 from sieveav import limits
+from sieveav.headers import characters, codec_of, decode_words, ends, fields, one_line, unfold
+from sieveav.transfer import DECODERS, PLAIN, bad_base64
 
 DEFECTS = {
     "bad-base64": "base64 with other characters, a wrong length or more after the padding; some stop there, some go on",
@@ -61,130 +59,13 @@ AMBIGUOUS = frozenset(DEFECTS) - {
 }
 """The defects for which a scanner and a reader may see different parts; the others are ordinary sloppy mail."""
 
-# ---- fields
+# ---- signs of trouble in a header
 
-_EMPTY_LINE = re.compile(rb"\r?\n")
-_HEADER_END = re.compile(rb"\n\r?\n")
-# RFC 5322, 3.6.8: a name is printable ASCII without colon; 4.5.8: white space may stand before the colon. The groups
-# are possessive save the last line's end, which gives back its CR: linear, and no stack however long the folding.
-_FIELD = re.compile(r"^([!-9;-~]++)[ \t]*+:((?:.*+\n[ \t])*+.*)(?<!\r)", re.MULTILINE)
-_FOLD = re.compile(r"\r?\n(?=[ \t])")
 _HEADER_SIGNS = {
     "nul": re.compile(rb"\0"),
     "bare-cr": re.compile(rb"\r(?![\r\n]|\Z)"),
     "bad-header-line": re.compile(rb"\n(?![ \t]|\r?+\Z|>?From |[!-9;-~]++[ \t]*+:)"),
 }
-
-
-def _ends(raw: bytes, start: int, end: int) -> tuple[int, int]:
-    empty = _EMPTY_LINE.match(raw, start, end)
-    if empty:
-        return start, empty.end()
-    found = _HEADER_END.search(raw, start, end)
-    return (found.start() + 1, found.end()) if found else (end, end)
-
-
-def header_end(raw: bytes) -> tuple[int, int]:
-    """The end of the header block, its last line end included, and the start of the body.
-
-    They are the two sides of the first empty line (RFC 5322, 2.1); without one all is header. The block is cut at
-    limits.HEADER_BLOCK, the body is not moved by that.
-    """
-    stop, body = _ends(raw, 0, len(raw))
-    return min(stop, limits.HEADER_BLOCK), body
-
-
-def fields(raw: bytes) -> list[tuple[str, str]]:
-    """The fields of the header block `raw`: name as written, value with its folding and without its last line end.
-
-    ASCII, or else UTF-8 (RFC 6532) with U+FFFD for what is none. Lines that are no field, such as an mbox `From `, are
-    passed over.
-    """
-    return _FIELD.findall(raw.decode("utf-8", "replace"))
-
-
-def unfold(value: str) -> str:
-    """The value on one line, without white space around it (RFC 5322, 2.2.3)."""
-    if "\n" in value:
-        value = _FOLD.sub("", value)
-    return value.strip(" \t\r\n")
-
-
-# ---- charsets
-
-# A closed table: for a name an attacker invents the interpreter would look for a module, and remember it. Codecs that
-# are not of text are left out; those quadratic or noisy (punycode, idna, unicode_escape) have no alias.
-_MORE_CHARSETS = ("cp1006", "cp720", "cp737", "cp856", "cp874", "cp875", "koi8_t", "koi8_u", "utf_8_sig")
-_CHARSETS = {
-    name: codec
-    for pairs in (aliases.items(), zip(aliases.values(), aliases.values(), strict=True))
-    for name, codec in pairs
-    if not codec.endswith("_codec") and codec not in {"mbcs", "rot_13", "tactis"}
-}
-_CHARSETS |= dict(zip(_MORE_CHARSETS, _MORE_CHARSETS, strict=True))
-_CHARSETS |= {"ascii": "utf_8", "us_ascii": "utf_8"}  # a superset, and what unlabelled 8-bit text mostly is
-_CHARSETS |= {"gb2312": "gb18030", "iso_8859_8_i": "iso8859_8", "windows_874": "cp874", "x_sjis": "cp932"}
-_BREAKS = dict.fromkeys(map(ord, "\0\r\n"), " ")
-
-
-def _codec(charset: str) -> str:
-    return _CHARSETS.get(charset.strip().lower().replace("-", "_"), "")
-
-
-def _characters(data: bytes, codec: str) -> str:
-    text = data.decode(codec or "utf_8", "replace")
-    if codec == "utf_7":  # the one codec that lets half of a surrogate pair through, which nothing can write
-        text = text.encode("utf-8", "replace").decode("utf-8")
-    return text
-
-
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else text.translate(_BREAKS)
-
-
-# ---- encoded words
-
-# RFC 2047, 2; RFC 2231, 5 adds `*language`. Each piece stops at `?`, so none is read more than four times.
-_WORD = re.compile(r"=\?([^?*\s]++)(?:\*[^?\s]*+)?\?([BbQq])\?([^?\r\n]*+)\?=")
-
-
-def _word(encoding: str, text: str) -> bytes | None:
-    try:
-        data = text.encode("ascii")
-        if encoding in "Qq":
-            return binascii.a2b_qp(data, header=True)
-        data = data.rstrip(b"=")
-        return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
-    except ValueError:  # binascii.Error and UnicodeEncodeError are ValueErrors
-        return None
-
-
-def decode_words(value: str) -> str:
-    """The value with its encoded words decoded (RFC 2047); what cannot be decoded stands as it is.
-
-    A decoded CR, LF or NUL becomes a space: no word brings a line break. Neighbours of one charset are decoded as one,
-    for senders that cut within a character.
-    """
-    if "=?" not in value:
-        return value
-    out: list[str] = []
-    run: list[bytes] = []
-    codec, at = "", 0
-    for word in _WORD.finditer(value):
-        charset, data = _codec(word[1]), _word(word[2], word[3])
-        if not charset or data is None:
-            continue
-        between = value[at : word.start()]
-        adjacent = at > 0 and not between.strip(" \t\r\n")  # RFC 2047, 6.2: white space between words is not shown
-        if not adjacent or charset != codec:
-            out.append(_one_line(_characters(b"".join(run), codec)))
-            run.clear()
-        if not adjacent:
-            out.append(between)
-        run.append(data)
-        codec, at = charset, word.end()
-    return "".join([*out, _one_line(_characters(b"".join(run), codec)), value[at:]])
-
 
 # ---- parameters
 
@@ -248,7 +129,7 @@ def _joined(sections: dict[int, tuple[str, bool]]) -> str:
             charset, _, text = text.split("'", 2)
         octets = text.encode("utf-8", "replace")
         data.append(_PERCENT.sub(lambda hex_: binascii.unhexlify(hex_[1]), octets) if encoded else octets)
-    return _one_line(_characters(b"".join(data), _codec(charset)))
+    return one_line(characters(b"".join(data), codec_of(charset)))
 
 
 def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
@@ -259,7 +140,7 @@ def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
         if section:
             extended.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, bool(section[3])))
         else:
-            plain.setdefault(name, _one_line(text))
+            plain.setdefault(name, one_line(text))
     return plain | {name: _joined(sections) for name, sections in extended.items()}
 
 
@@ -276,59 +157,6 @@ def _boundary_defects(value: str, settings: list[tuple[str, str]], boundary: str
     elif extended or "\\" in value or not _BOUNDARY.fullmatch(boundary) or not _WELL_FORMED.fullmatch(value):
         yield "unclear-boundary"
 
-
-# ---- transfer encodings
-
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET + b"="))
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
-_TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
-
-
-def _base64(body: bytes) -> bytes:
-    """RFC 2045, 6.8: other characters are skipped. What follows a padding is decoded too: nothing hides behind it."""
-    runs = body.translate(None, _NOT_BASE64).split(b"=")
-    whole = (run[:-1] if len(run) % 4 == 1 else run for run in runs if run)
-    return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in whole)
-
-
-def _bad_base64(body: bytes) -> bool:
-    packed = body.translate(None, b" \t\r\n")
-    data = packed.rstrip(b"=")
-    return len(packed) % 4 != 0 or len(packed) - len(data) > 2 or bool(data.translate(None, _ALPHABET))
-
-
-def _quoted_printable(body: bytes) -> bytes:
-    if any(blank in body for blank in (b" \n", b"\t\n", b" \r\n", b"\t\r\n")):
-        body = _TRAILING.sub(b"", body)  # RFC 2045, 6.7 (3): added on the way, and may hide a soft line break
-    return binascii.a2b_qp(body)
-
-
-def _uuencoded(body: bytes) -> bytes:
-    begin = _UU_BEGIN.search(body)
-    if not begin:
-        return body
-    out: list[bytes] = []
-    for line in body[begin.end() :].split(b"\n"):
-        line = line.rstrip(b"\r")
-        if line.strip() in (b"end", b"`", b""):
-            if line.strip() == b"end":
-                break
-            continue
-        length = ((line[0] - 32 & 63) * 4 + 5) // 3  # encoders leave rubbish after the octets the line says it has
-        try:
-            out.append(binascii.a2b_uu(line[: length + 1]))
-        except binascii.Error:
-            continue
-    return b"".join(out)
-
-
-_DECODERS: dict[str, Callable[[bytes], bytes]] = {
-    "base64": _base64,
-    "quoted-printable": _quoted_printable,
-    **dict.fromkeys(("uuencode", "uue", "x-uue", "x-uuencode"), _uuencoded),
-}
-_PLAIN = frozenset({"7bit", "8bit", "binary"})
 
 # ---- parts
 
@@ -379,12 +207,12 @@ class Part:
 
     def decoded(self) -> bytes:
         """The body with its transfer encoding undone, as leniently as mail readers do; an unknown one as it stands."""
-        decode = _DECODERS.get(self.encoding)
+        decode = DECODERS.get(self.encoding)
         return decode(self.body) if decode else self.body
 
     def text(self) -> str:
         """The decoded body as characters; U+FFFD for what its charset has not, UTF-8 for a charset not known."""
-        return _characters(self.decoded(), _codec(self.parameters.get("charset", "")))
+        return characters(self.decoded(), codec_of(self.parameters.get("charset", "")))
 
     def first(self, name: str) -> str | None:
         """The unfolded value of the first field of that name, in any case of letters; None if there is none."""
@@ -412,7 +240,7 @@ def _content_type(values: list[str], default: str) -> tuple[str, dict[str, str],
 
 def _read(source: bytes, start: int, end: int, default: str) -> Part:
     """One part, not yet divided."""
-    stop, body = _ends(source, start, end)
+    stop, body = ends(source, start, end)
     header = source[start : min(stop, start + limits.HEADER_BLOCK)]
     lines = b"\n" + header
     defects = [name for name, sign in _HEADER_SIGNS.items() if sign.search(lines)]
@@ -428,9 +256,9 @@ def _read(source: bytes, start: int, end: int, default: str) -> Part:
     defects += wrong
     encoded = _ENCODING.search(encodings[0]) if encodings else None
     encoding = encoded[0].lower() if encoded else "7bit"
-    if encoding not in _PLAIN and encoding not in _DECODERS:
+    if encoding not in PLAIN and encoding not in DECODERS:
         defects.append("unknown-encoding")
-    if encoding == "base64" and _bad_base64(source[body:end]):
+    if encoding == "base64" and bad_base64(source[body:end]):
         defects.append("bad-base64")
     placed = dispositions[0] if dispositions else ""
     disposition = _DISPOSITION.match(placed)
@@ -513,7 +341,7 @@ def _boundary(part: Part) -> bytes:
 def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
     """The one child of a message within a message, decoded if it is encoded after all."""
     source, start, end = part.source, part.start, part.end
-    if part.encoding in _DECODERS:
+    if part.encoding in DECODERS:
         part.defects += ("encoded-multipart",)
         if source is raw and (plain := part.decoded()) != part.body:
             part.defects += ("hidden-parts",)
@@ -527,7 +355,7 @@ def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, l
     if not boundary:
         return ()
     division = _divide(source, start, end, boundary, room)
-    if part.encoding in _DECODERS:
+    if part.encoding in DECODERS:
         part.defects += ("encoded-multipart",)
         mark = b"\n--" + boundary
         # Decoding once, whatever the nesting, keeps memory linear.

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -133,3 +140,55 @@ def verdict() -> Any:
         return Verdict(engine, Status(status), info)
 
     return make
+
+
+# ---- daemons
+
+
+def _load(path: Path) -> ModuleType:
+    """A helper module beside the tests; in importlib mode they cannot import each other."""
+    name = f"sieveav_tests_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+daemons = _load(Path(__file__).parent / "daemons.py")
+
+
+@pytest.fixture(scope="session")
+def eicar() -> bytes:
+    return bytes(daemons.EICAR)
+
+
+def _need_clamd() -> None:
+    if daemons.clamd_program() is None:
+        if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
+            pytest.fail("clamd is not installed, and SIEVEAV_REQUIRE_REAL=1")
+        pytest.skip("clamd is not installed")
+
+
+@pytest.fixture(scope="session")
+def clamd() -> Iterator[Any]:
+    """Debian's clamd, one for all tests that leave it alive."""
+    _need_clamd()
+    with tempfile.TemporaryDirectory(prefix="sieveav-") as directory, daemons.clamd(Path(directory)) as running:
+        yield running
+
+
+@pytest.fixture
+def start_clamd() -> Iterator[Callable[..., Any]]:
+    """Starts a clamd of the test's own, which it may stop or kill."""
+    _need_clamd()
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Any:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="sieveav-"))
+            return stack.enter_context(daemons.clamd(Path(directory), **settings))
+
+        yield start

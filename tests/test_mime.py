@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sieveav import limits, mime
-from sieveav.mime import AMBIGUOUS, DEFECTS, Part, decode_words, defects, fields, header_end, parse, unfold, walk
+from sieveav.headers import decode_words, fields, header_end, unfold
+from sieveav.mime import AMBIGUOUS, DEFECTS, Part, defects, parse, walk
 
 MIXED = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
 

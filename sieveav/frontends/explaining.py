@@ -68,7 +68,9 @@ def explain(name: str) -> list[str]:
     if kind is not None:
         found += _engine(kind)
     found += _options(wanted)
-    return found[:-1] if found and not found[-1] else found
+    while found and not found[-1]:
+        found.pop()
+    return found
 
 
 def _names(declared: Declared) -> set[str]:

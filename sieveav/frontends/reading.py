@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from sieveav import mime
+from sieveav import headers
 from sieveav.frontends.cli import WrongUse
 from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.addresses import envelope, mailboxes
@@ -82,7 +82,7 @@ def recipients_of(message: Message, given: Iterable[str] | None) -> tuple[str, .
 def _first(message: Message, names: Iterable[str], otherwise: str) -> str:
     for name in names:
         for value in message.fields.get(name, ()):
-            text = mime.unfold(value)
+            text = headers.unfold(value)
             if text == "<>":
                 return ""
             for found in mailboxes(text):

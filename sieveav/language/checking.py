@@ -6,7 +6,8 @@ foreign tags attached, `check(use)` asked for complaints, and `prepare()` for wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -39,7 +40,8 @@ def check(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
     phrases, problems = syntax.read(source.text)
     checker = _Checker(vocabulary, problems)
     block = checker.script(phrases)
-    problems = sorted(checker.problems[: limits.PROBLEMS + 1], key=lambda problem: problem.span)
+    errors_first = sorted(checker.problems, key=lambda problem: problem.severity is not Severity.ERROR)
+    problems = sorted(errors_first[: limits.PROBLEMS + 1], key=lambda problem: problem.span)
     program = None
     if not any(problem.severity is Severity.ERROR for problem in problems):
         capabilities, unwritten = frozenset(vocabulary.capabilities), _in_order(checker.unwritten("keep"))
@@ -164,7 +166,9 @@ class _Checker:
         self.vocabulary = vocabulary
         self.problems = problems
         self.notes: set[str] = set()
+        self.counted = Counter(problem.severity for problem in problems)
         self.cost = 0
+        self.charged = 0
         self.unprepared: list[Any] = []
         self.enclosing: list[Any] = []
         self.memories: dict[Any, Any] = {}
@@ -173,7 +177,8 @@ class _Checker:
     def complain(
         self, rule: str, message: str, span: Span, hint: str = "", severity: Severity = Severity.ERROR
     ) -> None:
-        if len(self.problems) < limits.PROBLEMS:
+        self.counted[severity] += 1
+        if self.counted[severity] <= limits.PROBLEMS:  # of each severity, so that no advice hides an error
             self.problems.append(Problem(rule, message, span, hint, severity))
 
     def choice(self, kind: str, name: str, span: Span) -> Declared | None:
@@ -221,7 +226,7 @@ class _Checker:
                 self.complain("require-unknown", f'there is no capability "{_brief(text.value)}"', text.span, hint)
 
     def _block(self, phrases: Sequence[Phrase]) -> Block:
-        before = self.cost
+        before = self.cost - self.charged
         steps: list[Any] = []
         i = 0
         while i < len(phrases):
@@ -233,7 +238,9 @@ class _Checker:
             if step is not None:
                 steps.append(step)
             i += chain
-        return Block(tuple(steps), self.cost - before)
+        cost = self.cost - self.charged - before
+        self.charged += cost
+        return Block(tuple(steps), cost)
 
     def _block_of(self, word: Any, phrases: Sequence[Phrase]) -> Block:
         self.enclosing.append(word)
@@ -256,7 +263,7 @@ class _Checker:
                 if word in self.vocabulary.tests
                 else f"unknown command {_brief(word)}"
             )
-            self._unknown("action", word, phrase.span, what, self.vocabulary.commands)
+            self._unknown("action", word, phrase.span, what, [*self.vocabulary.commands, "elsif", "else"])
         elif declared is not None:
             grammar = grammar_of(declared.made)
             if grammar.of(Shape.ARMS) is not None:
@@ -283,7 +290,7 @@ class _Checker:
         self.unprepared.append(word)
         return word
 
-    def _unknown(self, seam: str, word: str, span: Span, message: str, known: dict[str, Declared]) -> None:
+    def _unknown(self, seam: str, word: str, span: Span, message: str, known: Iterable[str]) -> None:
         hint = ""
         if (seam, word) not in self.hinted and len(self.hinted) < limits.PROBLEMS:
             self.hinted.add((seam, word))

@@ -3,7 +3,8 @@
 The grammar is sievelib's; this is the only file that imports it. sievelib stops at the first error, keeps no positions
 and mixes grammar with the meaning of the words it knows, so it is shown a script in which every word but the six that
 shape the grammar (`if elsif else not anyof allof`) is one of three words of ours, for a command, for a test and for a
-command that takes a test and a block; they take whatever follows. What it gives back has the words in the order of the text, so each finds its token again.
+command that takes a test and a block; they take whatever follows. What it gives back has the words in the order of the
+text, so each finds its token again.
 
 After an error the token list is mended, the statement at fault left out or its head replaced, and read again from the
 outermost statement it stands in. Faults that sievelib would accept, or trip over, are marked on their token beforehand.
@@ -262,7 +263,7 @@ class _Reading:
         if opener == "else" and word == "if":
             token.fault = (_ELSE_IF, "write elsif")
         elif opener in SHAPING and word in ("if", "elsif", "else"):
-            token.fault = (f"{{ is missing before {word}", f"{opener} is followed by a block in {{ and }}")
+            token.fault = (f"{{ is missing before {word}", f"write {opener} ... {{ ... }}")
         elif opener == "else":
             token.fault = ("else takes no test", "write elsif with a test, or else without one")
         elif head.name == _COMMAND:

@@ -75,7 +75,7 @@ class Vocabulary:
 
     def learn(self, extension: Extension, *, required: bool = True) -> None:
         """Add what `extension` declares."""
-        if required:
+        if required and extension.capability:  # the base has none
             self.capabilities.add(extension.capability)
         owner = extension.settings_of
         given = self.given_settings.get(owner.capability, {})

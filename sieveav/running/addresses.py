@@ -60,6 +60,13 @@ _LONGEST = 64 * 1024
 """Characters of a field that go to the email package, whose time is more than linear; a longer one is no address."""
 
 
+_OBSOLETE_ROUTE = re.compile(r"<\s*+@[^<>:]*+:")
+"""RFC 5322, 4.4: what a reader passes over."""
+
+_ANY_SPEC = re.compile(rf"(?P<local>(?:{_ATOM}|\.)++|{_QUOTED})@(?P<domain>{_DOMAIN})")
+"""Senders put dots anywhere in a local part, and mean it."""
+
+
 def _by_the_package(text: str) -> list[Address]:
     if len(text) > _LONGEST:
         return [Address(text, None, None)]
@@ -68,16 +75,16 @@ def _by_the_package(text: str) -> list[Address]:
     # newer patch releases of Python give up on a whole field for one bad address unless told not to
     lenient = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
     try:
-        pairs = email.utils.getaddresses([text], **lenient)
+        pairs = email.utils.getaddresses([_OBSOLETE_ROUTE.sub("<", text)], **lenient)
     except RecursionError:  # thousands of open parentheses
         return [Address(text, None, None)]
     found: list[Address] = []
     for _, address in pairs:
-        local, at, domain = address.rpartition("@")
-        if at and local and domain:
-            found.append(_address(local, domain))
+        m = _ANY_SPEC.fullmatch(address)
+        if m is not None:
+            found.append(_address(m["local"], m["domain"]))
         elif address:
-            found.append(Address(address, None, None))
+            found.append(Address(address, None, None))  # RFC 5228, 2.7.4
     return found  # RFC 5228, 5.1: names of groups, phrases and comments are no addresses
 
 
@@ -99,7 +106,7 @@ def outbound(text: str) -> str | None:
         return None
     spec = m["spec"] or m["spec2"]
     parts = _SPEC.fullmatch(spec)
-    if parts is None or len(parts["local"]) > 64 or len(parts["domain"]) > 255:
+    if parts is None or len(parts["local"]) > 64 or len(parts["domain"]) > 255 or not spec.isprintable():
         return None
     return spec
 

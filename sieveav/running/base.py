@@ -454,10 +454,10 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
         def several(values: Sequence[str], run: Run) -> bool:
             for value in values:
                 for i, pattern in enumerate(patterns):
+                    if i % MANY == 0:
+                        run.tick()
                     if pattern.matches(value, run.tick):
                         return True
-                    if i % MANY == MANY - 1:
-                        run.tick()
             return False
 
         return several
@@ -469,7 +469,9 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
 
         def captures(values: Sequence[str], run: Run) -> tuple[str, ...] | None:
             for value in values:
-                for pattern in patterns:
+                for i, pattern in enumerate(patterns):
+                    if i % MANY == 0:
+                        run.tick()
                     found = pattern.captures(value, fold, run.tick)
                     if found is not None:
                         return found

@@ -54,7 +54,7 @@ class Piece:
         if not self.anchor:
             return start if start <= last else -1
         at = start
-        tried = 0
+        tried = 0  # literals compared
         while at <= last:
             found = value.find(self.anchor, at + self.anchor_at, end)
             if found < 0:
@@ -65,9 +65,10 @@ class Piece:
             if self.fits(value, at):
                 return at
             at += 1
-            tried += 1
-            if not tried & 1023:
+            tried += len(self.runs)
+            if tried > 1000:
                 tick()
+                tried = 0
         return -1
 
 

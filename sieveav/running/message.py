@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sieveav import mime
+from sieveav import headers
 from sieveav.running.addresses import Address, mailboxes
+
+if TYPE_CHECKING:
+    from sieveav.mime import Part
 
 Values = tuple[str, ...]
 Fold = Callable[[str], str] | None
@@ -37,7 +40,7 @@ class Asked(dict[Any, Any]):
 
     def __init__(self, header: bytes) -> None:
         fields: dict[str, list[str]] = {}
-        for name, value in mime.fields(header):
+        for name, value in headers.fields(header):
             key = name.lower()
             if key in fields:
                 fields[key].append(value)
@@ -68,12 +71,14 @@ class Message(Asked):
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.size = len(raw)
-        self.header_end, self.body_start = mime.header_end(raw)
+        self.header_end, self.body_start = headers.header_end(raw)
         super().__init__(raw[: self.header_end])
 
     @cached_property
-    def structure(self) -> mime.Part:
+    def structure(self) -> Part:
         """The tree of MIME parts; only a script that looks at the body asks for it."""
+        from sieveav import mime  # for scripts that look into the body
+
         return mime.parse(self.raw)
 
     @cached_property
@@ -89,7 +94,7 @@ class Message(Asked):
 class Entity(Asked):
     """One MIME part of a message, its outermost included; shared as the message is."""
 
-    def __init__(self, part: mime.Part) -> None:
+    def __init__(self, part: Part) -> None:
         super().__init__(part.header)
         self.part = part
 
@@ -134,9 +139,9 @@ class HeaderValues:
         found = []
         fold = self.fold
         for value in self.source.of(message):
-            value = mime.unfold(value)
+            value = headers.unfold(value)
             if "=?" in value:
-                value = mime.decode_words(value)
+                value = headers.decode_words(value)
             found.append(fold(value) if fold is not None else value)
         return tuple(found)
 
@@ -144,7 +149,7 @@ class HeaderValues:
         return HeaderValues(self.source, fold, needs=self.needs)
 
 
-Part = Callable[[Address], str | None]
+AddressPart = Callable[[Address], str | None]
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ class AddressValues:
     """One part of each address in header fields, folded; an address that lacks the part gives nothing."""
 
     source: Any
-    part: Part
+    part: AddressPart
     fold: Fold = None
     needs: str = field(default="", kw_only=True)
 
@@ -174,7 +179,7 @@ class Addresses:
     def of(self, message: Asked) -> list[Address]:
         found: list[Address] = []
         for value in self.source.of(message):
-            found += mailboxes(mime.unfold(value))  # RFC 2047, 5: no encoded word stands within an address
+            found += mailboxes(headers.unfold(value))  # RFC 2047, 5: no encoded word stands within an address
         return found
 
 

@@ -142,10 +142,11 @@ class Run:
         for other in earlier:
             if other.name in action.conflicts or action.name in other.conflicts:
                 self.fail(f"{action.name} cannot go together with {other.name}")
-        if len(earlier) >= self.limits.actions:  # RFC 5228, 2.10.4
+        repeated = any(map(action.repeats, earlier))
+        if len(earlier) >= self.limits.actions and not repeated:  # RFC 5228, 2.10.4
             self.fail(f"more than {self.limits.actions} actions")
         sends = sum(isinstance(effect, Send) for other in [*earlier, action] for effect in other.effects)
-        if sends > self.limits.redirects:  # RFC 5228, 10 (2)
+        if sends > self.limits.redirects and not repeated:  # RFC 5228, 10 (2)
             self.fail(f"more than {self.limits.redirects} redirects")
         if action.cancels_keep:
             self.keep = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 import tempfile
 import threading
@@ -35,13 +34,7 @@ def _load(path: Path) -> ModuleType:
 
 
 scripted = _load(HERE / "scripted.py")
-daemons = _load(HERE.parent / "daemons.py")
 documents = _load(HERE / "documents.py")
-
-
-@pytest.fixture(scope="session")
-def eicar() -> bytes:
-    return bytes(daemons.EICAR)
 
 
 @pytest.fixture
@@ -83,34 +76,6 @@ def ask() -> Callable[..., Verdict]:
         return engine.scan(Content(raw, is_message=is_message), Deadline.after(seconds))
 
     return ask
-
-
-def _need_clamd() -> None:
-    if daemons.clamd_program() is None:
-        if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
-            pytest.fail("clamd is not installed, and SIEVEAV_REQUIRE_REAL=1")
-        pytest.skip("clamd is not installed")
-
-
-@pytest.fixture(scope="session")
-def clamd() -> Iterator[Any]:
-    """Debian's clamd, one for all tests that leave it alive."""
-    _need_clamd()
-    with tempfile.TemporaryDirectory(prefix="sieveav-") as directory, daemons.clamd(Path(directory)) as running:
-        yield running
-
-
-@pytest.fixture
-def start_clamd() -> Iterator[Callable[..., Any]]:
-    """Starts a clamd of the test's own, which it may stop or kill."""
-    _need_clamd()
-    with ExitStack() as stack:
-
-        def start(**settings: str) -> Any:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="sieveav-"))
-            return stack.enter_context(daemons.clamd(Path(directory), **settings))
-
-        yield start
 
 
 @pytest.fixture(scope="session")
