@@ -128,7 +128,7 @@ def _joined(sections: dict[int, tuple[str, bool]]) -> str:
         if encoded and not data and text.count("'") >= 2:
             charset, _, text = text.split("'", 2)
         octets = text.encode("utf-8", "replace")
-        data.append(_PERCENT.sub(lambda hex_: binascii.unhexlify(hex_[1]), octets) if encoded else octets)
+        data.append(_PERCENT.sub(lambda hex_: bytes.fromhex(hex_[1].decode()), octets) if encoded else octets)
     return one_line(characters(b"".join(data), codec_of(charset)))
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sieveav import limits, mime
+from sieveav import headers, limits, mime
 from sieveav.headers import decode_words, fields, header_end, unfold
 from sieveav.mime import AMBIGUOUS, DEFECTS, Part, defects, parse, walk
 
@@ -127,7 +127,7 @@ def test_encoded_words_never_raise_nor_break_lines(value: str) -> None:
         shown.encode()
 
 
-@pytest.mark.parametrize("codec", sorted(set(mime._CHARSETS.values())))
+@pytest.mark.parametrize("codec", sorted(set(headers._CHARSETS.values())))
 def test_every_charset_decodes_anything(codec: str) -> None:
     for data in (bytes(range(256)), b"+2AA-+AAA~{!!\x1b$B!", b"\xff\xfe\x00\xd8", b"\x00\x00\xd8\x00"):
         part = Part(b"", parameters={"charset": codec}, source=data, end=len(data))

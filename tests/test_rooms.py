@@ -12,7 +12,14 @@ from sieveav.site.library import Library
 
 ROOT = Path(__file__).parent.parent
 
-LEAVES = {"verdict": [], "limits": [], "options": [], "mime": ["limits"]}
+LEAVES = {
+    "verdict": [],
+    "limits": [],
+    "options": [],
+    "transfer": [],
+    "headers": ["limits"],
+    "mime": ["limits", "headers", "transfer"],
+}
 """What every room may use, and what they use themselves."""
 
 ROOMS = {
