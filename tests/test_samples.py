@@ -222,3 +222,70 @@ def test_momentums_script_with_clamd(clamd: Any, tmp_path: Path) -> None:
         site, _, _ = load(tmp_path / "site.conf")
         for name, found in expected.items():
             assert through(site, (MAIL / name).read_bytes()) == found
+
+
+# Its other two pages, in their words.
+
+CSAPI = """csapi {}
+antivirus "antivirus1" { csapi "csapi1" { enabled = false action = "pass" context_variable = "virus" max_concurrency = 4 } }
+sieve "sieve1" {
+  script "data_phase1" { source = "scan.siv" }
+  script "each_rcpt_phase1" { source = "process.siv" }
+}
+"""
+
+PROCESS = """if vctx :contains "virus" "error" {
+  ec_action 451 "AV system offline" "virus:check error";
+  stop;
+}
+elsif vctx :contains "virus" "" {
+  ec_action 550 "Virus detected %{vctx_mess:virus_info}" "virus:Viruses rejected";
+  stop;
+}
+"""
+
+THIRD = """if vctx :is "clamav_status" "error" {
+  ec_action 451 "AV system offline" "virus:check error";
+}
+elsif vctx :is "clamav_status" "virus" {
+  ec_action 550 "Virus detected %{vctx_mess:clamav_info}" "virus:Viruses rejected";
+}
+"""
+
+
+def stand_in(name: str, status: Status, info: str) -> Any:
+    return {name: replace(clamav.engine, name=name, make=lambda called, options: StandIn(status, info))}  # noqa: ARG005
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status.INFECTED, "550 5.7.1 Virus detected Some.Virus"),
+        (Status.ERROR, "451 4.7.1 AV system offline"),
+        (Status.CLEAN, "keep (implicit)"),
+    ],
+)
+def test_csapis_scripts_in_two_phases(tmp_path: Path, status: Status, expected: str) -> None:
+    (tmp_path / "scan.siv").write_text("csapi_avscan;")
+    (tmp_path / "process.siv").write_text(PROCESS)
+    (tmp_path / "site.conf").write_text(CSAPI)
+    site, _, _ = load(tmp_path / "site.conf", kinds=stand_in("csapi", status, "Some.Virus"))
+    assert through(site, b"Subject: x\n\n") == [f"alice {expected}", f"carol {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status.SUSPICIOUS, ["all 550 5.7.1 Virus detected Some.Virus"]),
+        (Status.ERROR, ["all 451 4.7.1 AV system offline"]),
+        (Status.ENCRYPTED, KEPT),
+        (Status.CLEAN, KEPT),
+    ],
+)
+def test_the_third_pages_script(tmp_path: Path, status: Status, expected: list[str]) -> None:
+    (tmp_path / "third.siv").write_text(THIRD)
+    (tmp_path / "site.conf").write_text(
+        'clamav {} antivirus "a" { clamav "c" {} } sieve "s" { script "data_phase1" { source = "third.siv" } }'
+    )
+    site, _, _ = load(tmp_path / "site.conf", kinds=stand_in("clamav", status, "Some.Virus"))
+    assert through(site, b"Subject: x\n\n") == expected

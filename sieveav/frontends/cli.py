@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 from sieveav import __version__
 
@@ -107,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; the exit status. Whatever goes wrong is one line on standard error."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None when closed by the caller
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
@@ -136,6 +138,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _told(f"a fault of our own: {type(error).__name__}: {error} (--debug shows where)", BUG)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _told(text: str, status: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -208,7 +207,7 @@ def check_config(given: Namespace) -> int:
     problems: list[tuple[Source, Problem]]
     try:
         if given.file == reading.STANDARD_INPUT:
-            site, source, warnings = load(Path("-"), sys.stdin.buffer)
+            site, source, warnings = load(Path("-"), reading.standard_input())
         else:
             site, source, warnings = load(Path(given.file))
     except Refused as refused:

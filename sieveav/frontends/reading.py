@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from sieveav import headers
 from sieveav.frontends.cli import WrongUse
@@ -19,10 +20,17 @@ LARGEST = 256 * 1024 * 1024
 STANDARD_INPUT = "-"
 
 
+def standard_input() -> BinaryIO:
+    """Standard input, as octets."""
+    if sys.stdin is None:
+        raise WrongUse("standard input is closed")
+    return sys.stdin.buffer
+
+
 def octets(name: str, largest: int = LARGEST) -> bytes:
     """What the file `name` holds. OSError when it cannot be read, WrongUse when it is too large."""
     if name == STANDARD_INPUT:
-        found = sys.stdin.buffer.read(largest + 1)
+        found = standard_input().read(largest + 1)
     else:
         with Path(name).open("rb") as file:
             found = file.read(largest + 1)
@@ -33,7 +41,7 @@ def octets(name: str, largest: int = LARGEST) -> bytes:
 
 def script(name: str) -> bytes:
     """What the script `name` holds, as far as the checker reads. OSError when it cannot be read."""
-    return sys.stdin.buffer.read(SCRIPT_SIZE + 1) if name == STANDARD_INPUT else contents(Path(name))
+    return standard_input().read(SCRIPT_SIZE + 1) if name == STANDARD_INPUT else contents(Path(name))
 
 
 def messages(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:

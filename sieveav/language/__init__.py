@@ -2,7 +2,7 @@
 
 *Takes*: the octets of a script, a `Vocabulary` made for it.
 *Gives*: `Checked`: phrases, problems, and a `Program` where none of them is an error.
-*Imports*: itself, the leaves limits and options; the package sievelib, in `syntax.py` alone.
+*Imports*: itself, the leaves; the package sievelib, in `syntax.py` alone.
 *Never*: sees a message, opens anything, names an extension.
 *Begin at*: `checking.py` (a phrase becomes a word), then `extension.py` (every seam), `grammar.py` (fields are grammar).
 

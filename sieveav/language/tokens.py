@@ -109,7 +109,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _wrong(word: str) -> str:
-    if word[0].isdigit():
+    if word[0] in "0123456789":
         return f'"{word[:20]}" is no number: digits, then K, M or G at most'
     shown = "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in word[:20])
     return f'"{shown}" means nothing here'

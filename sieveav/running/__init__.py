@@ -2,7 +2,7 @@
 
 *Takes*: a `Program`, a `Case` (message, envelope, host, context variables, limits).
 *Gives*: an `Outcome`: actions, response, fault, trace, as data.
-*Imports*: language, itself, the leaves limits, mime and verdict.
+*Imports*: language, itself, the leaves.
 *Never*: opens anything, asks but through its host, catches its own bugs, names an extension.
 *Begin at*: `runner.py` (what words see), then `base.py` (the words of RFC 5228), `matching.py` (values against keys).
 """

@@ -89,9 +89,10 @@ class Action:
         return replace(self, effects=effects)
 
     def repeats(self, other: Action) -> bool:
-        """Whether both do the same to the same, be it with other flags."""
+        """Whether both do the same to the same, be it with other flags; without an effect, their details tell."""
         mine, theirs = (action.storing(flags=(), create=False) for action in (self, other))
-        return mine.name == theirs.name and mine.effects == theirs.effects
+        same = mine.name == theirs.name and mine.effects == theirs.effects
+        return same and (bool(mine.effects) or mine.details == theirs.details)
 
     @property
     def creates(self) -> bool:

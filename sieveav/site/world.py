@@ -67,6 +67,8 @@ class World:
         self._scanners = scanners
         self._exists = exists
         self._scans: dict[tuple[str, bytes | None], Verdict] = {}
+        self._on_parts: dict[str, float] = {}
+        """Seconds that each engine has spent on parts: those of one message have the timeout of one together."""
         self.context = Context()
         self.refusal: Response | None = None
         """What a framework with action = "reject" answers to what was asked so far: for the whole message until the
@@ -130,12 +132,16 @@ class World:
 
             content = self._content if part is None else Content(part, is_message=False)
             begun = time.monotonic()
-            verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout))
+            spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
+            verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
+            took = time.monotonic() - begun
             if not verdict.ms:
-                verdict = replace(verdict, ms=(time.monotonic() - begun) * 1000)
+                verdict = replace(verdict, ms=took * 1000)
             self._scans[key] = verdict
             if part is None:
                 self.verdicts.append(verdict)
+            else:
+                self._on_parts[scanner.name] = spent + took
             if verdict.status in (Status.ERROR, Status.INFECTED):
                 _log.warning("%s: %s %s", scanner.name, verdict.status, verdict.info)
         if scanner.settings.action == "reject" and part is None:

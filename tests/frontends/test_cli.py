@@ -197,6 +197,17 @@ def test_an_action_that_nobody_has_heard_of(
     assert here
 
 
+def test_colours_on_a_terminal_only(cli: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["decide", "--trace", "--config", "site.conf", *TO, "eicar.eml"]
+    plain = cli(*command).out
+    monkeypatch.setattr("sieveav.frontends.showing.sys.stdout.isatty", lambda: True)
+    coloured = cli(*command).out
+    assert "\x1b[31m" in coloured
+    stripped = re.sub("\x1b" + r"\[\d+m", "", coloured)
+    assert [line.split()[:2] for line in stripped.splitlines()] == [line.split()[:2] for line in plain.splitlines()]
+    assert "\x1b" not in cli(*command, "--format", "json").out
+
+
 # ---- decide and run, for machines
 
 
@@ -862,6 +873,17 @@ def test_a_terminal_that_knows_only_ascii(here: Path) -> None:
     done = process("run", "u.sieve", "clean.eml", cwd=here, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert rb'fileinto "\xdcmlaut"' in done.stdout
+
+
+def test_streams_that_are_closed_from_the_beginning(here: Path) -> None:
+    for redirection, status, err in (
+        ("<&-", 2, "sieveav: standard input is closed\n"),
+        (">&- <clean.eml", 0, ""),
+        ("2>&- <clean.eml", 0, ""),
+    ):
+        command = f"{sys.executable} -m sieveav run keep.sieve - {redirection}"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False, cwd=here)
+        assert (done.returncode, done.stderr) == (status, err)
 
 
 @pytest.mark.parametrize("command", [["extensions"], ["engines", "--format", "json"], ["explain", "fileinto"]])

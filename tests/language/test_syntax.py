@@ -241,6 +241,7 @@ PROBLEMS = {
     "x : a;": ['1:3-1 syntax: ":" means nothing here'],
     "x 'a';": ['1:3-1 syntax: "\'" means nothing here | a string stands in " and "'],
     "x “a”;": ['1:3-1 syntax: "“" means nothing here | a string stands in " and "'],
+    "²;": ['1:1-1 syntax: "²" means nothing here'],
     "é;": ['1:1-1 syntax: "é" means nothing here'],
     "x \x02;": ['1:3-1 syntax: "\\x02" means nothing here'],
     'x "a\0";': ["1:5-1 syntax: a NUL stands here"],

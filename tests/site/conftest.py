@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,17 @@ from sieveav.verdict import Status, Verdict
 class Engine:
     """Says what `said` has for its name, and keeps what it was asked."""
 
-    def __init__(self, name: str, said: dict[str, tuple[str, str]], asked: list[str]) -> None:
+    def __init__(self, name: str, said: dict[str, tuple[str, str]], asked: list[str], seconds: float) -> None:
         self.name = name
+        self.seconds = seconds
         self.said = said
         self.asked = asked
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        assert deadline.left() > 0
         assert isinstance(content.raw, bytes)
+        assert deadline.left() > 0
         self.asked.append(self.name)
+        time.sleep(self.seconds)
         status, info = self.said.get(self.name, ("clean", ""))
         return Verdict(self.name, Status(status), info)
 
@@ -41,13 +44,15 @@ class Engines:
     def __init__(self) -> None:
         self.said: dict[str, tuple[str, str]] = {}
         self.asked: list[str] = []
+        self.seconds = 0.0
+        """What a scan takes, of engines made from now on."""
         self.kinds = {name: self._kind(name) for name in ("av", "f-secure")}
 
     def _kind(self, name: str) -> EngineKind:
         def make(called: str, options: Mapping[str, Any]) -> Engine:
             if options["mood"] == "bad":
                 raise ValueError("in a bad mood")
-            return Engine(called, self.said, self.asked)
+            return Engine(called, self.said, self.asked, self.seconds)
 
         return EngineKind(name, "for tests", "CPU", (Option("mood", TEXT, "good", "for tests"),), make, cacheable=False)
 

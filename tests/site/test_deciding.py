@@ -127,6 +127,13 @@ def test_there_is_no_recipient_in_a_data_phase(site: Any, decided: Any, shown: A
     assert "cannot stand where there is no recipient yet" in decision.fault.message
 
 
+def test_flags_set_in_a_data_phase_are_on_every_implicit_keep(site: Any, decided: Any) -> None:
+    config = 'sieve "s" { script "data_phase1" { source = "d.sieve" } }'
+    made = site(config, {"d.sieve": 'require "imap4flags"; setflag "$Checked";'})
+    for one in decided(made, "a@x.org", "b@x.org").recipients:
+        assert one.outcome.actions[0].as_json() == {"action": "keep", "flags": ["$Checked"], "implicit": True}
+
+
 def test_several_scripts_of_a_phase_run_in_the_order_of_the_file(site: Any, decided: Any) -> None:
     config = """sieve "s" {
       script "data_phase1" { source = "b.sieve" } script "data_phase1" { source = "a.sieve" } }"""
@@ -226,6 +233,23 @@ def test_an_engine_that_cannot_work_is_a_problem_of_the_configuration(site: Any)
     (problem,) = refused.value.problems
     assert problem.message == "av cannot work: in a bad mood"
     assert refused.value.source.position(problem.span.start) == (1, 23)
+
+
+def multipart(parts: int) -> bytes:
+    body = b"".join(b"--b\n\npart %d\n" % n for n in range(parts))
+    return b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + body + b"--b--\n"
+
+
+def test_the_parts_of_a_message_have_the_time_of_one(site: Any, decided: Any, engines: Any, shown: Any) -> None:
+    """So that a message of a thousand parts does not hold a slow engine for hours. What there is no time for is an error."""
+    script = """require ["foreverypart", "antivirus", "fileinto"];
+    foreverypart { if antivirus :part "error" { fileinto "late"; stop; } }"""
+    engines.seconds = 0.05
+    made = site(passive("pass", "timeout = 1") + 'users { scripts = "u.sieve" }', {"u.sieve": script})
+    assert shown(decided(made, raw=multipart(2))) == ["alice implicit keep"]
+    engines.asked.clear()
+    assert shown(decided(made, raw=multipart(100))) == ["alice fileinto late"]
+    assert len(engines.asked) <= 21
 
 
 def test_an_unknown_engine_asked_by_its_name_is_an_error(site: Any, decided: Any, engines: Any) -> None:

@@ -162,14 +162,16 @@ def test_what_is_not_there(name: str) -> None:
     assert Library().find(name) is None
 
 
-def test_finding_what_is_ours_loads_no_more_than_its_file() -> None:
+def test_finding_what_is_ours_loads_no_more_than_its_file(tmp_path: Path) -> None:
     code = """
 import sys
 from sieveav.site.library import Library
 assert Library().find("copy").capability == "copy"
 print(sorted(name for name in sys.modules if name.startswith("sieveav.extensions.")), "importlib.metadata" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path
+    )
     assert done.stdout == "['sieveav.extensions.copy'] False\n"
 
 

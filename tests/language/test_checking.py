@@ -1,0 +1,956 @@
+"""The checker: every rule of its own with place and hint; the form of an extension, each seam by a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from sieveav import limits
+from sieveav.extending import (
+    INTEGER,
+    OF_A_MESSAGE,
+    OF_A_RECIPIENT,
+    TEXT,
+    Action,
+    Address,
+    Block,
+    Extension,
+    Given,
+    Match,
+    Matches,
+    Matching,
+    MatchingValues,
+    Option,
+    Run,
+    Severity,
+    Span,
+    Store,
+    Strings,
+    Use,
+    choice,
+    comparator,
+    match_type,
+    optional,
+    tag,
+)
+from sieveav.extending import (
+    Test as Asked,
+)
+from sieveav.language.grammar import grammar_of
+from sieveav.language.problems import Problem
+
+
+class Shelf:
+    """A library of the extensions that a test declares."""
+
+    def __init__(self, extensions: Iterable[Extension]) -> None:
+        self.extensions = {extension.capability: extension for extension in extensions}
+
+    def find(self, capability: str) -> Extension | None:
+        return self.extensions.get(capability)
+
+    def everything(self) -> list[Extension]:
+        return [self.extensions[capability] for capability in sorted(self.extensions)]
+
+
+@pytest.fixture
+def shelf(sieve: Any) -> Callable[..., Any]:
+    """`sieve` with these extensions and no others."""
+
+    def put(*extensions: Extension) -> Any:
+        sieve.library = Shelf(extensions)
+        return sieve
+
+    return put
+
+
+@pytest.fixture
+def told(sieve: Any) -> Callable[..., list[str]]:
+    """`line:column-length rule: message | hint` of each problem."""
+
+    def tell(script: str, **vocabulary: Any) -> list[str]:
+        checked = sieve.check(script, **vocabulary)
+        found = []
+        for problem in checked.problems:
+            line, column = checked.source.position(problem.span.start)
+            length = problem.span.end - problem.span.start
+            text = f"{line}:{column}-{length} {problem.rule}: {problem.message} | {problem.hint}"
+            found.append(text.removesuffix(" | "))
+        return found
+
+    return tell
+
+
+# ---- the rules
+
+HEADER = "usage: header [MATCH-TYPE] [COMPARATOR] <names: string-list> <keys: string-list>"
+
+PROBLEMS = {
+    # words
+    "kep;": ['1:1-3 word-unknown: unknown command kep | did you mean "keep"?'],
+    "xyzzy;": ["1:1-5 word-unknown: unknown command xyzzy"],
+    'fileinto "a";': ['1:1-8 word-unknown: unknown command fileinto | write: require "fileinto";'],
+    "if true { } elseif true { }": ['1:13-6 word-unknown: unknown command elseif | did you mean "elsif"?'],
+    "true;": ["1:1-4 word-unknown: true is a test, not a command"],
+    "if keep { }": ["1:4-4 word-unknown: keep is a command, not a test"],
+    'if heade "a" "b" { }': ['1:4-5 word-unknown: unknown test heade | did you mean "header"?'],
+    'if envelope "from" "b" { }': ['1:4-8 word-unknown: unknown test envelope | write: require "envelope";'],
+    "xyzzy { kep; }": [
+        "1:1-5 word-unknown: unknown command xyzzy",
+        '1:9-3 word-unknown: unknown command kep | did you mean "keep"?',
+    ],
+    # tags
+    'if header :isnt "a" "b" { }': ['1:11-5 tag-unknown: header takes no :isnt | did you mean ":is"?'],
+    'if header :foo 3 "x" "a" "b" { }': ["1:11-4 tag-unknown: header takes no :foo"],
+    'if header :count "eq" "a" "1" { }': ['1:11-6 tag-unknown: header takes no :count | write: require "relational";'],
+    'redirect :copy "a@example.com";': ['1:10-5 tag-unknown: redirect takes no :copy | write: require "copy";'],
+    'if header :is :is "a" "b" { }': ["1:15-3 tag-repeated: :is is a second match type"],
+    'if header :is :contains "a" "b" { }': ["1:15-9 tag-repeated: :contains is a second match type"],
+    'if address :all :domain "to" "b" { }': ["1:17-7 tag-repeated: :domain is a second address part"],
+    'if header :comparator "i;octet" :comparator "i;octet" "a" "b" { }': [
+        "1:33-11 tag-repeated: :comparator is a second comparator"
+    ],
+    'require "copy"; redirect :copy :copy "a@example.com";': ["1:32-5 tag-repeated: :copy is given twice"],
+    'if header "a" :is "b" { }': [f"1:15-3 tag-late: :is must stand before the other arguments | {HEADER}"],
+    'if header "a" "b" :is { }': [f"1:19-3 tag-late: :is must stand before the other arguments | {HEADER}"],
+    # choices
+    'if header :comparator "i;octett" "a" "b" { }': [
+        '1:23-10 comparator-unknown: there is no comparator "i;octett" | did you mean "i;octet"?'
+    ],
+    'if header :comparator "i;ascii-numeric" "a" "b" { }': [
+        '1:23-17 comparator-unknown: there is no comparator "i;ascii-numeric" | '
+        'write: require "comparator-i;ascii-numeric";'
+    ],
+    'if header :comparator "zzz" "a" "b" { }': [
+        '1:23-5 comparator-unknown: there is no comparator "zzz" | write one of i;ascii-casemap, i;octet'
+    ],
+    'if header :comparator 3 "a" "b" { }': [
+        f"1:11-11 argument-type: :comparator is followed by a string | {HEADER}",
+        f"1:23-1 argument-type: header wants a string-list here | {HEADER}",
+    ],
+    'require "comparator-i;ascii-numeric"; if header :contains :comparator "i;ascii-numeric" "a" "1" { }': [
+        "1:49-9 comparator-unfit: i;ascii-numeric cannot be used with :contains: it compares no parts of strings"
+    ],
+    # arguments
+    "if header { }": [f"1:4-6 argument-missing: header wants a string-list: names | {HEADER}"],
+    'if header :is "a" { }': [f"1:4-14 argument-missing: header wants a string-list: keys | {HEADER}"],
+    'if header "a" 3 { }': [f"1:15-1 argument-type: header wants a string-list here | {HEADER}"],
+    'if header "a" "b" "c" ["d"] { }': [f"1:19-9 argument-surplus: header takes no more arguments | {HEADER}"],
+    'redirect ["a@example.com"];': [
+        "1:10-17 argument-type: redirect wants a string here | usage: redirect <address: string>"
+    ],
+    "keep 3;": ["1:6-1 argument-surplus: keep takes no more arguments | usage: keep"],
+    'if size :over "1" { }': [
+        "1:15-3 argument-type: size wants a number here | usage: size [SIZE-RELATION] <limit: number>"
+    ],
+    "if size 3 { }": ["1:4-4 tag-missing: size takes :over or :under | usage: size :over <limit: number>"],
+    "if size :over :under 3 { }": ["1:15-6 tag-repeated: :under is a second size relation"],
+    "if true false { }": ["1:4-4 argument-type: true takes no test | usage: true"],
+    "keep { }": ["1:1-4 argument-type: keep takes no block | usage: keep"],
+    # meaning
+    'redirect "nobody";': ['1:10-8 address-invalid: this is no mail address | write it as "user@example.com"'],
+    'if header "from:" "a" { }': ['1:11-7 header-name: no header field has this name | write "from"'],
+    'if address "subject" "a" { }': [
+        '1:12-9 header-no-address: this header field holds no addresses | look at other fields with "header"'
+    ],
+    # require
+    'require "filinto";': ['1:9-9 require-unknown: there is no capability "filinto" | did you mean "fileinto"?'],
+    'require ["fileinto", "zzzz"];': ['1:22-6 require-unknown: there is no capability "zzzz"'],
+    'require "";': ['1:9-2 require-unknown: there is no capability ""'],
+    'require "FILEINTO";': ['1:9-10 require-unknown: there is no capability "FILEINTO" | did you mean "fileinto"?'],
+    'require "comparator-elbonia";': ['1:9-20 require-unknown: there is no capability "comparator-elbonia"'],
+    'keep;\nrequire "fileinto";\nfileinto "a";': [
+        "2:1-7 require-late: require stands after other commands | move it to the top"
+    ],
+    "require;": ['1:1-7 argument-type: require takes one list of capabilities | write: require ["fileinto"];'],
+    "require 3;": ['1:1-9 argument-type: require takes one list of capabilities | write: require ["fileinto"];'],
+    'require "copy" "fileinto"; fileinto :copy "a";': [
+        '1:1-25 argument-type: require takes one list of capabilities | write: require ["fileinto"];'
+    ],
+    'require "copy" { }': [
+        '1:1-14 argument-type: require takes one list of capabilities | write: require ["fileinto"];'
+    ],
+    # limits
+    f"keep{' 1' * 33};": ["1:1-4 too-many-arguments: more than 32 arguments"],
+    # of grammar and of meaning together
+    'fileinto "a"\nif header :is { kep }\nredirect "x" ];': [
+        '1:1-8 word-unknown: unknown command fileinto | write: require "fileinto";',
+        "2:1-2 semicolon-missing: ; is missing before if | write ; at the end of the command before",
+        f"2:4-10 argument-missing: header wants a string-list: names | {HEADER}",
+        '2:17-3 word-unknown: unknown command kep | did you mean "keep"?',
+        "2:21-1 semicolon-missing: ; is missing before } | write ; at the end of the command before",
+        '3:14-1 syntax: "]" is not expected here',
+    ],
+}
+
+
+@pytest.mark.parametrize("script", PROBLEMS)
+def test_problems(told: Any, script: str) -> None:
+    assert told(script) == PROBLEMS[script]
+
+
+def test_a_hint_is_given_once(told: Any) -> None:
+    hints = [line.partition(" | ")[2] for line in told("kep;\nkep;\nfileinto; fileinto;")]
+    assert hints == ['did you mean "keep"?', "", 'write: require "fileinto";', ""]
+
+
+@pytest.mark.parametrize(
+    ("script", "phase", "rules"),
+    [
+        ("keep;", "data", []),
+        ("discard;", "data", []),
+        ('redirect "a@example.com";', "each_rcpt", []),
+        ('redirect "a@example.com";', "data", ["wrong-phase"]),
+        ('require "fileinto"; fileinto "a";', "data", ["wrong-phase"]),
+        ("if true { stop; }", "connect", []),
+        ("keep;", "mailfrom", ["wrong-phase"]),
+        ('if not header "a" "b" { }', "connect", ["wrong-phase"]),
+        ("if not size :over 3 { }", "rcptto", ["wrong-phase"]),
+    ],
+)
+def test_phases(sieve: Any, script: str, phase: str, rules: list[str]) -> None:
+    assert sieve.rules(script, phase=phase) == rules
+
+
+def test_a_string_is_bounded_once_its_lines_are_crlf(sieve: Any) -> None:
+    assert sieve.rules('if header "a" "' + "\n" * (limits.STRING_SIZE // 2 + 1) + '" { }') == ["string-too-long"]
+
+
+def test_a_program_is_there_unless_there_is_an_error(sieve: Any) -> None:
+    assert sieve.check("keep;").program is not None
+    warned = sieve.check(r'if header "x:" "\a" { }')
+    assert [problem.severity for problem in warned.problems] == [Severity.WARNING, Severity.ADVICE]
+    assert warned.program is not None
+    for script in ("kep;", "keep", 'require "zzzz";', "}"):
+        assert sieve.check(script).program is None
+
+
+def test_advice_never_hides_an_error(sieve: Any) -> None:
+    advised = 'if header "a:" "\\d" { }\n' * 300
+    checked = sieve.check(advised + "kep;")
+    assert checked.program is None
+    assert "word-unknown" in [problem.rule for problem in checked.problems]
+    assert len(checked.problems) <= limits.PROBLEMS + 1
+    assert sieve.check(advised).program is not None
+
+
+def test_problems_are_bounded(sieve: Any) -> None:
+    assert len(sieve.check("kep;" * 5000).problems) == limits.PROBLEMS
+
+
+def test_problems_show_what_they_quote_without_control_characters(sieve: Any) -> None:
+    for problem in sieve.check(b'require "a\x01\r\n\xff";\nif header :comparator "\x1b[2J" "a" "b" { }').problems:
+        assert problem.message.isprintable()
+
+
+def test_the_cost_of_a_block_is_its_own(sieve: Any) -> None:
+    program = sieve.check('keep; if anyof (true, header "a" ["b", "c"]) { keep; if true { stop; stop; } }').program
+    outer = program.block
+    ((_, inner),) = outer.steps[1].arms
+    ((_, innermost),) = inner.steps[1].arms
+    # keep, if, anyof, true, header and its three strings; keep, if, true; stop, stop
+    assert [outer.cost, inner.cost, innermost.cost] == [8, 3, 2]
+    assert program.cost == 13
+
+
+def test_it_takes_any_octets(sieve: Any) -> None:
+    assert sieve.check(b"\xff\xfe\x00\x00").program is None
+    assert sieve.check(b'\xef\xbb\xbfif header "a" "\xff" { discard; }').program is not None
+
+
+# ---- usage
+
+
+def test_usage_lines_come_from_the_fields() -> None:
+    class Word:
+        match: Match = match_type()
+        comparator: Any = comparator()
+        days: int = tag(":days", 7)
+        handle: str = tag(":handle")
+        mime: bool = tag(":mime")
+        flag_list: Strings = optional(())
+        name: str
+        limit: int
+        test: Asked
+        body: Block
+
+    assert grammar_of(Word).usage("word") == (
+        "word [MATCH-TYPE] [COMPARATOR] [:days <number>] [:handle <string>] [:mime] "
+        "[<flag-list: string-list>] <name: string> <limit: number> <test: test> { ... }"
+    )
+
+
+# ---- the form of an extension
+
+
+def test_a_test_and_an_action(shelf: Any) -> None:
+    ext = Extension("vnd.test", "a test")
+
+    @ext.test
+    class Weighs:
+        over: bool = tag(":over")
+        grams: int = tag(":grams", 1)
+        label: str = optional("none")
+        things: Strings
+
+        def check(self, use: Use) -> None:
+            for thing in use.strings("things"):
+                if thing.value == "ghost":
+                    use.complain(thing, "a ghost weighs nothing", "leave it out", rule="ghost")
+            if use.has("grams") and not self.grams:
+                use.complain("grams", "nothing weighs 0", severity=Severity.WARNING)
+            if use.tags == {":over"}:
+                use.complain(None, "over what", rule="over-what")
+
+        def prepare(self) -> None:
+            self.total = self.grams * len(self.things)
+
+        def holds(self, run: Run) -> bool:  # noqa: ARG002
+            return self.total > 5 if self.over else self.label == "odd"
+
+    @ext.action("stamp")
+    class Stamps:
+        text: str
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("stamp", (), cancels_keep=False, details={"text": self.text}))
+
+    sieve = shelf(ext)
+    require = 'require "vnd.test";'
+    assert sieve.holds('weighs :grams 3 :over ["a", "b"]', require=require)
+    assert not sieve.holds('weighs :over :grams 2 ["a", "b"]', require=require)
+    assert sieve.holds('weighs "odd" "a"', require=require)
+    assert not sieve.holds('weighs "a"', require=require)
+    assert sieve.problems(f'{require} if weighs "ghost" {{ }}') == ["ghost 1:31 a ghost weighs nothing"]
+    assert sieve.problems(f'{require} if weighs :over "a" {{ }}') == ["over-what 1:24 over what"]
+    assert sieve.problems(f'{require} if weighs :grams 0 "a" {{ }}') == ["argument-invalid 1:38 nothing weighs 0"]
+    assert sieve.problems(f"{require} if weighs :grams {{ }}") == [
+        "argument-type 1:31 :grams is followed by a number",
+    ]
+    assert sieve.problems('if weighs "a" { }') == ["word-unknown 1:4 unknown test weighs"]
+    assert sieve.check('if weighs "a" { }').problems[0].hint == 'write: require "vnd.test";'
+    outcome = sieve.run(f'{require} stamp "x";')
+    assert [action.as_json()["action"] for action in outcome.actions] == ["stamp", "keep"]
+    assert outcome.actions[0].as_json() == {
+        "action": "stamp",
+        "text": "x",
+        "at": {"path": "test.sieve", "line": 1, "column": 21},
+    }
+
+
+def test_a_block_command_and_a_command_with_a_test(shelf: Any) -> None:
+    ext = Extension("vnd.twice", "a test")
+
+    @ext.command
+    class Twice:
+        test: Asked
+        body: Block
+
+        def run(self, run: Run) -> None:
+            for _ in range(2):
+                if self.test.holds(run):
+                    self.body.run(run)
+
+    @ext.command
+    class Within:
+        depth: int = optional(1)
+        body: Block
+
+        def check(self, use: Use) -> None:
+            outer = sum(isinstance(word, Within) for word in use.enclosing)
+            if outer >= self.depth:
+                use.complain(None, "too much within", rule="within")
+
+        def run(self, run: Run) -> None:
+            self.body.run(run)
+
+    @ext.action
+    class Count:
+        def run(self, run: Run) -> None:
+            seen = run.memory(list)
+            seen.append(1)
+            run.act(self, Action("count", (), details={"n": len(seen)}))
+
+    sieve = shelf(ext)
+    require = 'require "vnd.twice"; '
+    outcome = sieve.run(f"{require} within {{ twice not false {{ count; }} count; }}")
+    assert [action.details["n"] for action in outcome.actions] == [1, 2, 3]
+    assert sieve.rules(f"{require} within {{ if true {{ within {{ }} }} }}") == ["within"]
+    assert sieve.rules(f"{require} within 2 {{ if true {{ within 2 {{ }} }} }}") == []
+    assert sieve.problems(f"{require} twice {{ }}") == ["argument-type 1:23 twice takes one test"]
+    assert sieve.problems(f"{require} within;") == ["argument-type 1:23 within takes a block"]
+    assert sieve.rules(f"{require} count true {{ }}") == ["argument-type", "argument-type"]
+
+
+def test_a_command_may_take_arguments_a_test_and_a_block(shelf: Any) -> None:
+    ext = Extension("vnd.when", "a test")
+
+    @ext.command
+    class When:
+        name: str
+        test: Asked
+        body: Block
+
+        def run(self, run: Run) -> None:
+            if self.name == "go" and self.test.holds(run):
+                self.body.run(run)
+
+    sieve = shelf(ext)
+    assert sieve.actions('require "vnd.when"; when "go" not false { discard; }') == ["discard"]
+    assert sieve.actions('require "vnd.when"; when "no" true { discard; }') == ["implicit keep"]
+
+
+def test_foreign_tags_on_an_action(shelf: Any) -> None:
+    ext = Extension("vnd.tags", "a test")
+
+    @dataclass
+    class Note:
+        order: str
+
+        def amend(self, action: Action) -> Action:
+            return replace(
+                action, details={**action.details, "notes": f"{action.details.get('notes', '')}{self.order}"}
+            )
+
+    @ext.tag(":late", on=["keep", "redirect"], order=2)
+    class Late:
+        text: str
+
+        def amend(self, action: Action) -> Action:
+            return Note(self.text).amend(action)
+
+    @ext.tag(":early", on=["keep"], order=1)
+    class Early:
+        def amend(self, action: Action) -> Action:
+            return Note("e").amend(action)
+
+    @ext.tag(":habit", on=["keep"], order=3, unwritten=lambda: Note("h"))
+    class Habit:
+        def amend(self, action: Action) -> Action:
+            return Note("H").amend(action)
+
+    sieve = shelf(ext)
+
+    def notes(script: str) -> list[Any]:
+        return [action.details.get("notes") for action in sieve.run('require "vnd.tags";' + script).actions]
+
+    assert notes('keep :late "l" :early;') == ["elh"]
+    assert notes('keep :habit :early :late "x";') == ["exH"]
+    assert notes('redirect :late "r" "a@example.com";') == ["r"]
+    assert notes("keep;") == ["h"]
+    assert notes("if false { stop; }") == ["h"]
+    assert sieve.problems('require "vnd.tags"; redirect :early "a@example.com";') == [
+        "tag-unknown 1:30 redirect takes no :early"
+    ]
+    assert sieve.problems('require "vnd.tags"; keep :late;') == ["argument-type 1:26 :late is followed by a string"]
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """What another source gives, backwards."""
+
+    source: Any
+
+    def of(self, message: Any) -> list[str]:
+        return [value.strip()[::-1] for value in self.source.of(message)]
+
+
+def test_a_foreign_tag_on_what_a_test_looks_at(shelf: Any) -> None:
+    ext = Extension("vnd.back", "a test")
+
+    @ext.tag(":backwards", on=["header", "address"])
+    class Backwards:
+        def amend(self, subject: Any) -> Any:
+            return replace(subject, source=Reversed(subject.source))
+
+    sieve = shelf(ext)
+    message = "Subject: olleh\nFrom: moc.elpmaxe@ecila\n\n"
+    assert sieve.holds('header :backwards "subject" "HELLO"', message, require='require "vnd.back";')
+    assert sieve.holds('address :backwards :domain "from" "example.com"', message, require='require "vnd.back";')
+    assert not sieve.holds('header "subject" "hello"', message, require='require "vnd.back";')
+    assert sieve.rules('require "vnd.back"; if exists :backwards "a" { }') == ["tag-unknown"]
+
+
+def test_a_match_type_a_comparator_and_an_address_part(shelf: Any) -> None:
+    ext = Extension("vnd.choices", "a test")
+
+    @ext.match_type(":ends")
+    class Ends:
+        name = ":ends"
+        needs = "substring"
+        with_: str
+
+        def judge(self, word: Any, use: Use) -> None:
+            if word.comparator.name == "x;first":
+                use.complain("match", "no end", rule="no-end")
+
+        def matcher(self, comparator: Any, keys: Sequence[str]) -> Matches:
+            fold = comparator.fold or str
+            ends = tuple(fold(key + self.with_) for key in keys)
+            return lambda values, run: any(value.endswith(ends) for value in values)  # noqa: ARG005
+
+    @ext.comparator("x;first")
+    class First:
+        name = "x;first"
+        substring = True
+        ordering = octets = False
+
+        @staticmethod
+        def fold(text: str) -> str:
+            return text[:1]
+
+    @ext.address_part(":tld")
+    class TopLevel:
+        @staticmethod
+        def part(address: Address) -> str | None:
+            return address.domain and address.domain.rpartition(".")[2]
+
+    @ext.test
+    class Says(MatchingValues):
+        part: Any = choice("address_part", ":all")
+        keys: Strings
+
+        def values(self, run: Run) -> Sequence[str]:  # noqa: ARG002
+            return ["one", "two"]
+
+    sieve = shelf(ext)
+    require = 'require "vnd.choices";'
+    assert sieve.holds('header :ends "o" "subject" ["x", "hell"]', require=require)
+    assert not sieve.holds('header :ends "p" "subject" ["x", "hell"]', require=require)
+    assert sieve.holds('header :comparator "x;first" "subject" "Hurray"', require=require)
+    assert not sieve.holds('header :comparator "x;first" "subject" "hello"', require=require)
+    assert sieve.holds('address :tld "from" "ORG"', require=require)
+    assert sieve.holds('says :tld :ends "O" ["tw"]', require=require)
+    assert sieve.holds('says "TWO"', require=require)
+    assert not sieve.holds('says :comparator "i;octet" "TWO"', require=require)
+    script = f'{require} if header :ends "o" :comparator "x;first" "a" "b" {{ }}'
+    assert sieve.problems(script) == ["no-end 1:34 no end"]
+    assert sieve.problems(f'{require} if header :ends ["a"] "b" "c" {{ }}')[0].startswith("argument-type 1:40 :ends is")
+
+
+def test_a_foreign_choice_says_which_capability_has_it(shelf: Any, sieve: Any) -> None:
+    ext = Extension("vnd.where", "a test")
+
+    @ext.address_part(":tld")
+    class TopLevel:
+        @staticmethod
+        def part(address: Address) -> str | None:
+            return address.domain
+
+    sieve = shelf(ext)
+    (problem,) = sieve.check('if address :tld "from" "org" { }').problems
+    assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "vnd.where";')
+
+
+@dataclass
+class Later:
+    """A template: the subject of the message, when it is known."""
+
+    what: str
+
+    def settle(self, run: Run) -> str:
+        return str(run.message.fields["subject"][0]).strip() if self.what == "subject" else f"<{self.what}>"
+
+
+def readers() -> tuple[Extension, Extension]:
+    """Two readers: the first turns !x! into %x%, the second takes %x% for a template."""
+    first, second = Extension("vnd.first", "a test"), Extension("vnd.second", "a test")
+
+    @second.reader(order=20)
+    class Second:
+        def read(self, text: str, use: Use, span: Span) -> Any:
+            pieces = text.split("%")
+            if len(pieces) % 2 == 0:
+                use.complain(span, "a % too many", rule="percent")
+                return text
+            return [piece if i % 2 == 0 else Later(piece) for i, piece in enumerate(pieces)]
+
+    @first.reader(order=10)
+    class First:
+        def read(self, text: str, use: Use, span: Span) -> str:  # noqa: ARG002
+            return text.replace("!", "%")
+
+    return first, second
+
+
+def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: Any) -> None:
+    first, second = readers()
+    ext = Extension("vnd.show", "a test")
+
+    @ext.action
+    class Show:
+        text: str
+
+        def check(self, use: Use) -> None:
+            for given in use.strings("text"):
+                assert isinstance(given, Given)
+                if given.value == "bad":
+                    use.complain(given, "bad", rule="bad")
+            if self.text == "constant":
+                use.constants("text")
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("show", (), details={"text": self.text}))
+
+    @ext.action
+    class Constant:
+        texts: Strings
+
+        def check(self, use: Use) -> None:
+            use.constants("texts")
+
+        def run(self, run: Run) -> None: ...
+
+    sieve = shelf(ext, first, second)
+
+    def shows(capabilities: str, text: str) -> Any:
+        return sieve.run(f'require ["vnd.show", {capabilities}]; show "{text}";').actions[0].details["text"]
+
+    assert shows('"vnd.second", "vnd.first"', "a !subject! b %x%") == "a Hello b <x>"
+    assert shows('"vnd.first"', "a !subject!") == "a %subject%"
+    assert shows('"vnd.second"', "a !%subject%") == "a !Hello"
+    assert sieve.rules('require ["vnd.show", "vnd.second"]; show "a%";') == ["percent"]
+    assert sieve.rules('require ["vnd.show", "vnd.second"]; show "bad"; show "bad%x%";') == ["bad"]
+    assert sieve.rules('require ["vnd.show", "vnd.second"]; constant "a"; constant ["a", "%x%"];') == ["not-constant"]
+
+
+def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: Any) -> None:
+    _, second = readers()
+    sieve = shelf(second)
+    require = 'require "vnd.second";'
+    assert sieve.holds('header "subject" ["x", "%subject%"]', require=require)
+    assert not sieve.holds('header :contains "subject" "%x%"', require=require)
+    assert sieve.holds('anyof (false, not header :matches "subject" "%x%*")', require=require)
+    assert sieve.actions(f'{require} redirect "%subject%@example.com";') == ["redirect Hello@example.com"]
+    assert sieve.actions(f'{require} redirect "%x%@example.com";')[-1].startswith("fault: redirect to")
+
+
+def test_a_tag_with_templates(shelf: Any) -> None:
+    _, second = readers()
+    ext = Extension("vnd.noted", "a test")
+
+    @ext.tag(":note", on=["keep"])
+    class NoteTag:
+        text: str
+
+        def amend(self, action: Action) -> Action:
+            return replace(action, details={"note": self.text})
+
+    sieve = shelf(ext, second)
+    outcome = sieve.run('require ["vnd.noted", "vnd.second"]; keep :note "a %subject%";')
+    assert outcome.actions[0].details == {"note": "a Hello"}
+
+
+def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: Any) -> None:
+    ext = Extension("vnd.dialect", "a test")
+
+    @ext.reader(order=1, dialect="siv")
+    class Upper:
+        def read(self, text: str, use: Use, span: Span) -> str:  # noqa: ARG002
+            return text.upper()
+
+    @ext.action
+    class Show:
+        text: str
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("show", (), details={"text": self.text}))
+
+    sieve = shelf(ext)
+    assert sieve.run('require "vnd.dialect"; show "a";').actions[0].details == {"text": "a"}
+    assert sieve.run('show "a";', dialect="siv").actions[0].details == {"text": "A"}
+    assert sieve.rules('show "a";') == ["word-unknown"]
+
+
+def test_a_namespace(shelf: Any) -> None:
+    ext = Extension("vnd.space", "a test")
+
+    @ext.namespace("Box")
+    class Box:
+        def value(self, run: Run, rest: str) -> str:
+            return f"{rest} of {run.envelope.recipient}"
+
+    @ext.reader(order=1)
+    class Boxes:
+        def read(self, text: str, use: Use, span: Span) -> Any:
+            name, dot, rest = text.partition(".")
+            if not dot:
+                return text
+            made = use.namespace(name)
+            if made is None:
+                use.complain(span, "no such box", use.lacking("namespace", name), rule="box")
+                return text
+            return InBox(made(), rest)
+
+    @dataclass
+    class InBox:
+        box: Any
+        rest: str
+
+        def settle(self, run: Run) -> str:
+            return str(self.box.value(run, self.rest))
+
+    @ext.action
+    class Show:
+        text: str
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("show", (), details={"text": self.text}))
+
+    sieve = shelf(ext)
+    assert sieve.run('require "vnd.space"; show "box.x";').actions[0].details == {"text": "x of alice@example.com"}
+    assert sieve.rules('require "vnd.space"; show "bax.x";') == ["box"]
+
+
+def test_a_family_has_a_word_for_each_name_of_the_host(shelf: Any) -> None:
+    ext = Extension("vnd.family", "a test")
+
+    @ext.family("{}_wipe", of="engines")
+    class Wipe:
+        """wipe by an engine."""
+
+        member: str
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("wipe", (), details={"by": self.member}))
+
+    @ext.test
+    class Known:
+        def check(self, use: Use) -> None:
+            assert use.names("engines") == ("yara", "My-Clam")
+            assert use.names("others") is None
+
+        def holds(self, run: Run) -> bool:  # noqa: ARG002
+            return True
+
+    sieve = shelf(ext)
+    engines = ("yara", "My-Clam")
+    outcome = sieve.run('require "vnd.family"; if known { yara_wipe; my_clam_wipe; }', engines=engines)
+    assert [action.details["by"] for action in outcome.actions] == ["yara", "My-Clam"]
+    assert sieve.rules('require "vnd.family"; clamav_wipe;', engines=engines) == ["word-unknown"]
+    (problem,) = sieve.check("yara_wipe;", engines=engines).problems
+    assert problem.hint == 'write: require "vnd.family";'
+    assert sieve.rules('require "vnd.family"; yara_wipe;', engines=engines, phase="connect") == ["wrong-phase"]
+
+
+def test_settings_and_those_of_another(shelf: Any) -> None:
+    ext = Extension("vnd.set", "a test")
+    ext.setting(Option("colour", TEXT, "red", "what colour"))
+    ext.setting(Option("size", INTEGER, 3, "how large"))
+    more = Extension("vnd.set-more", "a test", settings_of=ext)
+
+    @more.action
+    class Paint:
+        settings: dict[str, Any]
+
+        def check(self, use: Use) -> None:
+            if use.setting("vnd.set-more", "size") > 9:
+                use.complain(None, "too large", rule="large")
+
+        def run(self, run: Run) -> None:
+            run.act(self, Action("paint", (), details=dict(self.settings)))
+
+    sieve = shelf(ext, more)
+    script = 'require "vnd.set-more"; paint;'
+    assert sieve.run(script).actions[0].details == {"colour": "red", "size": 3}
+    blue = {"vnd.set": {"colour": "blue"}}
+    outcome = sieve.run(script, settings=blue)
+    assert outcome.actions[0].details == {"colour": "blue", "size": 3}
+    assert sieve.check(script, settings=blue).program.settings["vnd.set-more"]["colour"] == "blue"
+    assert sieve.rules(script, settings={"vnd.set": {"size": 10}}) == ["large"]
+
+
+def test_phases_of_words(shelf: Any) -> None:
+    ext = Extension("vnd.phases", "a test")
+
+    @ext.test(phases=["connect", "data"])
+    class Early:
+        def check(self, use: Use) -> None:
+            assert use.phase in ("connect", "data", "each_rcpt")
+
+        def holds(self, run: Run) -> bool:  # noqa: ARG002
+            return True
+
+    @ext.action(phases=OF_A_MESSAGE)
+    class Always:
+        def run(self, run: Run) -> None: ...
+
+    @ext.action(phases=OF_A_RECIPIENT)
+    class Once:
+        def run(self, run: Run) -> None: ...
+
+    sieve = shelf(ext)
+    script = 'require "vnd.phases"; if early { always; once; }'
+    assert sieve.problems(script, phase="connect") == [
+        "wrong-phase 1:34 always cannot stand in this phase",
+        "wrong-phase 1:42 once cannot stand in this phase",
+    ]
+    assert sieve.problems(script, phase="data") == [
+        "wrong-phase 1:42 once cannot stand where there is no recipient yet"
+    ]
+    assert sieve.problems(script) == ["wrong-phase 1:26 early cannot stand in this phase"]
+
+
+def test_what_comes_with_another(shelf: Any) -> None:
+    little, great = (
+        Extension("vnd.little", "a test"),
+        Extension("vnd.great", "a test", implies=["vnd.little", "vnd.none"]),
+    )
+
+    @little.test
+    class Small:
+        def check(self, use: Use) -> None:
+            use.complain(None, f"{use.requires('vnd.little')} {use.requires('vnd.great')}", severity=Severity.ADVICE)
+
+        def holds(self, run: Run) -> bool:  # noqa: ARG002
+            return True
+
+    sieve = shelf(little, great)
+    assert sieve.problems('require "vnd.great"; if small { }') == [
+        'require-unknown 1:9 there is no capability "vnd.great"',
+        "argument-invalid 1:25 True True",
+    ]
+    great.implies = ("vnd.little",)
+    assert sieve.check('require "vnd.great"; if small { }').program.capabilities == {"vnd.great", "vnd.little"}
+    assert sieve.problems('require "vnd.little"; if small { }') == ["argument-invalid 1:26 True False"]
+
+
+def test_memory_of_a_run_and_of_a_script(shelf: Any) -> None:
+    ext = Extension("vnd.memory", "a test")
+
+    class Seen(list[int]):
+        pass
+
+    class Written(list[int]):
+        pass
+
+    @ext.action
+    class Once:
+        def check(self, use: Use) -> None:
+            written = use.memory(Written)
+            written.append(1)
+            if len(written) > 2:
+                use.complain(None, f"{len(written)} times", rule="often", severity=Severity.WARNING)
+
+        def run(self, run: Run) -> None:
+            seen = run.memory(Seen)
+            seen.append(1)
+            run.act(self, Action("once", (), details={"n": len(seen)}))
+
+    sieve = shelf(ext)
+    for _ in range(2):  # a memory is of one run, and of one script
+        outcome = sieve.run('require "vnd.memory"; once; once; once;')
+        assert [action.details["n"] for action in outcome.actions] == [1, 2, 3]
+        assert sieve.rules('require "vnd.memory"; once; once; once;') == ["often"]
+
+
+def test_notes_are_read_when_the_whole_script_is_known(shelf: Any) -> None:
+    ext = Extension("vnd.notes", "a test")
+
+    @ext.test
+    class Noted:
+        notes: set[str]
+
+        def prepare(self) -> None:
+            self.found = "here" in self.notes
+
+        def holds(self, run: Run) -> bool:  # noqa: ARG002
+            return self.found
+
+    @ext.command
+    class Noting:
+        def check(self, use: Use) -> None:
+            use.note("here")
+
+        def run(self, run: Run) -> None: ...
+
+    sieve = shelf(ext)
+    require = 'require "vnd.notes";'
+    assert sieve.actions(f"{require} if noted {{ discard; }} noting;") == ["discard"]
+    assert sieve.actions(f"{require} if noted {{ discard; }}") == ["implicit keep"]
+
+
+def test_conflicts_are_a_fault_whichever_comes_first(shelf: Any) -> None:
+    ext = Extension("vnd.alone", "a test")
+
+    @ext.action
+    class Alone:
+        def run(self, run: Run) -> None:
+            run.act(self, Action("alone", (Store("a"),), conflicts=frozenset({"alone", "redirect"})))
+
+    sieve = shelf(ext)
+    require = 'require "vnd.alone";'
+    fault = "fault: {} cannot go together with {}"
+    assert sieve.actions(f"{require} alone; alone;") == ["implicit keep", fault.format("alone", "alone")]
+    redirect = 'redirect "a@example.com";'
+    assert sieve.actions(f"{require} alone; {redirect}") == ["implicit keep", fault.format("redirect", "alone")]
+    assert sieve.actions(f"{require} {redirect} alone;") == ["implicit keep", fault.format("alone", "redirect")]
+    assert sieve.actions(f"{require} alone; keep;") == ["alone a", "keep"]
+
+
+def test_a_test_that_builds_on_matching(shelf: Any) -> None:
+    ext = Extension("vnd.matching", "a test")
+
+    @dataclass(frozen=True)
+    class Length:
+        fold: Any
+
+        def of(self, message: Any) -> tuple[str, ...]:
+            text = f"L{message.size}"
+            return (text if self.fold is None else self.fold(text),)
+
+    @ext.test
+    class Long(Matching):
+        keys: Strings
+
+        def looks_at(self, fold: Any) -> Length:
+            return Length(fold)
+
+    sieve = shelf(ext)
+    assert sieve.holds('long :matches "l?4"', "x" * 14, require='require "vnd.matching";')
+    assert not sieve.holds('long :comparator "i;octet" :matches "l?4"', "x" * 14, require='require "vnd.matching";')
+
+
+@pytest.mark.parametrize(
+    ("seam", "words"),
+    [
+        ("test", "vnd.slip: the test slip has no method holds"),
+        ("action", "vnd.slip: the action slip has no method run"),
+        ("command", "vnd.slip: the command slip has no method run"),
+    ],
+)
+def test_an_authors_slip_is_told_in_words(seam: str, words: str) -> None:
+    class Slip:
+        pass
+
+    with pytest.raises(TypeError, match=words):
+        getattr(Extension("vnd.slip", "a test"), seam)(Slip)
+
+
+def test_slips_in_the_other_seams() -> None:
+    class Slip:
+        pass
+
+    ext = Extension("vnd.slip", "a test")
+    for declare, word in (
+        (ext.tag(":slip", on=["keep"]), "amend"),
+        (ext.reader(order=1), "read"),
+        (ext.namespace("slip"), "value"),
+    ):
+        with pytest.raises(TypeError, match=f"no method {word}"):
+            declare(Slip)
+
+
+def test_a_field_of_no_type_that_a_script_can_write() -> None:
+    class Slip:
+        weight: float = tag(":weight", 1.0)
+
+    with pytest.raises(TypeError, match=r"Slip\.weight is of no type that a script can write"):
+        grammar_of(Slip)
+
+
+def test_problems_are_values() -> None:
+    assert Problem("a", "b", Span(0, 1)) == Problem("a", "b", Span(0, 1))
