@@ -166,11 +166,24 @@ def eicar() -> bytes:
     return bytes(daemons.EICAR)
 
 
-def _need_clamd() -> None:
-    if daemons.clamd_program() is None:
+def need(there: bool, what: str) -> None:
+    """Skip a test for lack of `what`, or fail it where real daemons are required."""
+    if not there:
         if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
-            pytest.fail("clamd is not installed, and SIEVEAV_REQUIRE_REAL=1")
-        pytest.skip("clamd is not installed")
+            pytest.fail(f"{what} is not installed, and SIEVEAV_REQUIRE_REAL=1")
+        pytest.skip(f"{what} is not installed")
+
+
+def _need_clamd() -> None:
+    need(daemons.clamd_program() is not None, "clamd (Debian's clamav-daemon)")
+
+
+@pytest.fixture
+def clamav_testfiles() -> list[Path]:
+    """The files of Debian's clamav-testfiles."""
+    folder = Path("/usr/share/clamav-testfiles")
+    need(folder.is_dir(), "clamav-testfiles")
+    return sorted(folder.iterdir())
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sieveav import headers, limits, mime
+from sieveav import headers, limits
 from sieveav.headers import decode_words, fields, header_end, unfold
 from sieveav.mime import AMBIGUOUS, DEFECTS, Part, defects, parse, walk
 

@@ -80,5 +80,5 @@ def test_the_configuration(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     source = Source("site.conf", text)
     stanzas, problems = configuration.read(source)
-    _, more = checking.check(stanzas, source, discovery.kinds(), lambda name: None, tmp_path)
+    _, more = checking.check(stanzas, source, discovery.kinds(), lambda _: None, tmp_path)
     assert [report(source, problem) for problem in [*problems, *more]] == []

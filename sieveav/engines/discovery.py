@@ -28,22 +28,19 @@ OURS = "sieveav.engines"
 _log = logging.getLogger(__name__)
 
 
-class DuplicateEngineError(ValueError):
-    """Two distributions bring an engine of the same name. The text names both."""
-
-
 @cache
 def kinds() -> Mapping[str, EngineKind]:
-    """All kinds of engine by name, in the order of names. Raises DuplicateEngineError.
+    """All kinds of engine by name, in the order of names.
 
-    An entry that cannot be imported is left out, with a warning in the log: it must not take the others down.
+    A stranger's entry that cannot be imported, or brings an engine of a name that is taken, is left out, with a warning
+    in the log: it must take neither the others down nor the place of one. Ours come first.
     """
     found: dict[str, tuple[str, EngineKind]] = {}
-    for source, value in sorted(_entries()):
+    for source, value in sorted(_entries(), key=lambda entry: (entry[1] != OURS, entry)):
         for kind in _kinds_of(source, value):
             other = found.setdefault(kind.name, (source, kind))
             if other[1] is not kind:
-                raise DuplicateEngineError(f'the engine "{kind.name}" comes from {other[0]} and from {source}')
+                _log.warning("%s: the engine %s is left out: %s has one of that name", source, kind.name, other[0])
     return MappingProxyType({name: found[name][1] for name in sorted(found)})
 
 
@@ -95,5 +92,7 @@ def _imported(source: str, name: str) -> ModuleType | None:
     try:
         return import_module(name)
     except (Exception, SystemExit) as fault:  # a stranger's module may raise anything
+        if name == OURS or name.startswith(f"{OURS}."):
+            raise
         _log.warning("%s: the engine module %s is left out: %s: %s", source, name, type(fault).__name__, fault)
         return None

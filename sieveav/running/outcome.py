@@ -184,6 +184,10 @@ _BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}
 """The enhanced code where a script names none. RFC 3463, 3.8: x.7.1 is a delivery refused by policy."""
 
 
+_BLANKS = {ord("\t"): " ", ord("\r"): " "}
+"""A CR alone is from a message, and makes no line of a reply."""
+
+
 def response(code: int, text: str, counter: str = "") -> Response:
     """A response from a code and a text that may begin with an enhanced code of the same class. Each line of the text is
     made printable; the bounds of a reply's lines are the protocol's, and kept where it is written."""
@@ -196,6 +200,6 @@ def response(code: int, text: str, counter: str = "") -> Response:
         and numbers[0] == str(code // 100)
     ):
         enhanced, text = head, rest
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = text.replace("\r\n", "\n").translate(_BLANKS).split("\n")
     clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in lines)
     return Response(code, enhanced, "\n".join(clean).strip("\n"), counter)

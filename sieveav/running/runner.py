@@ -138,7 +138,8 @@ class Run:
         for tag in word.tags:
             action = tag.amend(action)
         action = replace(action, place=self.program.place(word))
-        earlier = [*self.before.actions, *self.actions]
+        # a keep of an earlier script said "go on", and stands only if this one lets it: it is in nobody's way
+        earlier = [*(other for other in self.before.actions if not other.keeps), *self.actions]
         for other in earlier:
             if other.name in action.conflicts or action.name in other.conflicts:
                 self.fail(f"{action.name} cannot go together with {other.name}")

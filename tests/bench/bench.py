@@ -102,7 +102,7 @@ def main() -> None:
 
     def run() -> None:
         for one in indexed:
-            world = World(one.raw, (), lambda name: False)
+            world = World(one.raw, (), lambda _: False)
             execute(program, Case(one, Envelope("s@example.org", "r@example.com"), world, Context())).settled()
 
     with tempfile.TemporaryDirectory() as directory:

@@ -19,7 +19,6 @@ from sieveav.verdict import Status
 
 pytestmark = pytest.mark.real
 
-FILES = Path("/usr/share/clamav-testfiles")
 
 
 def message(*parts: bytes) -> bytes:
@@ -91,11 +90,10 @@ NOT_OPENED: dict[str, str] = {}
 """Files in which this clamd does not find clam.exe by its hash, each with the reason."""
 
 
-@pytest.mark.skipif(not FILES.is_dir(), reason="clamav-testfiles is not installed")
-def test_debians_files(clamd: Any, make: Any, ask: Any) -> None:
+def test_debians_files(clamd: Any, clamav_testfiles: list[Path], make: Any, ask: Any) -> None:
     engine = make(clamd.socket)
     missed = {
-        file.name for file in FILES.iterdir() if ask(engine, file.read_bytes(), 20.0).status is not Status.INFECTED
+        file.name for file in clamav_testfiles if ask(engine, file.read_bytes(), 20.0).status is not Status.INFECTED
     }
     assert missed == set(NOT_OPENED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -450,9 +451,17 @@ def test_what_cannot_be_read_is_named(cli: Callable[..., Done]) -> None:
     assert 'did you mean "fileinto"?' in cli("explain", "filinto").err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
-def test_unreadable(cli: Callable[..., Done], here: Path) -> None:
+def test_unreadable(cli: Callable[..., Done], here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "clean.eml").chmod(0)
+    if os.geteuid() == 0:  # root can read everything
+
+        def refuse(path: Path, *_: object) -> None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+        monkeypatch.setattr(Path, "open", refuse)
+        (here / "keep.sieve").touch()
+        assert cli("scan", "clean.eml").err == "sieveav: clean.eml: Permission denied\n"
+        return
     assert cli("run", "keep.sieve", "clean.eml").err == "sieveav: clean.eml: Permission denied\n"
 
 

@@ -27,7 +27,7 @@ from sieveav.running.outcome import Action, Outcome, Refuse, Send, Store, mailbo
         (550, "5.x.1 no", "5.7.1", "5.x.1 no"),
         (550, "5.²1.1 no", "5.7.1", "5.²1.1 no"),
         (550, "5..1 no", "5.7.1", "5..1 no"),
-        (550, "one\r\ntwo\nthree\rfour", "5.7.1", "one\ntwo\nthree\nfour"),
+        (550, "one\r\ntwo\nthree\rfour", "5.7.1", "one\ntwo\nthree four"),
         (550, "5.1.1 one\r\ntwo", "5.1.1", "one\ntwo"),
         (550, "a\0b\x1b[31mc\x7f\x85d", "5.7.1", "ab[31mcd"),
         (550, "one  \ntwo \n", "5.7.1", "one\ntwo"),

@@ -127,6 +127,12 @@ def test_there_is_no_recipient_in_a_data_phase(site: Any, decided: Any, shown: A
     assert "cannot stand where there is no recipient yet" in decision.fault.message
 
 
+def test_a_keep_of_an_earlier_script_is_in_nobodys_way(order: Any) -> None:
+    _, decision = order(before="keep;", alice='reject "no";')
+    assert decision.recipients[0].response.text == "no"
+    assert decision.recipients[0].outcome.fault is None
+
+
 def test_flags_set_in_a_data_phase_are_on_every_implicit_keep(site: Any, decided: Any) -> None:
     config = 'sieve "s" { script "data_phase1" { source = "d.sieve" } }'
     made = site(config, {"d.sieve": 'require "imap4flags"; setflag "$Checked";'})
