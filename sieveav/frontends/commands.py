@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sieveav.frontends import reading, showing
-from sieveav.frontends.cli import WrongUse
+from sieveav.frontends.arguments import WrongUse
 from sieveav.language.checking import Checked, check
 from sieveav.language.problems import Problem, Severity, Source
 from sieveav.running.message import Message
@@ -264,7 +264,10 @@ def explain(given: Namespace) -> int:
     lines = explaining.explain(given.name)
     if not lines:
         raise WrongUse(explaining.unknown(given.name))
-    say(*lines)
+    if given.format == "json":
+        _as_json({"name": given.name, "lines": lines})
+    else:
+        say(*lines)
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sieveav import headers
-from sieveav.frontends.cli import WrongUse
+from sieveav.frontends.arguments import WrongUse
 from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.addresses import envelope, mailboxes
 from sieveav.running.message import Message

@@ -93,7 +93,9 @@ def tokenize(text: str) -> list[Token]:
         elif kind == "open":
             what = NEVER_ENDS.get(word[0], "text: block")
             token = Token("string", text[at:], at)
-            hint = {"string": 'end it with "', "comment": "end it with */"}.get(what, "end it with a line holding only .")
+            hint = {"string": 'end it with "', "comment": "end it with */"}.get(
+                what, "end it with a line holding only ."
+            )
             token.wrong = (f"this {what} never ends", hint)
         elif kind == "wrong":
             token = Token("string", word, at)

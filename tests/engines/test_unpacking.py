@@ -100,7 +100,7 @@ def test_what_is_packed_twice_is_found(outer: str, inner: str) -> None:
 
 @pytest.mark.parametrize("packer", sorted(set(PACKERS) - {"uuencode", "tnef"}))
 def test_what_is_cut_short_is_an_obstacle(packer: str) -> None:
-    packed = PACKERS[packer](random.Random(1).randbytes(20_000))  # noqa: S311
+    packed = PACKERS[packer](random.Random(1).randbytes(20_000))
     cut = packed[: len(packed) * 2 // 3]
     if formats.recognise(cut):  # but for the program, whose archive is then gone with its end
         assert statuses(cut) == {Status.UNSCANNABLE}
@@ -255,7 +255,7 @@ def test_more_time_than_allowed() -> None:
     assert obstacles == [Obstacle(Status.ERROR, "timeout")]
     assert len(found) == 1
     start = time.monotonic()
-    slow = bz2.compress(random.Random(1).randbytes(3_000_000))  # noqa: S311
+    slow = bz2.compress(random.Random(1).randbytes(3_000_000))
     found, obstacles = opened(slow * 5, Budget(Deadline.after(0.2)))
     assert obstacles == [Obstacle(Status.ERROR, "timeout")]
     assert time.monotonic() - start < 5

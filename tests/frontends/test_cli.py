@@ -198,6 +198,12 @@ def test_an_action_that_nobody_has_heard_of(
     assert here
 
 
+def test_explain_for_machines(cli: Callable[..., Done]) -> None:
+    done = cli("explain", "--format", "json", "stop")
+    assert done.json["name"] == "stop"
+    assert done.json["lines"] == cli("explain", "stop").lines
+
+
 def test_colours_on_a_terminal_only(cli: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["decide", "--trace", "--config", "site.conf", *TO, "eicar.eml"]
     plain = cli(*command).out

