@@ -20,7 +20,6 @@ from sieveav.verdict import Status
 pytestmark = pytest.mark.real
 
 
-
 def message(*parts: bytes) -> bytes:
     """A message that starts as many do and as libclamav by itself does not know mail to start."""
     body = b"".join(
