@@ -8,6 +8,7 @@ that asking is a look-up by identity; the message works out the answer when it i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -39,13 +40,10 @@ class Asked(dict[Any, Any]):
     """Lower-cased name -> the raw values of the fields of that name, in their order."""
 
     def __init__(self, header: bytes) -> None:
-        fields: dict[str, list[str]] = {}
+        fields: defaultdict[str, list[str]] = defaultdict(list)
         for name, value in headers.fields(header):
-            key = name.lower()
-            if key in fields:
-                fields[key].append(value)
-            else:
-                fields[key] = [value]
+            fields[name.lower()].append(value)
+        fields.default_factory = None  # from here on a plain dict
         self.fields = fields
 
     def __missing__(self, subject: Any) -> Any:
@@ -136,14 +134,9 @@ class HeaderValues:
     needs: str = field(default="", kw_only=True)
 
     def of(self, message: Asked) -> Values:
-        found = []
         fold = self.fold
-        for value in self.source.of(message):
-            value = headers.unfold(value)
-            if "=?" in value:
-                value = headers.decode_words(value)
-            found.append(fold(value) if fold is not None else value)
-        return tuple(found)
+        found = [headers.decode_words(headers.unfold(value)) for value in self.source.of(message)]
+        return tuple(found if fold is None else [fold(value) for value in found])
 
     def folded(self, fold: Fold) -> HeaderValues:
         return HeaderValues(self.source, fold, needs=self.needs)
@@ -162,9 +155,9 @@ class AddressValues:
     needs: str = field(default="", kw_only=True)
 
     def of(self, message: Asked) -> Values:
-        found = [self.part(address) for address in message[addresses_of(self.source)]]
-        fold = self.fold
-        return tuple(fold(value) if fold is not None else value for value in found if value is not None)
+        part, fold = self.part, self.fold
+        found = [value for address in message[addresses_of(self.source)] if (value := part(address)) is not None]
+        return tuple(found if fold is None else [fold(value) for value in found])
 
     def folded(self, fold: Fold) -> AddressValues:
         return AddressValues(self.source, self.part, fold, needs=self.needs)
