@@ -5,11 +5,11 @@ message) or `MatchingValues` (any others). README.rst shows a whole extension.
 """
 
 from sieveav.headers import decode_words, fields, unfold
-from sieveav.language.checking import Given, Use
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
 from sieveav.language.grammar import choice, optional, tag
 from sieveav.language.problems import Severity, Span
 from sieveav.language.program import Block, Strings, Template, Test, Tests, is_settled
+from sieveav.language.use import Given, Use
 from sieveav.limits import (
     FLAGS_LENGTH,
     FOREVERYPART_NESTING,

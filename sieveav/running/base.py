@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sieveav.language.checking import Use
 from sieveav.language.extension import OF_A_MESSAGE, PHASES, Extension
 from sieveav.language.grammar import choice
 from sieveav.language.problems import Severity
 from sieveav.language.program import Arms, Strings, Test, Tests
+from sieveav.language.use import Use
 from sieveav.running.addresses import Address, outbound
 from sieveav.running.globs import Glob, Tick, matcher
 from sieveav.running.matching import MANY, Captures, Comparator, Matches, Matching

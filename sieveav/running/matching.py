@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sieveav.language.checking import Use
 from sieveav.language.grammar import choice
+from sieveav.language.use import Use
 from sieveav.running.message import Fold, Shared, shared
 
 Matches = Callable[[Sequence[str], Any], bool]

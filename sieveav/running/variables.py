@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from sieveav import limits
-from sieveav.language.checking import Given, Use
+from sieveav.language.use import Given, Use
 
 # RFC 5229, 3; RFC 5228, 8.1: identifier
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")

@@ -1,0 +1,223 @@
+"""binding: the arguments of a phrase to the fields of its word, and of the tags and choices among them.
+
+The grammar is what the word's class states; every argument that does not fit it is a problem with the usage as a hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from sieveav.language.extension import Declared
+from sieveav.language.grammar import REQUIRED, Field, Shape, grammar_of
+from sieveav.language.phrases import Argument, Number, Phrase, String, Strings, Tag
+from sieveav.language.problems import Span, did_you_mean
+from sieveav.language.program import Unsettled, is_settled
+from sieveav.language.use import Given, Script, Use, brief
+
+
+class Binding:
+    """The arguments of one phrase being bound to the fields of its word, and of the tags and choices among them."""
+
+    def __init__(self, script: Script, word: str, use: Use, foreign: dict[str, Declared]) -> None:
+        self.script = script
+        self.word = word
+        self.use = use
+        self.foreign = foreign
+        self.templates: dict[str, Any] = {}
+        self.right = True
+
+    def wrong(self, rule: str, message: str, span: Span, hint: str = "") -> None:
+        self.right = False
+        self.script.complain(rule, message, span, hint)
+
+    def bind(self, word: Any, cls: type, arguments: Sequence[Argument], phrase: Phrase) -> bool:
+        """Set the fields of `word`; whether the arguments are as the grammar has them. RFC 5228, 2.6.2: tags and what
+        belongs to them stand before the positional arguments."""
+        grammar = grammar_of(cls)
+        usage = f"usage: {grammar.usage(self.word)}"
+        stream = Stream(arguments)
+        given: set[str] = set()
+        tags: list[tuple[int, Any]] = []
+        while isinstance(stream.peek(), Tag):
+            tag = stream.take()
+            field = self._field_of(tag.name, grammar.tagged)
+            name = field.name if field else tag.name
+            if name in given:
+                self.wrong("tag-repeated", self._repeated(field, tag), tag.span)
+            given.add(name)
+            if field is not None:
+                self._tagged(word, field, tag, stream, usage)
+            elif tag.name in self.foreign:
+                bound = self._made(self.foreign[tag.name], tag, stream)
+                if bound is not None:
+                    tags.append((self.foreign[tag.name].order, bound))
+            else:
+                self._unknown_tag(tag, stream, grammar.tagged)
+        tags += self.script.unwritten(self.word, given)
+        word.tags = in_order(tags)
+        if not all(map(is_settled, word.tags)):
+            self.templates["tags"] = word.tags
+        for field in grammar.tagged:
+            if field.name not in given:
+                self._default(word, field)
+        self._positional(word, grammar.values, stream, phrase, usage)
+        return self.right
+
+    def _repeated(self, field: Field | None, tag: Tag) -> str:
+        if field is not None and field.kind:
+            return f"{tag.name} is a second {field.kind.replace('_', ' ')}"
+        return f"{tag.name} is given twice"
+
+    def _field_of(self, tag: str, fields: Sequence[Field]) -> Field | None:
+        for field in fields:
+            if field.tag == tag:
+                return field
+            if field.kind and not field.tag and tag in self.script.vocabulary.choices.get(field.kind, {}):
+                return field
+        return None
+
+    def _unknown_tag(self, tag: Tag, stream: Stream, fields: Sequence[Field]) -> None:
+        vocabulary = self.script.vocabulary
+        offering = vocabulary.offering("tag", tag.name, on=self.word)
+        for field in fields:
+            if field.kind and not field.tag:
+                offering += vocabulary.offering("choice", tag.name, kind=field.kind)
+        known = [f.tag for f in fields if f.tag] + list(self.foreign)
+        known += [name for f in fields if f.kind and not f.tag for name in vocabulary.choices.get(f.kind, {})]
+        hint = f'write: require "{offering[0]}";' if offering else did_you_mean(tag.name, known)
+        self.wrong("tag-unknown", f"{self.word} takes no {brief(tag.name)}", tag.span, hint)
+        while stream.peek() is not None and not isinstance(stream.peek(), Tag):
+            stream.take()  # what follows an unknown tag may belong to it: no second complaint
+
+    def _tagged(self, word: Any, field: Field, tag: Tag, stream: Stream, usage: str) -> None:
+        self.use.spans[field.name] = tag.span
+        if field.kind and field.tag:
+            name = stream.take() if isinstance(stream.peek(), String) else None
+            if not isinstance(name, String):
+                self.wrong("argument-type", f"{tag.name} is followed by a string", tag.span, usage)
+                return
+            self.use.spans[field.name] = name.span
+            chosen = self.script.choice(field.kind, name.value, name.span)
+            if chosen is None:
+                self.right = False
+                return
+            self._set(word, field.name, self._made(chosen, tag, stream))
+        elif field.kind:
+            declared = self.script.vocabulary.choices[field.kind][tag.name]
+            self._set(word, field.name, self._made(declared, tag, stream))
+        elif field.shape is Shape.BARE:
+            setattr(word, field.name, True)
+        else:
+            self._value(word, field, stream, tag.span, f"{tag.name} is followed by a {field.shape}")
+
+    def _default(self, word: Any, field: Field) -> None:
+        if not field.kind:
+            setattr(word, field.name, field.default)
+        elif field.default is None:
+            setattr(word, field.name, None)
+        else:
+            declared = self.script.vocabulary.choices[field.kind][field.default]
+            self._set(word, field.name, self._made(declared, None, Stream(())))
+
+    def _set(self, word: Any, name: str, value: Any) -> None:
+        setattr(word, name, value)
+        if isinstance(value, Unsettled):
+            self.templates[name] = value
+
+    def _made(self, declared: Declared, tag: Tag | None, stream: Stream) -> Any:
+        """An instance of a foreign tag's or a choice's class, with what follows the tag."""
+        made = declared.made.__new__(declared.made)
+        made.name = declared.name
+        made.span = tag.span if tag else self.use.phrase.span
+        made.settings = self.script.vocabulary.settings.get(declared.extension.capability, {})
+        use = Use(self.script, self.use.phrase, declared)
+        inner = Binding(self.script, declared.name, use, {})
+        for field in grammar_of(declared.made).values:
+            inner._value(made, field, stream, made.span, f"{declared.name} is followed by a {field.shape}")
+        if not inner.right:
+            self.right = False
+            return None
+        check = getattr(made, "check", None)
+        if check is not None:
+            check(use)
+        return self.script.finished(made, inner.templates)
+
+    def _positional(self, word: Any, fields: Sequence[Field], stream: Stream, phrase: Phrase, usage: str) -> None:
+        rest = list(stream.rest())
+        for argument in [a for a in rest if isinstance(a, Tag)]:
+            message = f"{brief(argument.name)} must stand before the other arguments"
+            self.wrong("tag-late", message, argument.span, usage)
+        rest = [a for a in rest if not isinstance(a, Tag)]
+        spare = len(rest) - sum(field.default is REQUIRED for field in fields)
+        stream = Stream(rest)
+        for field in fields:
+            if field.default is not REQUIRED:
+                if spare <= 0:
+                    setattr(word, field.name, field.default)
+                    continue
+                spare -= 1
+            if stream.peek() is None:
+                if self.right:
+                    shown = field.name.replace("_", "-")
+                    message = f"{self.word} wants a {field.shape}: {shown}"
+                    self.wrong("argument-missing", message, phrase.whole, usage)
+                return
+            self._value(word, field, stream, phrase.span, f"{self.word} wants a {field.shape} here", usage)
+        surplus = list(stream.rest())
+        if surplus and self.right:
+            span = Span(surplus[0].span.start, surplus[-1].span.end)
+            self.wrong("argument-surplus", f"{self.word} takes no more arguments", span, usage)
+
+    def _value(self, word: Any, field: Field, stream: Stream, span: Span, wanted: str, hint: str = "") -> None:
+        argument = stream.peek()
+        if isinstance(argument, String) and field.shape in (Shape.STRING, Shape.STRINGS):
+            items = [argument]
+        elif isinstance(argument, Strings) and field.shape is Shape.STRINGS:
+            items = list(argument.items)
+        elif isinstance(argument, Number) and field.shape is Shape.NUMBER:
+            stream.take()
+            self.use.spans[field.name] = argument.span
+            setattr(word, field.name, argument.value)
+            return
+        else:
+            if argument is not None and not isinstance(argument, Tag):
+                stream.take()
+                span = argument.span
+            self.wrong("argument-type", wanted, span, hint)
+            return
+        stream.take()
+        self.use.spans[field.name] = argument.span
+        self.script.cost += len(items)
+        values = tuple(self.script.read(item, self.use) for item in items)
+        known = [Given(v, item.span) for v, item in zip(values, items, strict=True) if isinstance(v, str)]
+        self.use.given[field.name] = known
+        value = values if field.shape is Shape.STRINGS else values[0]
+        setattr(word, field.name, value)
+        if len(known) != len(items):
+            self.use.unknown.add(field.name)
+            self.templates[field.name] = value
+
+
+class Stream:
+    """The arguments of a phrase, taken one by one."""
+
+    def __init__(self, arguments: Sequence[Argument]) -> None:
+        self._arguments = arguments
+        self._at = 0
+
+    def peek(self) -> Argument | None:
+        return self._arguments[self._at] if self._at < len(self._arguments) else None
+
+    def take(self) -> Any:
+        self._at += 1
+        return self._arguments[self._at - 1]
+
+    def rest(self) -> Iterator[Argument]:
+        while self._at < len(self._arguments):
+            yield self.take()
+
+
+def in_order(tags: list[tuple[int, Any]]) -> tuple[Any, ...]:
+    return tuple(tag for _, tag in sorted(tags, key=itemgetter(0)))

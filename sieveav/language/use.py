@@ -1,0 +1,212 @@
+"""use: one place where a word is used, as the word's own `check` and the readers of strings see it.
+
+`Script` is what all places of one script have in common while it is checked; nothing of it outlives the checking but
+the notes, which `prepare` may look at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sieveav import limits
+from sieveav.language.extension import Declared
+from sieveav.language.phrases import Phrase, String, Tag
+from sieveav.language.problems import Problem, Severity, Span, did_you_mean
+from sieveav.language.program import Pieces, Unsettled
+from sieveav.language.vocabulary import Vocabulary
+
+M = TypeVar("M")
+
+
+class Script:
+    """One script being checked: its words, its problems, and what is remembered from one place to the next."""
+
+    def __init__(self, vocabulary: Vocabulary, problems: list[Problem]) -> None:
+        self.vocabulary = vocabulary
+        self.problems = problems
+        self.notes: set[str] = set()
+        self.cost = 0
+        """The steps and strings met so far."""
+        self.enclosing: list[Any] = []
+        """The words whose blocks we are in, the outermost first."""
+        self.memories: dict[Any, Any] = {}
+        self._counted = Counter(problem.severity for problem in problems)
+        self._unprepared: list[Any] = []
+
+    def complain(
+        self, rule: str, message: str, span: Span, hint: str = "", severity: Severity = Severity.ERROR
+    ) -> None:
+        """Report a problem, while there are not too many of its severity."""
+        self._counted[severity] += 1
+        if self._counted[severity] <= limits.PROBLEMS:  # of each severity, so that no advice hides an error
+            self.problems.append(Problem(rule, message, span, hint, severity))
+
+    def choice(self, kind: str, name: str, span: Span) -> Declared | None:
+        """The choice of `kind` that a string names; where there is none, a problem is reported."""
+        choices = self.vocabulary.choices.get(kind, {})
+        declared = choices.get(name.lower())
+        if declared is None:
+            offering = self.vocabulary.offering("choice", name.lower(), kind=kind)
+            hint = f'write: require "{offering[0]}";' if offering else did_you_mean(name, choices)
+            hint = hint or f"write one of {', '.join(sorted(choices))}"
+            message = f'there is no {kind.replace("_", " ")} "{brief(name)}"'
+            self.complain(f"{kind.replace('_', '-')}-unknown", message, span, hint)
+        return declared
+
+    def finished(self, word: Any, templates: dict[str, Any]) -> Any:
+        """A word whose fields are bound; with `templates` among them, what settles it each time it is met."""
+        if templates:
+            word.notes = self.notes
+            return Unsettled(word, templates)
+        self._unprepared.append(word)
+        return word
+
+    def prepare(self) -> None:
+        """Let every word derive what follows from its fields; last, for by now all is known of the script. Inner words
+        stand before outer ones."""
+        for word in self._unprepared:
+            word.notes = self.notes
+            prepare = getattr(word, "prepare", None)
+            if prepare is not None:
+                prepare()
+
+    def read(self, text: String, use: Use) -> Any:
+        """The string that `text` stands for, or a template, by the readers that are required."""
+        value: Any = text.value
+        if len(value) > limits.STRING_SIZE:
+            self.complain("string-too-long", f"a string has at most {limits.STRING_SIZE} octets", text.span)
+            return ""
+        pieces: list[Any] = [value]
+        for reader in self.vocabulary.readers:
+            read = reader.made().read
+            found = [read(piece, use, text.span) if isinstance(piece, str) else piece for piece in pieces]
+            pieces = [piece for made in found for piece in (made if isinstance(made, list) else [made])]
+        if all(isinstance(piece, str) for piece in pieces):
+            return "".join(pieces)
+        return Pieces(pieces)
+
+    def unwritten(self, word: str, given: Container[str] = ()) -> list[tuple[int, Any]]:
+        """What stands in the place of the tags of `word` that are not among `given`, each after its order."""
+        return [
+            (declared.order, declared.unwritten())
+            for name, declared in self.vocabulary.tags.get(word, {}).items()
+            if declared.unwritten is not None and name not in given
+        ]
+
+
+@dataclass(frozen=True)
+class Given:
+    """One string of a script as a word's `check` sees it: its value, and where it stands."""
+
+    value: str
+    span: Span
+
+
+class Use:
+    """One place where a word is used, for its `check` and for the readers of strings."""
+
+    def __init__(self, script: Script, phrase: Phrase, declared: Declared | None) -> None:
+        self._script = script
+        self.phrase = phrase
+        self.declared = declared
+        self.spans: dict[str, Span] = {}
+        self.given: dict[str, list[Given]] = {}
+        self.unknown: set[str] = set()
+        """The fields with strings that are only known while running."""
+        self.enclosing = tuple(script.enclosing)
+        """The words in whose blocks this one stands, the outermost first."""
+
+    @property
+    def phase(self) -> str:
+        """The SMTP phase of the script."""
+        return self._script.vocabulary.phase
+
+    def requires(self, capability: str) -> bool:
+        """Whether the script has required `capability` by now."""
+        return capability in self._script.vocabulary.capabilities
+
+    def has(self, field: str) -> bool:
+        """Whether the script gives `field`, rather than leaving it to its default."""
+        return field in self.spans
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """All tags of the phrase as written, this word's own and others': what a tag asks that goes with another."""
+        return frozenset(argument.name for argument in self.phrase.arguments if isinstance(argument, Tag))
+
+    def choices(self, kind: str) -> dict[str, Any]:
+        """The classes of the choices of `kind` known here, by name: for a field of strings that name them."""
+        return {name: declared.made for name, declared in self._script.vocabulary.choices.get(kind, {}).items()}
+
+    def chosen(self, kind: str, name: Given) -> bool:
+        """Whether `name` names a choice of `kind`; complains if not."""
+        return self._script.choice(kind, name.value, name.span) is not None
+
+    def strings(self, field: str) -> list[Given]:
+        """The strings given for `field`, those left out that are only known while running."""
+        return self.given.get(field, [])
+
+    def constants(self, field: str) -> list[Given]:
+        """The strings given for `field`, for a word that wants all of them known beforehand (RFC 5229, 3); complains of
+        those that are not."""
+        if field in self.unknown:
+            message = "this must be known before the script runs"
+            self.complain(field, message, "write it without variables", rule="not-constant")
+        return self.strings(field)
+
+    def namespace(self, name: str) -> Any:
+        """The class of the variables' namespace `name`, None where there is none."""
+        declared = self._script.vocabulary.namespaces.get(name.lower())
+        return declared.made if declared else None
+
+    def lacking(self, seam: str, name: str) -> str:
+        """The hint which `require` would bring the word, namespace or the like, "" where nothing does."""
+        offering = self._script.vocabulary.offering(seam, name.lower())
+        return f'write: require "{offering[0]}";' if offering else ""
+
+    def setting(self, capability: str, name: str) -> Any:
+        """The value of a setting of an extension that is known here."""
+        return self._script.vocabulary.settings[capability][name]
+
+    def memory(self, kind: Callable[[], M]) -> M:
+        """The one `kind` of this script: what is remembered from one place to the next while it is checked."""
+        found = self._script.memories.get(kind)
+        if found is None:
+            found = self._script.memories[kind] = kind()
+        return found
+
+    def note(self, key: str) -> None:
+        """Remember `key` for the whole script; `noted` asks, from `prepare` on or while checking."""
+        self._script.notes.add(key)
+
+    def names(self, of: str) -> tuple[str, ...] | None:
+        """The names that the host gives as `of` (such as engines), None where it gives none."""
+        names = self._script.vocabulary.names.get(of)
+        return None if names is None else tuple(names)
+
+    def complain(
+        self,
+        place: str | Given | Span | None,
+        message: str,
+        hint: str = "",
+        *,
+        rule: str = "argument-invalid",
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Report a problem at a field by its name, at a string, or with None at the word itself."""
+        if isinstance(place, Given):
+            span = place.span
+        elif isinstance(place, Span):
+            span = place
+        else:
+            span = self.spans.get(place or "", self.phrase.span)
+        self._script.complain(rule, message, span, hint, severity)
+
+
+def brief(text: str) -> str:
+    """A word of the script as a message shows it: printable and short."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:60])
+    return shown + ("..." if len(text) > 60 else "")
