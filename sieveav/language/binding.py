@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from sieveav.language.extension import Declared
-from sieveav.language.grammar import REQUIRED, Field, Shape, grammar_of
+from sieveav.language.grammar import REQUIRED, Field, Grammar, Shape, grammar_of
 from sieveav.language.phrases import Argument, Number, Phrase, String, Strings, Tag
 from sieveav.language.problems import Span, did_you_mean
 from sieveav.language.program import Unsettled, is_settled
@@ -25,8 +25,14 @@ class Binding:
         self.word = word
         self.use = use
         self.foreign = foreign
+        self.grammar: Grammar | None = None
         self.templates: dict[str, Any] = {}
         self.right = True
+
+    @property
+    def usage(self) -> str:
+        """The hint that shows the word's syntax, made only for whoever needs it."""
+        return f"usage: {self.grammar.usage(self.word)}" if self.grammar else ""
 
     def wrong(self, rule: str, message: str, span: Span, hint: str = "") -> None:
         self.right = False
@@ -35,8 +41,7 @@ class Binding:
     def bind(self, word: Any, cls: type, arguments: Sequence[Argument], phrase: Phrase) -> bool:
         """Set the fields of `word`; whether the arguments are as the grammar has them. RFC 5228, 2.6.2: tags and what
         belongs to them stand before the positional arguments."""
-        grammar = grammar_of(cls)
-        usage = f"usage: {grammar.usage(self.word)}"
+        grammar = self.grammar = grammar_of(cls)
         stream = Stream(arguments)
         given: set[str] = set()
         tags: list[tuple[int, Any]] = []
@@ -48,7 +53,7 @@ class Binding:
                 self.wrong("tag-repeated", self._repeated(field, tag), tag.span)
             given.add(name)
             if field is not None:
-                self._tagged(word, field, tag, stream, usage)
+                self._tagged(word, field, tag, stream)
             elif tag.name in self.foreign:
                 bound = self._made(self.foreign[tag.name], tag, stream)
                 if bound is not None:
@@ -62,7 +67,7 @@ class Binding:
         for field in grammar.tagged:
             if field.name not in given:
                 self._default(word, field)
-        self._positional(word, grammar.values, stream, phrase, usage)
+        self._positional(word, grammar.values, stream, phrase)
         return self.right
 
     def _repeated(self, field: Field | None, tag: Tag) -> str:
@@ -91,12 +96,12 @@ class Binding:
         while stream.peek() is not None and not isinstance(stream.peek(), Tag):
             stream.take()  # what follows an unknown tag may belong to it: no second complaint
 
-    def _tagged(self, word: Any, field: Field, tag: Tag, stream: Stream, usage: str) -> None:
+    def _tagged(self, word: Any, field: Field, tag: Tag, stream: Stream) -> None:
         self.use.spans[field.name] = tag.span
         if field.kind and field.tag:
             name = stream.take() if isinstance(stream.peek(), String) else None
             if not isinstance(name, String):
-                self.wrong("argument-type", f"{tag.name} is followed by a string", tag.span, usage)
+                self.wrong("argument-type", f"{tag.name} is followed by a string", tag.span, self.usage)
                 return
             self.use.spans[field.name] = name.span
             chosen = self.script.choice(field.kind, name.value, name.span)
@@ -144,11 +149,11 @@ class Binding:
             check(use)
         return self.script.finished(made, inner.templates)
 
-    def _positional(self, word: Any, fields: Sequence[Field], stream: Stream, phrase: Phrase, usage: str) -> None:
+    def _positional(self, word: Any, fields: Sequence[Field], stream: Stream, phrase: Phrase) -> None:
         rest = list(stream.rest())
         for argument in [a for a in rest if isinstance(a, Tag)]:
             message = f"{brief(argument.name)} must stand before the other arguments"
-            self.wrong("tag-late", message, argument.span, usage)
+            self.wrong("tag-late", message, argument.span, self.usage)
         rest = [a for a in rest if not isinstance(a, Tag)]
         spare = len(rest) - sum(field.default is REQUIRED for field in fields)
         stream = Stream(rest)
@@ -162,15 +167,15 @@ class Binding:
                 if self.right:
                     shown = field.name.replace("_", "-")
                     message = f"{self.word} wants a {field.shape}: {shown}"
-                    self.wrong("argument-missing", message, phrase.whole, usage)
+                    self.wrong("argument-missing", message, phrase.whole, self.usage)
                 return
-            self._value(word, field, stream, phrase.span, f"{self.word} wants a {field.shape} here", usage)
+            self._value(word, field, stream, phrase.span, f"{self.word} wants a {field.shape} here")
         surplus = list(stream.rest())
         if surplus and self.right:
             span = Span(surplus[0].span.start, surplus[-1].span.end)
-            self.wrong("argument-surplus", f"{self.word} takes no more arguments", span, usage)
+            self.wrong("argument-surplus", f"{self.word} takes no more arguments", span, self.usage)
 
-    def _value(self, word: Any, field: Field, stream: Stream, span: Span, wanted: str, hint: str = "") -> None:
+    def _value(self, word: Any, field: Field, stream: Stream, span: Span, wanted: str) -> None:
         argument = stream.peek()
         if isinstance(argument, String) and field.shape in (Shape.STRING, Shape.STRINGS):
             items = [argument]
@@ -185,7 +190,7 @@ class Binding:
             if argument is not None and not isinstance(argument, Tag):
                 stream.take()
                 span = argument.span
-            self.wrong("argument-type", wanted, span, hint)
+            self.wrong("argument-type", wanted, span, self.usage)
             return
         stream.take()
         self.use.spans[field.name] = argument.span
