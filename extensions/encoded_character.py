@@ -16,7 +16,7 @@ encoded_character = Extension("encoded-character", "RFC 5228, 2.4.2.4")
 
 def _sequence(number: str) -> str:
     blank = r"(?:[ \t]|\r\n)"
-    return rf"{blank}*+({number}(?:{blank}++{number})*+){blank}*+"
+    return rf"{blank}*+({number}(?>(?:{blank}++{number})*)){blank}*+"
 
 
 _ENCODED = re.compile(

@@ -40,7 +40,7 @@ variables = Extension("variables", "RFC 5229")
 
 # ---- references in strings, RFC 5229, 3
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+(?:\.(?:[A-Za-z_][A-Za-z0-9_]*+|[0-9]++))*+|[0-9]++)\}")
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+(?>(?:\.(?:[A-Za-z_][A-Za-z0-9_]*+|[0-9]++))*)|[0-9]++)\}")
 
 
 class _Variable:

@@ -72,13 +72,14 @@ _HEADER_SIGNS = {
 _TOKEN = r"[\w!#$%&'*+.^`{|}~-]++"  # noqa: S105 (RFC 2045's word)
 _NAME = r'[^\s=;"()]++'
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-_SPACE = r"(?:\s|\([^()]*+\))*+"
+# Atomic, not possessive: until 3.11.5 Python loses its place after the last, failing, round of a possessive group.
+_SPACE = r"(?>(?:\s|\([^()]*+\))*)"
 _TYPE = re.compile(rf"\s*+({_TOKEN})\s*+/\s*+({_TOKEN})", re.ASCII)
 _DISPOSITION = re.compile(rf"\s*+({_TOKEN})", re.ASCII)
 _PARAMETER = re.compile(rf';\s*+({_NAME})\s*+=\s*+({_QUOTED}(?:"|\\?\Z)|[^\s;"]*+)([^;"]*+)', re.ASCII | re.DOTALL)
 # Not a parser: whether nothing but type and parameters is there, so that readers can but agree.
 _WELL_FORMED = re.compile(
-    rf'{_TYPE.pattern}{_SPACE}(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?+{_SPACE})*+',
+    rf'{_TYPE.pattern}{_SPACE}(?>(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?{_SPACE})*)',
     re.ASCII | re.DOTALL,
 )
 _SECTION = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")

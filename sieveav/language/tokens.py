@@ -24,10 +24,10 @@ PUNCTUATION = {
 }
 
 _TOKEN = re.compile(
-    r"""(?P<blank>[ \t\r\n\0]++|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)
+    r"""(?P<blank>[ \t\r\n\0]++|\#[^\n]*+|/\*[^*]*+\*++(?:[^/*][^*]*+\*++)*+/)
       |(?P<string>"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+")
       |(?P<punctuation>[\[\](){};,])
-      |(?P<multiline>(?i:text):[ \t]*+(?:\#[^\n]*+|\r?|(?P<junk>[^\n]++))\n(?:(?!\.\r?(?:\n|\Z))[^\n]*+\n)*+\.\r?(?:\n|\Z))
+      |(?P<multiline>(?i:text):[ \t]*+(?:\#[^\n]*+|\r?|(?P<junk>[^\n]++))\n)
       |(?P<open>["]|/\*|(?i:text):)
       |(?P<identifier>[A-Za-z_][A-Za-z0-9_]*+)
       |(?P<tag>:[A-Za-z_][A-Za-z0-9_]*+)
@@ -35,6 +35,9 @@ _TOKEN = re.compile(
       |(?P<wrong>[0-9][A-Za-z0-9_]*+|[^\s\0"\#:;,{}()\[\]A-Za-z0-9_/]++|.|\s)""",
     re.VERBOSE,
 )
+
+_DOT = re.compile(r"^\.\r?(?:\n|\Z)", re.MULTILINE)
+"""The line that ends a multi-line string."""
 
 _QUOTES = "'`\u2018\u2019\u201c\u201d\u201e\xab"
 
@@ -88,6 +91,9 @@ def tokenize(text: str) -> list[Token]:
             at = m.end()
             continue
         word = m[0]
+        if kind == "multiline":
+            dot = _DOT.search(text, m.end())
+            kind, word = ("open", word) if dot is None else ("string", text[at : dot.end()])
         if kind == "punctuation":
             token = Token(PUNCTUATION[word], word, at)
         elif kind == "open":
@@ -101,7 +107,7 @@ def tokenize(text: str) -> list[Token]:
             token = Token("string", word, at)
             token.wrong = (_wrong(word), 'a string stands in " and "' if word[0] in _QUOTES else "")
         else:
-            token = Token("string" if kind == "multiline" else kind or "", word, at)
+            token = Token(kind or "", word, at)
             if m["junk"] is not None:
                 token.wrong = ("the text of text: begins on the next line", "")
         token.index = len(found)
