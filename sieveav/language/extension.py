@@ -54,15 +54,11 @@ _METHODS = {"test": "holds", "action": "run", "command": "run", "tag": "amend", 
 
 
 class Extension:
-    """A capability, where it is specified, and all that it brings. `implies` names capabilities that come with it,
-    `settings_of` the extension whose stanza holds its settings too, if it is not its own."""
+    """A capability, where it is specified, and all that it brings. `implies` names capabilities that come with it."""
 
-    def __init__(
-        self, capability: str, source: str, *, implies: Iterable[str] = (), settings_of: Extension | None = None
-    ) -> None:
+    def __init__(self, capability: str, source: str, *, implies: Iterable[str] = ()) -> None:
         self.capability = capability
         self.source = source
-        self.settings_of = settings_of or self
         self.implies = tuple(implies)
         self.declared: list[Declared] = []
         self.settings: dict[str, Option] = {}

@@ -77,10 +77,9 @@ class Vocabulary:
         """Add what `extension` declares."""
         if required and extension.capability:  # the base has none
             self.capabilities.add(extension.capability)
-        owner = extension.settings_of
-        given = self.given_settings.get(owner.capability, {})
+        given = self.given_settings.get(extension.capability, {})
         self.settings[extension.capability] = {
-            name: given.get(name, option.default) for name, option in owner.settings.items()
+            name: given.get(name, option.default) for name, option in extension.settings.items()
         }
         for declared in extension.declared:
             self._learn(declared, required)
