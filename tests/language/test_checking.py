@@ -736,30 +736,29 @@ def test_a_family_has_a_word_for_each_name_of_the_host(shelf: Any) -> None:
     assert sieve.rules('require "vnd.family"; yara_wipe;', engines=engines, phase="connect") == ["wrong-phase"]
 
 
-def test_settings_and_those_of_another(shelf: Any) -> None:
+def test_settings(shelf: Any) -> None:
     ext = Extension("vnd.set", "a test")
     ext.setting(Option("colour", TEXT, "red", "what colour"))
     ext.setting(Option("size", INTEGER, 3, "how large"))
-    more = Extension("vnd.set-more", "a test", settings_of=ext)
 
-    @more.action
+    @ext.action
     class Paint:
         settings: dict[str, Any]
 
         def check(self, use: Use) -> None:
-            if use.setting("vnd.set-more", "size") > 9:
+            if use.setting("vnd.set", "size") > 9:
                 use.complain(None, "too large", rule="large")
 
         def run(self, run: Run) -> None:
             run.act(self, Action("paint", (), details=dict(self.settings)))
 
-    sieve = shelf(ext, more)
-    script = 'require "vnd.set-more"; paint;'
+    sieve = shelf(ext)
+    script = 'require "vnd.set"; paint;'
     assert sieve.run(script).actions[0].details == {"colour": "red", "size": 3}
     blue = {"vnd.set": {"colour": "blue"}}
     outcome = sieve.run(script, settings=blue)
     assert outcome.actions[0].details == {"colour": "blue", "size": 3}
-    assert sieve.check(script, settings=blue).program.settings["vnd.set-more"]["colour"] == "blue"
+    assert sieve.check(script, settings=blue).program.settings["vnd.set"]["colour"] == "blue"
     assert sieve.rules(script, settings={"vnd.set": {"size": 10}}) == ["large"]
 
 
