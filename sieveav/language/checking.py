@@ -77,9 +77,13 @@ class _Checker:
             )
         for text in texts:
             if not self.vocabulary.require(text.value):
-                known = [extension.capability for extension in self.vocabulary.library.everything()]
-                hint = did_you_mean(text.value, known)
-                self.complain("require-unknown", f'there is no capability "{brief(text.value)}"', text.span, hint)
+                library = self.vocabulary.library
+                if library.later(text.value):
+                    message, hint = f'"{text.value}" is not in this version', ""
+                else:
+                    message = f'there is no capability "{brief(text.value)}"'
+                    hint = did_you_mean(text.value, [extension.capability for extension in library.everything()])
+                self.complain("require-unknown", message, text.span, hint)
 
     def _block(self, phrases: Sequence[Phrase]) -> Block:
         before = self.script.cost - self.charged

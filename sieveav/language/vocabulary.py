@@ -20,6 +20,10 @@ class Library(Protocol):
         """The extension of that capability, loaded if need be."""
         ...
 
+    def later(self, capability: str) -> bool:
+        """Whether `capability` is known to be missing: a real one, which this version does not have."""
+        ...
+
     def everything(self) -> Iterable[Extension]:
         """All extensions there are, in the order of their capabilities."""
         ...

@@ -19,6 +19,15 @@ from types import ModuleType
 from sieveav.language.extension import Extension
 
 GROUP = "sieveav.extensions"
+
+LATER = frozenset(
+    """convert date duplicate editheader enclose enotify environment envelope-deliverby envelope-dsn
+    extlists extracttext fcc ihave imapsieve include mailboxid mboxmetadata processcalendar redirect-deliverby redirect-dsn
+    regex replace servermetadata snooze special-use vacation vacation-seconds vnd.dovecot.debug vnd.dovecot.environment
+    vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report vnd.dovecot.testsuite""".split()
+)
+"""Capabilities of the standards and of other servers that this version does not have: told apart from slips of the pen."""
+
 OURS = "sieveav.extensions"
 
 _log = logging.getLogger(__name__)
@@ -53,6 +62,10 @@ class Library:
             if found is not None:
                 return found
         return None
+
+    def later(self, capability: str) -> bool:
+        """Whether `capability` is a real one that this version does not have."""
+        return capability.lower() in LATER
 
     def everything(self) -> list[Extension]:
         """All extensions, in the order of their capabilities."""

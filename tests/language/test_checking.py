@@ -52,6 +52,9 @@ class Shelf:
     def find(self, capability: str) -> Extension | None:
         return self.extensions.get(capability)
 
+    def later(self, capability: str) -> bool:
+        return capability == "vnd.later"
+
     def everything(self) -> list[Extension]:
         return [self.extensions[capability] for capability in sorted(self.extensions)]
 
@@ -734,6 +737,10 @@ def test_a_family_has_a_word_for_each_name_of_the_host(shelf: Any) -> None:
     (problem,) = sieve.check("yara_wipe;", engines=engines).problems
     assert problem.hint == 'write: require "vnd.family";'
     assert sieve.rules('require "vnd.family"; yara_wipe;', engines=engines, phase="connect") == ["wrong-phase"]
+
+
+def test_a_capability_of_a_later_version(shelf: Any) -> None:
+    assert shelf().problems('require "vnd.later";') == ['require-unknown 1:9 "vnd.later" is not in this version']
 
 
 def test_settings(shelf: Any) -> None:

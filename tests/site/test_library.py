@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sieveav.language.extension import Extension
-from sieveav.site.library import Library
+from sieveav.site.library import LATER, Library
 
 SHOUT = '''"""shout: a test that shouts."""
 from sieveav.extending import Extension, OF_A_MESSAGE, Refuse, Action
@@ -180,3 +180,10 @@ def test_roots_of_a_tests_own() -> None:
     assert Library([]).find("copy") is None
     assert Library([]).everything() == []
     assert all(isinstance(extension, Extension) for extension in Library(["json", "sieveav.extensions"]).everything())
+
+
+def test_what_is_here_is_not_called_later() -> None:
+    """A file that brings a capability takes it out of the table."""
+    here = {extension.capability for extension in Library().everything()}
+    assert not here & LATER
+    assert Library().later("vacation")
