@@ -17,7 +17,7 @@ STRING_SIZE = 1 * MIB
 """Octets of one string of a script; Pigeonhole's."""
 
 BLOCK_NESTING = 32
-"""Blocks within blocks. RFC 5228, 2.4? asks for at least 15; nobody writes 32 by hand."""
+"""Blocks within blocks. RFC 5228, 2.10.7 asks for at least 15; nobody writes 32 by hand."""
 
 TEST_NESTING = 32
 """Tests within tests, likewise."""
@@ -64,7 +64,7 @@ class Limits:
     """What one run may use; the field names are those of the stanza `limits` of a site's configuration."""
 
     actions: int = 32
-    """Actions of one recipient. RFC 5228, 2.10.? lets a site bound them."""
+    """Actions of one recipient. RFC 5228, 2.10.4 lets a site bound them."""
 
     redirects: int = 4
     """Redirects of one recipient. RFC 5228, 10 wants them limited: they multiply mail."""

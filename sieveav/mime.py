@@ -1,7 +1,7 @@
 """mime: a message's octets to a tree of parts.
 
 A leaf, pure and total: any octets give an answer, never an exception; time is linear, depth and number of parts are
-bounded by `limits`. The `email` package is not used (DESIGN 4: speed, and its answers are one reader's among many).
+bounded by `limits`. The `email` package is not used (it is slow, and its answers are one reader's among many).
 
 Where readers of mail are known to differ, the tree is one reading and `defects` says so; `AMBIGUOUS` names those for
 which a scanner and a mail reader may see different parts. Chosen where they differ: the first field and the first

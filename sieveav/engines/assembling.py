@@ -56,7 +56,7 @@ def assemble(
     mime_decompose: bool = False,
     paranoid: bool = False,
 ) -> Assembled:
-    """An engine of `kind` called `name`, wrapped as the settings say (MOMENTUM 1; `timeout` in seconds, 0 is "none" for
+    """An engine of `kind` called `name`, wrapped as the settings say (`timeout` in seconds, 0 is "none" for
     `cache_size` and "no bound of its own" for `max_concurrency`).
 
     `options` are the values of the kind's own options; those not given have their defaults. Raises ValueError, with the

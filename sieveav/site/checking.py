@@ -229,7 +229,7 @@ def _frameworks(
     complain: _Complaints, top: Sequence[_Placed], engines: Mapping[str, EngineKind]
 ) -> tuple[Framework, ...]:
     """The frameworks in the file's order. An engine is one that stands both globally and inside antivirus, or globally
-    with all its options (MOMENTUM.md, 1)."""
+    with all its options (as the page of Momentum's Sieve has it)."""
     own = {name.lower(): tuple(option.name for option in kind.options) for name, kind in engines.items()}
     globally = {one.kind: one for one in top if one.kind in own}
     scoped = {engine.kind for framework in _of(top, "antivirus") for engine in framework.inner}

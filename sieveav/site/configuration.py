@@ -1,6 +1,6 @@
 """configuration: the text of a configuration file becomes a tree of stanzas, and every syntax problem it has.
 
-The syntax is that of Momentum's ecelerity.conf (MOMENTUM.md, 1), line ends being white space:
+The syntax is that of Momentum's ecelerity.conf, line ends being white space:
 
     kind { … }    kind "instance" { … }    name = value    # comment
 

@@ -102,7 +102,7 @@ GLOBAL = (
     Option("debug_level", INTEGER, 0, "how much is logged", NOT_YET),
 )
 
-# What every engine takes, and antivirus, whose values are its engines' defaults. (MOMENTUM.md, 1)
+# What every engine takes, and antivirus, whose values are its engines' defaults: Momentum's own names and defaults.
 COMMON = (
     *GLOBAL,
     Option("action", ACTION, "pass", "reject: refuse what is infected or unscannable; pass: leave it to scripts"),

@@ -219,7 +219,7 @@ def test_colours_on_a_terminal_only(cli: Callable[..., Done], monkeypatch: pytes
 
 
 def test_decide_in_json(cli: Callable[..., Done]) -> None:
-    """The shape of DESIGN 8, to the letter."""
+    """The shape that programs rely on, to the letter."""
     done = cli("decide", "--format", "json", "--config", "site.conf", *TO, "eicar.eml")
     assert (done.status, done.err) == (0, "")
     assert len(done.lines) == 1
