@@ -56,7 +56,10 @@ FLAGS_LENGTH = 4096
 """Characters of one list of flags."""
 
 REPLY_LINE = 512
-"""Octets of one line of an SMTP reply with its end. RFC 5321, 4.5.3.1.5."""
+"""Octets of one line of an SMTP reply, with its code and its end; the rest of a longer one is cut. RFC 5321, 4.5.3.1.5."""
+
+REPLY_LINES = 100
+"""Lines of one SMTP reply; no client shows more, and a reason may come out of a message."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any
+
+from sieveav import limits
 
 
 def mailbox_flaw(name: str) -> str:
@@ -190,7 +193,7 @@ _BLANKS = {ord("\t"): " ", ord("\r"): " "}
 
 def response(code: int, text: str, counter: str = "") -> Response:
     """A response from a code and a text that may begin with an enhanced code of the same class. Each line of the text is
-    made printable; the bounds of a reply's lines are the protocol's, and kept where it is written."""
+    made printable and cut to what a reply's line can hold."""
     enhanced = _BY_CLASS[code // 100]
     head, _, rest = text.partition(" ")
     numbers = head.split(".")
@@ -202,4 +205,6 @@ def response(code: int, text: str, counter: str = "") -> Response:
         enhanced, text = head, rest
     lines = text.replace("\r\n", "\n").translate(_BLANKS).split("\n")
     clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in lines)
-    return Response(code, enhanced, "\n".join(clean).strip("\n"), counter)
+    room = limits.REPLY_LINE - len(f"{code}-{enhanced} \r\n")
+    cut = (line.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") for line in clean)
+    return Response(code, enhanced, "\n".join(islice(cut, limits.REPLY_LINES)).strip("\n"), counter)

@@ -141,3 +141,12 @@ def test_the_trace_goes_on(sieve: Any) -> None:
     after = sieve.run("stop;", tracing=True, before=before)
     assert after.trace[: len(before.trace)] == before.trace
     assert len(after.trace) > len(before.trace)
+
+
+def test_lines_are_cut_to_what_a_reply_holds() -> None:
+    """RFC 5321, 4.5.3.1.5: 512 octets with code and line end; a character is never cut in two."""
+    found = response(550, "a" * 600 + "\n" + "é" * 600)
+    first, second = found.text.split("\n")
+    assert len(f"550-{found.enhanced} {first}\r\n") == 512
+    assert 510 < len(f"550 {found.enhanced} {second}\r\n".encode()) <= 512
+    assert len(response(451, "x\n" * 1000).text.split("\n")) == 100
