@@ -154,9 +154,13 @@ class AddressValues:
     fold: Fold = None
     needs: str = field(default="", kw_only=True)
 
+    @cached_property
+    def _addresses(self) -> Shared:  # asked for by identity: the source is hashed once, not for every message
+        return addresses_of(self.source)
+
     def of(self, message: Asked) -> Values:
         part, fold = self.part, self.fold
-        found = [value for address in message[addresses_of(self.source)] if (value := part(address)) is not None]
+        found = [value for address in message[self._addresses] if (value := part(address)) is not None]
         return tuple(found if fold is None else [fold(value) for value in found])
 
     def folded(self, fold: Fold) -> AddressValues:
