@@ -71,7 +71,7 @@ def test_the_engine(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_script(sieve: Any) -> None:
-    assert sieve.problems(example('require ["antivirus", "ereject", "fileinto"]')) == []
+    assert sieve.problems(example('require ["antivirus", "ereject", "ec_action", "fileinto"]')) == []
 
 
 def test_the_configuration(tmp_path: Path) -> None:
