@@ -80,10 +80,17 @@ class EnvelopeTest(MatchingValues):
                 use.complain(part, message, "ask for it in the script of a recipient", rule="wrong-phase")
 
     def values(self, run: Run) -> list[str]:
+        return self._of(run, self.address_part.part)
+
+    def counted(self, run: Run) -> list[str]:
+        """RFC 5231, 4.2: addresses are counted, whatever part of them is asked for; a null reverse-path is none."""
+        return [text for text in self._of(run, lambda address: address.text) if text]
+
+    def _of(self, run: Run, asked: Part) -> list[str]:
         found: list[str] = []
         for name in self.parts:
             part = self.known.get(name.lower())  # RFC 5228, 5.4: without regard to case
             if part is None:  # a variable's value; RFC 5228, 5.4: unknown parts are errors
                 run.fail(f'there is no envelope part "{name}"')
-            found += part.values(run, self.address_part.part)
+            found += part.values(run, asked)
         return found

@@ -103,6 +103,8 @@ class Matching:
         folded, plain = self.looks_at(self.comparator.fold), self.looks_at(None)
         for tag in self.tags:
             folded, plain = tag.amend(folded), tag.amend(plain)
+        if getattr(self.match, "counts", False) and hasattr(folded, "counted"):
+            folded = plain = folded.counted()
         self.subject, self.original = shared(folded), shared(plain)
         capturer = getattr(self.match, "capturer", None)
         if "match-variables" in self.notes and capturer is not None and self.sets_match_values:

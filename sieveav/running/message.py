@@ -166,6 +166,14 @@ class AddressValues:
     def folded(self, fold: Fold) -> AddressValues:
         return AddressValues(self.source, self.part, fold, needs=self.needs)
 
+    def counted(self) -> AddressValues:
+        """What a count counts: the mailboxes, whatever part of them is asked for (RFC 5231, 4.2)."""
+        return AddressValues(self.source, _mailbox, needs=self.needs)
+
+
+def _mailbox(address: Address) -> str | None:
+    return None if address.local is None else address.text
+
 
 @dataclass(frozen=True)
 class Addresses:
@@ -204,4 +212,4 @@ def addresses_of(source: Any) -> Shared:
 def names_of(names: Sequence[str]) -> tuple[str, ...]:
     """Header names as they are looked up: RFC 5228, 2.7: always without regard to case; 2.4.2.2: white space around a
     name matters to nobody, and no field has a name with a colon."""
-    return tuple(dict.fromkeys(name.strip().lower() for name in names))
+    return tuple(name.strip().lower() for name in names)

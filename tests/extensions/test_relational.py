@@ -178,3 +178,28 @@ def test_many_keys_and_values_take_linear_time(sieve: Any) -> None:
             f'header :value "{relation}" :comparator "i;octet" "x" [{keys}]', message, require=REQUIRE
         )
     assert time.monotonic() - begun < 4
+
+
+COUNTED = """To: a@example.org, "b+detail"@example.org, friends: c@example.org, d@example.org;
+Cc: undisclosed-recipients:;
+X-Twice: 1
+X-Twice: 2
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "number"),
+    [
+        ('address :count "eq" :comparator "i;ascii-numeric" ["to", "cc"]', 4),
+        ('address :detail :count "eq" :comparator "i;ascii-numeric" "to"', 4),
+        ('address :domain :count "eq" :comparator "i;ascii-numeric" ["to", "to"]', 8),
+        ('header :count "eq" :comparator "i;ascii-numeric" ["x-twice", "X-Twice"]', 4),
+        ('envelope :detail :count "eq" :comparator "i;ascii-numeric" ["from", "to"]', 2),
+    ],
+)
+def test_what_is_counted(sieve: Any, test: str, number: int) -> None:
+    """RFC 5231, 4.2: mailboxes and fields, whatever part is asked for; the counts of all names are added."""
+    require = 'require ["relational", "comparator-i;ascii-numeric", "subaddress", "envelope"];'
+    assert sieve.holds(f'{test} "{number}"', COUNTED, require=require)
+    assert not sieve.holds(f'{test} "{number + 1}"', COUNTED, require=require)
