@@ -91,10 +91,15 @@ def _response(response: Response) -> str:
     return f"{response.code} {response.enhanced} {' / '.join(response.text.splitlines())}".rstrip()
 
 
+def _decided(response: Response, fault: Fault | None) -> str:
+    """What set a response: a line of a script, or the engine's own `action`; a fault says where it was by itself."""
+    return _where(response.place) or ("the engine's action" if fault is None else "")
+
+
 def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
     rows = []
     if one.response is not None:
-        rows.append([(_response(one.response), "bad"), (_where(one.response.place), "dim")])
+        rows.append([(_response(one.response), "bad"), (_decided(one.response, one.outcome.fault), "dim")])
     else:
         for action in one.outcome.actions:
             colour = "" if action.keeps else "odd"
@@ -120,7 +125,7 @@ def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
         fault = decision.fault
         yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
     if decision.response is not None:
-        where = _where(decision.response.place) or ("the engine's action" if decision.fault is None else "")
+        where = _decided(decision.response, decision.fault)
         everyone = ", ".join(one.recipient for one in decision.recipients)
         yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (where, "dim")]], 2)
         return

@@ -198,6 +198,20 @@ def test_an_action_that_nobody_has_heard_of(
     assert here
 
 
+def test_what_the_engines_action_refuses(cli: Callable[..., Done], here: Path) -> None:
+    """Asked by a recipient's script, or by itself: the place says that no line decided."""
+    (here / "policies/alice.sieve").write_text('require "antivirus"; yara_avscan;')
+    for enabled, who in (
+        ("false", ["alice@example.com", "carol@example.com"]),
+        ("true", ["alice@example.com, carol@example.com"]),
+    ):
+        (here / "site.conf").write_text(SITE.replace("enabled = false", f"enabled = {enabled} action = reject"))
+        lines = cli("decide", "--config", "site.conf", *TO, "eicar.eml").lines
+        refused = [line for line in lines if "550 5.7.1" in line]
+        assert [re.split(" {3,}", line.strip())[0] for line in refused] == who
+        assert all(line.endswith("the engine's action") for line in refused)
+
+
 def test_explain_for_machines(cli: Callable[..., Done]) -> None:
     done = cli("explain", "--format", "json", "stop")
     assert done.json["name"] == "stop"
