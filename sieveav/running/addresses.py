@@ -49,7 +49,7 @@ def mailboxes(text: str) -> list[Address]:
         m = match(text, at)
         if m is None:
             return _by_the_package(text)
-        local, domain, local2, domain2 = m.group("local", "domain", "local2", "domain2")
+        local, domain, local2, domain2 = m.groups()
         found.append(_address(local or local2, domain or domain2))
         at = m.end()
     return found

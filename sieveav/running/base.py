@@ -7,6 +7,7 @@ for it is one RFC's words, each a few lines long.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import gt, lt
 from typing import Any
 
 from sieveav.language.extension import OF_A_MESSAGE, PHASES, Extension
@@ -167,20 +168,21 @@ class Size:
         if not use.has("relation"):
             use.complain(None, "size takes :over or :under", "usage: size :over <limit: number>", rule="tag-missing")
 
+    def prepare(self) -> None:
+        self.compare = self.relation.compare
+
     def holds(self, run: Run) -> bool:
-        return bool(self.relation.holds(run.message.size, self.limit))
+        return self.compare(run.message.size, self.limit)  # type: ignore[no-any-return]
 
 
 @base.choice("size_relation", ":over")
 class Over:
-    def holds(self, size: int, limit: int) -> bool:
-        return size > limit  # RFC 5228, 5.9: exactly the limit is neither over nor under it
+    compare = gt  # RFC 5228, 5.9: exactly the limit is neither over nor under it
 
 
 @base.choice("size_relation", ":under")
 class Under:
-    def holds(self, size: int, limit: int) -> bool:
-        return size < limit
+    compare = lt
 
 
 @base.test("exists")
