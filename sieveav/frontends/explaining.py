@@ -6,7 +6,6 @@ The reference of the language is made from the classes that are the language: th
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from sieveav.engines import discovery
 from sieveav.engines.contract import EngineKind
 from sieveav.frontends.showing import summary
-from sieveav.language.extension import Declared, Extension
+from sieveav.language.extension import Declared, Extension, identifier
 from sieveav.language.grammar import Shape, grammar_of
 from sieveav.language.problems import did_you_mean
 from sieveav.options import Option
@@ -78,8 +77,7 @@ def _names(declared: Declared) -> set[str]:
     if declared.seam == "reader":
         return set()
     if declared.seam == "family":
-        members = (re.sub(r"[^a-z0-9]", "_", name) for name in discovery.kinds())
-        return {declared.name, *(declared.name.replace("{}", member) for member in members)}
+        return {declared.name, *(declared.name.replace("{}", identifier(name)) for name in discovery.kinds())}
     return {declared.name, declared.name.removeprefix(":")}
 
 

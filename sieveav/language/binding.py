@@ -85,13 +85,13 @@ class Binding:
 
     def _unknown_tag(self, tag: Tag, stream: Stream, fields: Sequence[Field]) -> None:
         vocabulary = self.script.vocabulary
-        offering = vocabulary.offering("tag", tag.name, on=self.word)
-        for field in fields:
-            if field.kind and not field.tag:
-                offering += vocabulary.offering("choice", tag.name, kind=field.kind)
+        kinds = [field.kind for field in fields if field.kind and not field.tag]
+        hint = vocabulary.requiring("tag", tag.name, on=self.word)
+        for kind in kinds:
+            hint = hint or vocabulary.requiring("choice", tag.name, kind=kind)
         known = [f.tag for f in fields if f.tag] + list(self.foreign)
-        known += [name for f in fields if f.kind and not f.tag for name in vocabulary.choices.get(f.kind, {})]
-        hint = f'write: require "{offering[0]}";' if offering else did_you_mean(tag.name, known)
+        known += [name for kind in kinds for name in vocabulary.choices.get(kind, {})]
+        hint = hint or did_you_mean(tag.name, known)
         self.wrong("tag-unknown", f"{self.word} takes no {brief(tag.name)}", tag.span, hint)
         while stream.peek() is not None and not isinstance(stream.peek(), Tag):
             stream.take()  # what follows an unknown tag may belong to it: no second complaint

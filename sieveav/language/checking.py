@@ -153,8 +153,7 @@ class _Checker:
         hint = ""
         if (seam, word) not in self.hinted and len(self.hinted) < limits.PROBLEMS:
             self.hinted.add((seam, word))
-            offering = self.vocabulary.offering(seam, word)
-            hint = f'write: require "{offering[0]}";' if offering else did_you_mean(word, known)
+            hint = self.vocabulary.requiring(seam, word) or did_you_mean(word, known)
         self.complain("word-unknown", message, span, hint)
 
     def _test(self, phrase: Phrase) -> Any:

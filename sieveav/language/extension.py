@@ -13,6 +13,7 @@ and whoever requires "copy" gets the tag. Every seam of the language is one meth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -29,6 +30,12 @@ OF_A_MESSAGE = ("data", "spool", "each_rcpt")
 
 OF_A_RECIPIENT = ("each_rcpt",)
 """The phase in which there is a recipient: where an action may stand unless it says otherwise."""
+
+
+def identifier(name: str) -> str:
+    """What stands for `name` where an identifier must: lower-case, `_` for each character that none can hold. So an
+    engine is named in its action (`f_secure` for f-secure), and an extension's file after its capability."""
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,7 @@ class Script:
         choices = self.vocabulary.choices.get(kind, {})
         declared = choices.get(name.lower())
         if declared is None:
-            offering = self.vocabulary.offering("choice", name.lower(), kind=kind)
-            hint = f'write: require "{offering[0]}";' if offering else did_you_mean(name, choices)
+            hint = self.vocabulary.requiring("choice", name.lower(), kind=kind) or did_you_mean(name, choices)
             hint = hint or f"write one of {', '.join(sorted(choices))}"
             message = f'there is no {kind.replace("_", " ")} "{brief(name)}"'
             self.complain(f"{kind.replace('_', '-')}-unknown", message, span, hint)
@@ -164,8 +163,7 @@ class Use:
 
     def lacking(self, seam: str, name: str) -> str:
         """The hint which `require` would bring the word, namespace or the like, "" where nothing does."""
-        offering = self._script.vocabulary.offering(seam, name.lower())
-        return f'write: require "{offering[0]}";' if offering else ""
+        return self._script.vocabulary.requiring(seam, name.lower())
 
     def setting(self, capability: str, name: str) -> Any:
         """The value of a setting of an extension that is known here."""
@@ -179,7 +177,7 @@ class Use:
         return found
 
     def note(self, key: str) -> None:
-        """Remember `key` for the whole script; `noted` asks, from `prepare` on or while checking."""
+        """Remember `key` for the whole script: from `prepare` on it is among the `notes` of every word."""
         self._script.notes.add(key)
 
     def names(self, of: str) -> tuple[str, ...] | None:

@@ -6,11 +6,10 @@ dialect that needs no `require`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sieveav.language.extension import Declared, Extension
+from sieveav.language.extension import Declared, Extension, identifier
 
 
 class Library(Protocol):
@@ -109,30 +108,30 @@ class Vocabulary:
             for word, command in _members(declared, self.names):
                 self.commands[word] = command
 
-    def offering(self, seam: str, name: str, on: str = "", kind: str = "") -> list[str]:
-        """The capabilities that would bring the word, tag or choice `name`, for a hint: all extensions are searched."""
-        found = []
+    def requiring(self, seam: str, name: str, *, on: str = "", kind: str = "") -> str:
+        """The hint which `require` would bring the word, tag or choice `name`, "" when none would; all extensions are
+        searched."""
         for extension in self.library.everything():
-            for declared in extension.declared:
-                if seam in ("action", "command") and declared.seam in ("action", "command"):
-                    same = declared.name == name
-                elif seam == declared.seam == "tag":
-                    same = declared.name == name and on in declared.on
-                elif seam == declared.seam == "choice":
-                    same = declared.name == name and declared.kind == kind
-                else:
-                    same = declared.seam == seam and declared.name == name
-                if declared.seam == "family" and seam == "action":
-                    same = any(word == name for word, _ in _members(declared, self.names))
-                if same:
-                    found.append(extension.capability)
-                    break
-        return found
+            if any(self._brings(declared, seam, name, on, kind) for declared in extension.declared):
+                return f'write: require "{extension.capability}";'
+        return ""
+
+    def _brings(self, declared: Declared, seam: str, name: str, on: str, kind: str) -> bool:
+        if declared.seam == "family":
+            return seam == "action" and any(
+                _member_word(declared, member) == name for member in self.names.get(declared.family, ())
+            )
+        same = declared.seam == seam or {declared.seam, seam} == {"action", "command"}
+        return same and declared.name == name and declared.kind == kind and (not on or on in declared.on)
+
+
+def _member_word(family: Declared, member: str) -> str:
+    return family.name.replace("{}", identifier(member))
 
 
 def _members(family: Declared, names: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, Declared]]:
     """The words of a family: one for each name that the host gives."""
     for member in names.get(family.family, ()):
-        word = family.name.replace("{}", re.sub(r"[^a-z0-9]", "_", member.lower()))
+        word = _member_word(family, member)
         made = type(word, (family.made,), {"member": member, "__doc__": family.made.__doc__})
         yield word, Declared("action", word, made, family.extension, phases=family.phases)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
 
-from sieveav.language.extension import Extension
+from sieveav.language.extension import Extension, identifier
 
 GROUP = "sieveav.extensions"
 
@@ -89,7 +89,7 @@ class _Root:
 
     def find(self, capability: str) -> Extension | None:
         """The extension of `capability`: by its file's name, else by a scan."""
-        name = re.sub(r"[^a-z0-9]", "_", capability.lower())
+        name = identifier(capability)
         by_name = not self._scanned and re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name)
         if by_name and capability not in self._known and hasattr(self._module, "__path__"):
             self._gather(self._import(f"{self._name}.{name}", optional=True))

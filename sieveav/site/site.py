@@ -5,13 +5,13 @@ Without a file there is the embedded site: the engine `yara`, passive, and nothi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from sieveav.language.extension import identifier
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
@@ -90,7 +90,7 @@ def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tup
         for engine in framework.engines:
             # an engine goes by its stanza's type; a further one of the type by its instance name
             name = engine.kind if all(other.settings.kind != engine.kind for other in found) else engine.instance
-            if any(_word(name) == _word(other.name) for other in found):
+            if any(identifier(name) == identifier(other.name) for other in found):
                 message, hint = f'scripts know another engine as "{name}"', "give each engine a name of its own"
                 problems.append(Problem("same-engine", message, engine.span, hint))
                 continue
@@ -111,11 +111,6 @@ def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tup
                 continue
             found.append(Scanner(name, engine, made))
     return tuple(found), problems
-
-
-def _word(name: str) -> str:
-    """What an engine's name is in the word that asks it: `f_secure` for f-secure."""
-    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 def embedded() -> Site:
