@@ -35,6 +35,13 @@ def _quoted_printable(body: bytes) -> bytes:
     return binascii.a2b_qp(body)
 
 
+def uu_line(line: bytes) -> bytes:
+    """The octets of one uuencoded line, as many as it says it has: encoders leave rubbish after them, and white space may
+    have been lost or added on the way. binascii.Error for what is none."""
+    characters = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
+    return binascii.a2b_uu(line[:characters])
+
+
 def _uuencoded(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
     if not begin:
@@ -46,9 +53,8 @@ def _uuencoded(body: bytes) -> bytes:
             if line.strip() == b"end":
                 break
             continue
-        length = ((line[0] - 32 & 63) * 4 + 5) // 3  # encoders leave rubbish after the octets the line says it has
         try:
-            out.append(binascii.a2b_uu(line[: length + 1]))
+            out.append(uu_line(line))
         except binascii.Error:
             continue
     return b"".join(out)

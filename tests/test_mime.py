@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import email
 import time
 from collections.abc import Callable
@@ -435,3 +436,10 @@ def test_hostile_sizes_take_linear_time(shape: str) -> None:
     decode_words(root.first("subject") or "")
     assert len(list(walk(root))) <= limits.MIME_PARTS
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("rubbish", [b"", b" ", b"x", b"xyz"])
+def test_rubbish_after_a_uuencoded_line_hides_nothing(rubbish: bytes) -> None:
+    line = binascii.b2a_uu(b"what a reader shows").rstrip(b"\n")
+    raw = b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n" + line + rubbish + b"\n`\nend\n"
+    assert parse(raw).decoded() == b"what a reader shows"

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sieveav.engines import formats
+from sieveav.transfer import uu_line
 
 ZIP_ENCRYPTED = 0x2041
 """General purpose flags: encrypted, strongly encrypted, local header masked. APPNOTE.TXT, 4.4.4."""
@@ -146,7 +147,7 @@ def uuencoded(data: bytes) -> Iterator[tuple[str, bytes]]:
     """The files that stand uuencoded within a text; each ends where a line is none of its own."""
     position = 0
     while begin := formats.uuencoded(data, position):
-        decode = base64.b64decode if begin[0].startswith(b"begin-base64") else _uu_line
+        decode = base64.b64decode if begin[0].startswith(b"begin-base64") else uu_line
         position = begin.end()
         pieces: list[bytes] = []
         while position < len(data):
@@ -160,9 +161,3 @@ def uuencoded(data: bytes) -> Iterator[tuple[str, bytes]]:
                 break
             position = end
         yield begin[1].decode("ascii", "replace"), b"".join(pieces)
-
-
-def _uu_line(line: bytes) -> bytes:
-    """One line's octets; white space at its end may have been lost or added on the way."""
-    octets = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
-    return binascii.a2b_uu(line[:octets])
