@@ -173,31 +173,39 @@ class Decomposed(Around):
         return verdict
 
 
-class Unambiguous(Around):
+class _Wary(Around):
+    """Adds to what `inner` says of a message a verdict for each defect of its MIME that `tells`; the worst counts."""
+
+    status: Status
+    info: str
+
+    def tells(self, defect: str) -> bool:
+        raise NotImplementedError
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        """`inner`'s verdict, or that of a defect where it is worse."""
+        verdicts = [self._inner.scan(content, deadline)]
+        if content.is_message:
+            told = filter(self.tells, mime.defects(content.structure))
+            verdicts += (Verdict(self.name, self.status, f"{self.info}{defect}") for defect in told)
+        return merge(verdicts)
+
+
+class Unambiguous(_Wary):
     """Calls a message unscannable whose parts may be others to a mail reader than to a scanner (CVE-2024-28054)."""
 
-    def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict, or `unscannable` if that is worse."""
-        verdicts = [self._inner.scan(content, deadline)]
-        if content.is_message:
-            verdicts += (
-                Verdict(self.name, Status.UNSCANNABLE, f"ambiguous MIME: {defect}")
-                for defect in mime.defects(content.structure)
-                if defect in mime.AMBIGUOUS
-            )
-        return merge(verdicts)
+    status = Status.UNSCANNABLE
+    info = "ambiguous MIME: "
+
+    def tells(self, defect: str) -> bool:
+        return defect in mime.AMBIGUOUS
 
 
-class Paranoid(Around):
+class Paranoid(_Wary):
     """Takes a message that is built to slip past scanners for infected: any defect of MIME that is not HARMLESS."""
 
-    def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict if it found a virus, else `infected` with the information `Paranoid.MIME.<defect>`."""
-        verdicts = [self._inner.scan(content, deadline)]
-        if content.is_message:
-            verdicts += (
-                Verdict(self.name, Status.INFECTED, f"Paranoid.MIME.{defect}")
-                for defect in mime.defects(content.structure)
-                if defect not in HARMLESS
-            )
-        return merge(verdicts)
+    status = Status.INFECTED
+    info = "Paranoid.MIME."
+
+    def tells(self, defect: str) -> bool:
+        return defect not in HARMLESS

@@ -57,8 +57,9 @@ def _nowhere() -> TextIO:
 
 
 def _told(text: str, status: int) -> int:
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    print(f"sieveav: {line}", file=sys.stderr)  # noqa: T201
+    from sieveav.language.problems import printable  # start-up: --version needs nothing of the language
+
+    print(f"sieveav: {printable(text)}", file=sys.stderr)  # noqa: T201
     return status
 
 

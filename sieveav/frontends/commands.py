@@ -10,7 +10,7 @@ from pathlib import Path
 from sieveav.frontends import reading, showing
 from sieveav.frontends.arguments import WrongUse
 from sieveav.language.checking import Checked, check
-from sieveav.language.problems import Problem, Severity, Source
+from sieveav.language.problems import Problem, Severity, Source, as_json, printable
 from sieveav.running.message import Message
 from sieveav.running.questions import Context
 from sieveav.site.deciding import Decision, Transaction, decide
@@ -24,17 +24,16 @@ def say(*lines: str) -> None:
         print(line)  # noqa: T201
 
 
-def _as_json(value: object) -> None:
+def _say_json(value: object) -> None:
     say(json.dumps(value))
 
 
 def _problems(given: Namespace, problems: Iterable[tuple[Source, Problem]]) -> None:
-    """Print problems as the command was asked to."""
+    """Print the problems for which the command is not carried out."""
     if given.format == "json":
-        _as_json({"problems": [showing.problem_json(source, problem) for source, problem in problems]})
+        _say_json({"problems": [as_json(source, problem) for source, problem in problems]})
     else:
-        for source, problem in problems:
-            say(*showing.problem_lines(source, [problem]))
+        say(*showing.problem_lines(problems))
 
 
 def _site(given: Namespace) -> Site | None:
@@ -83,7 +82,7 @@ def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
             exists=lambda mailbox: mailbox in mailboxes or mailbox.upper() == "INBOX",
         )
         if given.format == "json":
-            _as_json(showing.decision_json(name, decision, tracing=given.trace))
+            _say_json(showing.decision_json(name, decision, tracing=given.trace))
         else:
             say(*showing.decision_lines(name, sender, decision))
         status = max(status, _faulty(decision))
@@ -146,9 +145,9 @@ def scan(given: Namespace) -> int:
         content = Content(raw)
         verdicts = [s.engine.scan(content, Deadline.after(s.settings.timeout)) for s in scanners]
         if given.format == "json":
-            _as_json({"message": name, "engines": [showing.verdict_json(verdict) for verdict in verdicts]})
+            _say_json({"message": name, "engines": [showing.verdict_json(verdict) for verdict in verdicts]})
         else:
-            say(showing.paint(showing.printable(name), "bold"))
+            say(showing.paint(printable(name), "bold"))
             say(*showing.columns([showing.verdict_row(verdict) for verdict in verdicts], 2))
         status = max(status, int(any(verdict.status != "clean" for verdict in verdicts)))
     return status
@@ -183,22 +182,20 @@ def lint(given: Namespace) -> int:
     found: list[dict[str, object]] = []
     status = 0
     least = _LEVELS.index(Severity(given.fail_on))
+    engines = None if given.config else tuple(discovery.kinds())  # without a site, every engine there is
     paths = list(_scripts(given.paths))
     reading.check_readable(paths)
     for path in paths:
         raw = reading.script(path)
-        vocabulary = site.vocabulary(given.phase, dialect_of(path))
-        if not given.config:
-            vocabulary = site.vocabulary(given.phase, dialect_of(path), engines=tuple(discovery.kinds()))
-        checked = check(raw, path, vocabulary)
+        checked = check(raw, path, site.vocabulary(given.phase, dialect_of(path), engines=engines))
         problems = findings(checked)
         if given.format == "json":
-            found += [showing.problem_json(checked.source, problem) for problem in problems]
+            found += [as_json(checked.source, problem) for problem in problems]
         else:
-            say(*showing.problem_lines(checked.source, problems))
+            say(*showing.problem_lines((checked.source, problem) for problem in problems))
         status = max([status, *(int(_LEVELS.index(problem.severity) >= least) for problem in problems)])
     if given.format == "json":
-        _as_json(found)
+        _say_json(found)
     return status
 
 
@@ -216,10 +213,9 @@ def check_config(given: Namespace) -> int:
         problems = [(source, problem) for problem in warnings]
         problems += _of(_policies(site))
     if given.format == "json":
-        _as_json([showing.problem_json(source, problem) for source, problem in problems])
+        _say_json([as_json(source, problem) for source, problem in problems])
     else:
-        for source, problem in problems:
-            say(*showing.problem_lines(source, [problem]))
+        say(*showing.problem_lines(problems))
     return int(any(problem.severity is Severity.ERROR for _, problem in problems))
 
 
@@ -232,7 +228,7 @@ def extensions(given: Namespace) -> int:
 
     rows = explaining.extensions()
     if given.format == "json":
-        _as_json(rows)
+        _say_json(rows)
     else:
         table = [[(str(row["name"]), "bold"), (str(row["source"]), "dim"), (str(row["summary"]), "")] for row in rows]
         say(*showing.columns(table, 0))
@@ -245,7 +241,7 @@ def engines(given: Namespace) -> int:
 
     rows = explaining.engines()
     if given.format == "json":
-        _as_json(rows)
+        _say_json(rows)
         return 0
     for row in rows:
         say(f"{showing.paint(str(row['name']), 'bold')}   {row['summary']}")
@@ -265,7 +261,7 @@ def explain(given: Namespace) -> int:
     if not lines:
         raise WrongUse(explaining.unknown(given.name))
     if given.format == "json":
-        _as_json({"name": given.name, "lines": lines})
+        _say_json({"name": given.name, "lines": lines})
     else:
         say(*lines)
     return 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sieveav.engines import discovery
@@ -137,11 +137,11 @@ def _word(declared: Declared) -> list[str]:
 
 
 def _engine(kind: EngineKind) -> list[str]:
-    lines = [f"engine {kind.name}: {kind.summary}", *_docs(kind.details)]
-    for option in kind.options:
-        shown = _option(option)
-        lines.append(f"  {option.name} = {shown['default']!r}   {option.kind.name}: {option.meaning}")
-    return [*lines, ""]
+    return [f"engine {kind.name}: {kind.summary}", *_docs(kind.details), *_takes(kind.options), ""]
+
+
+def _takes(options: Iterable[Option]) -> list[str]:
+    return [f"  {o.name} = {_option(o)['default']!r}   {o.kind.name}: {o.meaning}" for o in options]
 
 
 def _options(name: str) -> list[str]:
@@ -151,9 +151,7 @@ def _options(name: str) -> list[str]:
     lines: list[str] = []
     for form in forms(discovery.kinds()).values():
         if form.kind == name and name not in discovery.kinds():
-            lines += [f"stanza {form.kind}: {form.meaning}"]
-            lines += [f"  {o.name} = {_option(o)['default']!r}   {o.kind.name}: {o.meaning}" for o in form.options]
-            lines.append("")
+            lines += [f"stanza {form.kind}: {form.meaning}", *_takes(form.options), ""]
     seen: set[str] = set()
     for form in forms(discovery.kinds()).values():
         for option in form.options:

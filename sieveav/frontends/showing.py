@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from sieveav.language.problems import Problem, Severity, Source, as_json, report
-from sieveav.running.outcome import Action, Fault, Refuse, Response, Send, Step, Store
+from sieveav.language.problems import Problem, Severity, Source, printable, report
+from sieveav.running.outcome import Action, Fault, Refuse, Response, Send, Step, Store, where
 from sieveav.site.deciding import Decision, ForRecipient
 from sieveav.verdict import FOUND, Status, Verdict, plain
 
@@ -16,11 +16,6 @@ _COLOURS = {"bad": "\x1b[31m", "good": "\x1b[32m", "odd": "\x1b[33m", "dim": "\x
 def paint(text: str, colour: str) -> str:
     """`text` in a colour, on a terminal only."""
     return f"{_COLOURS[colour]}{text}\x1b[0m" if sys.stdout.isatty() else text
-
-
-def printable(text: str) -> str:
-    """`text` without what would move a terminal's cursor: much of it was chosen by strangers."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[str]:
@@ -35,12 +30,6 @@ def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[
             padded = text.ljust(min(widths[i], 40)) if i + 1 < len(row) else text
             cells.append(paint(padded, colour) if colour else padded)
         yield " " * indent + "   ".join(cells).rstrip()
-
-
-def _where(place: Mapping[str, object] | None) -> str:
-    if place is None:
-        return ""
-    return f"{place['path']}:{place['line']}" if "line" in place else str(place["path"])
 
 
 # ---- verdicts
@@ -93,7 +82,7 @@ def _response(response: Response) -> str:
 
 def _decided(response: Response, fault: Fault | None) -> str:
     """What set a response: a line of a script, or the engine's own `action`; a fault says where it was by itself."""
-    return _where(response.place) or ("the engine's action" if fault is None else "")
+    return where(response.place) or ("the engine's action" if fault is None else "")
 
 
 def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
@@ -104,16 +93,16 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
         for action in one.outcome.actions:
             colour = "" if action.keeps else "odd"
             for effect in action.effects or (None,):
-                rows.append([(_effect(effect, action), colour), (_where(action.place), "dim")])
+                rows.append([(_effect(effect, action), colour), (where(action.place), "dim")])
     fault = one.outcome.fault
     if fault is not None:
-        rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])
+        rows.append([(f"fault: {fault.message}", "bad"), (where(fault.place), "dim")])
     return [[(one.recipient if i == 0 else "", "bold"), *row] for i, row in enumerate(rows)]
 
 
 def _trace(steps: Iterable[Step]) -> Iterable[str]:
     for step in steps:
-        yield paint(printable(f"      {_where(step.place):<24} {step.what}: {step.result}"), "dim")
+        yield paint(printable(f"      {where(step.place):<24} {step.what}: {step.result}"), "dim")
 
 
 def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
@@ -123,11 +112,11 @@ def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
     yield from _trace(decision.trace)
     if decision.fault is not None:
         fault = decision.fault
-        yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
+        yield from columns([[(f"fault: {fault.message}", "bad"), (where(fault.place), "dim")]], 2)
     if decision.response is not None:
-        where = _decided(decision.response, decision.fault)
+        decided = _decided(decision.response, decision.fault)
         everyone = ", ".join(one.recipient for one in decision.recipients)
-        yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (where, "dim")]], 2)
+        yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (decided, "dim")]], 2)
         return
     rows = []
     for one in decision.recipients:
@@ -143,8 +132,8 @@ def fault_text(fault: Fault | None) -> str | None:
     """A fault in one line, its place first; None for none."""
     if fault is None:
         return None
-    where = _where(fault.place)
-    return f"{where}: {fault.message}" if where else fault.message
+    place = where(fault.place)
+    return f"{place}: {fault.message}" if place else fault.message
 
 
 def _steps(steps: Iterable[Step]) -> list[dict[str, object]]:
@@ -183,16 +172,13 @@ def _recipient_json(one: ForRecipient, *, tracing: bool) -> dict[str, object]:
 # ---- problems
 
 
-def problem_lines(source: Source, problems: Iterable[Problem]) -> Iterable[str]:
-    for problem in problems:
+def problem_lines(problems: Iterable[tuple[Source, Problem]]) -> Iterable[str]:
+    """Problems for people, each with the text that it is in."""
+    for source, problem in problems:
         head, *rest = report(source, problem).split("\n")
         colour = "bad" if problem.severity is Severity.ERROR else "odd"
         yield paint(printable(head), colour)
         yield from ("\t".join(map(printable, line.split("\t"))) for line in rest)
-
-
-def problem_json(source: Source, problem: Problem) -> dict[str, object]:
-    return as_json(source, problem)
 
 
 def summary(text: str | None) -> str:

@@ -72,6 +72,11 @@ class Source:
         return self.text[start:end].rstrip("\r\n")
 
 
+def printable(text: str) -> str:
+    """`text` with `?` for what would move a terminal's cursor or cannot be shown: much of it was chosen by strangers."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
 def excerpt(source: Source, span: Span) -> list[str]:
     """The line where `span` begins, with marks below it: two lines for people. Control characters show as `?`."""
     position = source.position(span.start)
@@ -82,7 +87,7 @@ def excerpt(source: Source, span: Span) -> list[str]:
     if len(line) > _WIDEST:  # a machine-made line: show the part that matters
         shown_from = max(0, begin - _WIDEST // 2)
         line, begin, end = line[shown_from : shown_from + _WIDEST], begin - shown_from, end - shown_from
-    shown = "".join(c if c == "\t" or c.isprintable() else "?" for c in line)
+    shown = "\t".join(map(printable, line.split("\t")))
     pad = "".join("\t" if c == "\t" else " " for c in shown[:begin])
     number = f"{position.line:>4}"
     return [f"{number} | {shown}", f"{' ' * len(number)} | {pad}{'^' * max(1, min(end, _WIDEST) - begin)}"]

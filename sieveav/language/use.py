@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sieveav import limits
 from sieveav.language.extension import Declared
 from sieveav.language.phrases import Phrase, String, Tag
-from sieveav.language.problems import Problem, Severity, Span, did_you_mean
+from sieveav.language.problems import Problem, Severity, Span, did_you_mean, printable
 from sieveav.language.program import Pieces, Unsettled
 from sieveav.language.vocabulary import Vocabulary
 
@@ -206,5 +206,4 @@ class Use:
 
 def brief(text: str) -> str:
     """A word of the script as a message shows it: printable and short."""
-    shown = "".join(c if c.isprintable() else "?" for c in text[:60])
-    return shown + ("..." if len(text) > 60 else "")
+    return printable(text[:60]) + ("..." if len(text) > 60 else "")

@@ -157,8 +157,9 @@ class MatchingValues:
 
     def prepare(self) -> None:
         capturer = getattr(self.match, "capturer", None)
-        kept = "match-variables" in self.notes and capturer is not None
-        self.captures = capturer(self.comparator, self.keys) if kept and capturer is not None else None
+        self.captures = None
+        if capturer is not None and "match-variables" in self.notes:
+            self.captures = capturer(self.comparator, self.keys)
         self.matches = self.match.matcher(self.comparator, self.keys)
 
     def holds(self, run: Any) -> bool:

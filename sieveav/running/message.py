@@ -3,7 +3,7 @@
 A *subject* is a question to the message, such as "the Subject fields, folded": one object for each distinct question, so
 that asking is a look-up by identity; the message works out the answer when it is first asked for.
 
-    message[header_values(("subject",), str.lower)]   ->   ("hello",)
+    message[shared(HeaderValues(Fields(("subject",)), upper))]   ->   ("HELLO",)
 """
 
 from __future__ import annotations
@@ -138,9 +138,6 @@ class HeaderValues:
         found = [headers.decode_words(headers.unfold(value)) for value in self.source.of(message)]
         return tuple(found if fold is None else [fold(value) for value in found])
 
-    def folded(self, fold: Fold) -> HeaderValues:
-        return HeaderValues(self.source, fold, needs=self.needs)
-
 
 AddressPart = Callable[[Address], str | None]
 
@@ -162,9 +159,6 @@ class AddressValues:
         part, fold = self.part, self.fold
         found = [value for address in message[self._addresses] if (value := part(address)) is not None]
         return tuple(found if fold is None else [fold(value) for value in found])
-
-    def folded(self, fold: Fold) -> AddressValues:
-        return AddressValues(self.source, self.part, fold, needs=self.needs)
 
     def counted(self) -> AddressValues:
         """What a count counts: the mailboxes, whatever part of them is asked for (RFC 5231, 4.2)."""

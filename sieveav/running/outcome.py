@@ -120,6 +120,13 @@ class Action:
         return found
 
 
+def where(place: Mapping[str, object] | None) -> str:
+    """A place as people read it: `path:line`, the path alone where no line is known, "" for none."""
+    if place is None:
+        return ""
+    return f"{place['path']}:{place['line']}" if "line" in place else str(place["path"])
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines;
@@ -159,9 +166,9 @@ IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, implicit=True)
 class Outcome:
     """What is decided so far for one recipient, or in a data phase for the whole message.
 
-    `keep` says whether a keep, implicit or written, still stands: then the next script runs. `context` holds the
-    context variables as the scripts left them. `ended` says that a response or a terminal action ended the phase;
-    `implicit` is the keep that stands where nothing else is done, as the scripts so far would have it.
+    `keep` says whether a keep, implicit or written, still stands: then the next script runs. `ended` says that a response
+    or a terminal action ended the phase; `implicit` is the keep that stands where nothing else is done, as the scripts so
+    far would have it.
     """
 
     actions: tuple[Action, ...] = ()

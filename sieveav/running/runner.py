@@ -246,7 +246,7 @@ def execute(program: Program, case: Case, before: Outcome = Outcome()) -> Outcom
 def _shown(answer: object) -> str:
     if isinstance(answer, Scanned):
         return ", ".join(f"{v.engine}: {v.status}{f' ({v.info})' if v.info else ''}" for v in answer.verdicts)
-    return {True: "yes", False: "no"}.get(answer, str(answer)) if isinstance(answer, bool) else str(answer)
+    return str(answer) if not isinstance(answer, bool) else "yes" if answer else "no"
 
 
 def _summary(action: Action) -> str:

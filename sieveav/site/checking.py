@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -272,9 +272,6 @@ def _is_whole(complain: _Complaints, engine: _Placed, scoped: bool) -> bool:
 
 _GLOBAL = {option.name for option in tables.GLOBAL}
 
-# The settings that an engine has under the very names of the options.
-_PLAIN = [one.name for one in fields(EngineSettings) if one.name in {option.name for option in tables.COMMON}]
-
 
 class _Engines:
     """Settles one engine after the other; knows the variables of those before."""
@@ -300,7 +297,7 @@ class _Engines:
             active=values["enabled"] and (globally is None or globally.values()["enabled"]),
             options={name: values[name] for name in self.own[engine.kind]},
             span=engine.stanza.kind_span,
-            **{name: values[name] for name in _PLAIN},
+            **{name: values[name] for name in tables.PLAIN},
         )
 
     def _tell_variable(self, variable: str, engine: str, place: Span) -> None:

@@ -15,11 +15,12 @@ import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from sieveav.language.checking import Checked
 from sieveav.running.message import Message
-from sieveav.running.outcome import Fault, Outcome, Refuse, Response, Step, response
+from sieveav.running.outcome import Fault, Outcome, Refuse, Response, Step, response, where
 from sieveav.running.questions import Context, Envelope
 from sieveav.running.runner import Case, execute
 from sieveav.site.scripts import user_script
@@ -91,8 +92,7 @@ def decide(
     else:  # the message is refused as a whole: nothing is done for anybody
         nothing = Outcome(keep=False, ended=True)
         found = [ForRecipient(recipient, nothing, None, {}) for recipient in transaction.recipients]
-        if whole.counter:
-            _log.info("counted: %s", whole.counter)
+        _count(whole)
     return Decision(
         whole,
         tuple(found),
@@ -114,9 +114,14 @@ def _for(site: Site, case: Case, world: World, recipient: str, data: Outcome, sc
     if outcome.response is None and world.refusal is not None:
         outcome = Outcome((), False, world.refusal, outcome.fault, outcome.trace, True)
     answer = outcome.response or _refused(outcome)
-    if answer is not None and answer.counter:
-        _log.info("counted: %s", answer.counter)
+    if answer is not None:
+        _count(answer)
     return ForRecipient(recipient, outcome, answer, context.changed_since(case.context))
+
+
+def _count(answer: Response) -> None:
+    if answer.counter:
+        _log.info("counted: %s", answer.counter)
 
 
 def _refused(outcome: Outcome) -> Response | None:
@@ -151,7 +156,7 @@ def _scripts_of(site: Site, recipient: str, script: Checked | None) -> Iterator[
     elif settings.users.scripts:
         path = user_script(settings.users.scripts, recipient)
         if path is not None and _is_there(path):
-            yield _Script(lambda: site.scripts.checked(path, "each_rcpt"), str(path), False)
+            yield _Script(partial(site.scripts.checked, path, "each_rcpt"), str(path), False)
     yield from _policy(site, _given(settings.users.after))
     yield from _policy(site, settings.phases.get("each_rcpt_phase2", ()))
 
@@ -171,7 +176,7 @@ def _given(path: Path | None) -> Sequence[Path]:
 
 def _policy(site: Site, paths: Iterable[Path], phase: str = "each_rcpt") -> Iterator[_Script]:
     for path in paths:
-        yield _Script(lambda path=path: site.scripts.checked(path, phase), str(path), True)  # type: ignore[misc]
+        yield _Script(partial(site.scripts.checked, path, phase), str(path), True)
 
 
 def _through(site: Site, case: Case, world: World, scripts: Iterator[_Script], outcome: Outcome) -> Outcome:
@@ -183,11 +188,11 @@ def _through(site: Site, case: Case, world: World, scripts: Iterator[_Script], o
         ran = True
         after = _run(script, case, outcome)
         if after.fault is not None and script.policy:
-            _log.error("policy %s: %s", _at(after.fault, script), after.fault.message)
+            _log.error("policy %s: %s", where(after.fault.place) or script.path, after.fault.message)
             if site.settings.runtime_error == "fail":
                 return Outcome((), False, DEFERRED, after.fault, after.trace, True)
         elif after.fault is not None:
-            _log.warning("script %s: %s", _at(after.fault, script), after.fault.message)
+            _log.warning("script %s: %s", where(after.fault.place) or script.path, after.fault.message)
         outcome = replace(after, fault=after.fault or outcome.fault)
     if not ran and outcome.keep and case.tracing and case.envelope.recipient:
         outcome = replace(outcome, trace=(*outcome.trace, Step(None, "no script", "implicit keep")))
@@ -205,7 +210,3 @@ def _run(script: _Script, case: Case, before: Outcome) -> Outcome:
         place = {"path": checked.source.path, "line": line, "column": column}
         return replace(before, fault=Fault(f"the script does not check: {first.message}", place))
     return execute(checked.program, case, before)
-
-
-def _at(fault: Fault, script: _Script) -> str:
-    return f"{script.path}:{fault.place['line']}" if fault.place and "line" in fault.place else script.path

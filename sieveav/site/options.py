@@ -8,7 +8,7 @@ it "is not in this version" (`LATER_STANZAS`, `LATER_PHASES`, `Option.unless_def
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import product
 from pathlib import Path
@@ -223,6 +223,10 @@ class EngineSettings:
     timeout: float
     options: Mapping[str, Any]
     span: Span
+
+
+PLAIN = tuple(one.name for one in fields(EngineSettings) if one.name in {option.name for option in COMMON})
+"""The settings that an engine has under the very names of the options."""
 
 
 @dataclass(frozen=True)

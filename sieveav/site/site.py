@@ -16,7 +16,7 @@ from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
 from sieveav.site.library import Library
-from sieveav.site.options import EngineSettings, Settings
+from sieveav.site.options import COMMON, PLAIN, EngineSettings, Settings
 from sieveav.site.scripts import Scripts
 from sieveav.site.world import Scanner
 from sieveav.verdict import Verdict
@@ -149,23 +149,10 @@ def _assembled(kind: str, name: str, kinds: Mapping[str, EngineKind] | None = No
 
 
 def _passive(kind: str) -> EngineSettings:
-    return EngineSettings(
-        kind=kind,
-        instance=kind,
-        active=False,
-        action="pass",
-        cache_size=1000,
-        context_variable=f"{kind}_status",
-        error_code=451,
-        file_base=None,
-        max_concurrency=0,
-        mime_decompose=False,
-        paranoid=False,
-        skip_context_variable="skip_virus_check",
-        timeout=10.0,
-        options={},
-        span=Span(0, 0),
-    )
+    """The settings of an engine that scans only when a script asks, all others as they are by default."""
+    common = {option.name: option.default for option in COMMON if option.name in PLAIN}
+    common["context_variable"] = f"{kind}_status"
+    return EngineSettings(kind=kind, instance=kind, active=False, options={}, span=Span(0, 0), **common)
 
 
 LARGEST_FILE = 4 * 1024 * 1024
