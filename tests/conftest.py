@@ -162,6 +162,12 @@ daemons = _load(Path(__file__).parent / "daemons.py")
 
 
 @pytest.fixture(scope="session")
+def load() -> Callable[[Path], ModuleType]:
+    """Loads a helper module by its path."""
+    return _load
+
+
+@pytest.fixture(scope="session")
 def eicar() -> bytes:
     return bytes(daemons.EICAR)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,24 +19,18 @@ from sieveav.verdict import Verdict
 HERE = Path(__file__).parent
 
 
-def _load(path: Path) -> ModuleType:
-    name = f"sieveav_tests_{path.stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+@pytest.fixture(scope="session")
+def scripted(load: Callable[[Path], Any]) -> Any:
+    return load(HERE / "scripted.py")
 
 
-scripted = _load(HERE / "scripted.py")
-documents = _load(HERE / "documents.py")
+@pytest.fixture(scope="session")
+def documents(load: Callable[[Path], Any]) -> Any:
+    return load(HERE / "documents.py")
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Any]]:
+def serve(scripted: Any) -> Iterator[Callable[..., Any]]:
     """Starts scripted servers; at the end they are gone, with every thread and descriptor of the test."""
     threads, descriptors = set(threading.enumerate()), _descriptors()
     with ExitStack() as stack:
@@ -79,18 +71,18 @@ def ask() -> Callable[..., Verdict]:
 
 
 @pytest.fixture(scope="session")
-def document() -> bytes:
+def document(documents: Any) -> bytes:
     """The smallest OLE2 document with a VBA project in it."""
     return bytes(documents.ole2_with_macro())
 
 
 @pytest.fixture(scope="session")
-def macro_sheet() -> bytes:
+def macro_sheet(documents: Any) -> bytes:
     """The smallest workbook with Excel 4.0 macros."""
     return bytes(documents.ole2_with_macro_sheet())
 
 
 @pytest.fixture(scope="session")
-def encrypted_document() -> bytes:
+def encrypted_document(documents: Any) -> bytes:
     """The smallest OLE2 document that looks like an OOXML one under a password."""
     return bytes(documents.ole2_encrypted())
