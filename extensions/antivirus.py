@@ -20,6 +20,8 @@ from typing import Any
 
 from sieveav.extending import (
     OF_A_MESSAGE,
+    PART,
+    Choice,
     Extension,
     MatchingValues,
     Run,
@@ -29,16 +31,17 @@ from sieveav.extending import (
     Strings,
     Use,
     Verdict,
+    Word,
     choice,
-    merge,
     tag,
+    worst,
 )
 
 antivirus = Extension("antivirus", "sieveav")
 
 
 @antivirus.family("{}_avscan", of="engines")
-class Avscan:
+class Avscan(Word):
     """Scan the message with one engine and set its context variables (Momentum)."""
 
     member = ""
@@ -48,21 +51,21 @@ class Avscan:
 
 
 @antivirus.choice("antivirus_field", ":status")
-class OfStatus:
+class OfStatus(Choice):
     @staticmethod
     def field(verdict: Verdict) -> str:
         return verdict.status
 
 
 @antivirus.choice("antivirus_field", ":info")
-class OfInfo:
+class OfInfo(Choice):
     @staticmethod
     def field(verdict: Verdict) -> str:
         return verdict.info
 
 
 @antivirus.choice("antivirus_field", ":name")
-class OfName:
+class OfName(Choice):
     @staticmethod
     def field(verdict: Verdict) -> str:
         return verdict.engine
@@ -84,20 +87,20 @@ class Antivirus(MatchingValues):
             if known is not None and engine.value.lower() not in map(str.lower, known):
                 hint = f"configured: {', '.join(known)}" if known else "no engine is configured"
                 use.complain(engine, f'there is no engine "{engine.value}"', hint, rule="engine-unknown")
-        if isinstance(self.looked_at, OfStatus) and getattr(self.match, "name", "") == ":is":
+        if isinstance(self.looked_at, OfStatus) and self.match.name == ":is":
             words = [str(status) for status in Status]
             for key in use.strings("keys"):
                 if key.value.lower() not in words:
                     hint = f"the words are {', '.join(words)}"
                     message = f'no engine ever says "{key.value}"'
                     use.complain(key, message, hint, rule="verdict-unknown", severity=Severity.WARNING)
-        if self.of_part and not any(getattr(word, "focuses", "") == "part" for word in use.enclosing):
+        if self.of_part and not any(word.focuses == PART for word in use.enclosing):
             hint = "" if use.requires("foreverypart") else use.lacking("command", "foreverypart")
             use.complain("of_part", ":part is for a loop over parts", hint, rule="part-outside")
 
     def values(self, run: Run) -> Sequence[str]:
         part = None
         if self.of_part:
-            part = run.focus("part").part.decoded()
+            part = run.focus(PART).part.decoded()
         answer = run.ask(Scan(self.engines, part))
-        return (self.looked_at.field(merge(answer.verdicts)),)
+        return (self.looked_at.field(worst(answer.verdicts)),)

@@ -19,6 +19,7 @@ from html import unescape
 from typing import Any
 
 from sieveav.extending import (
+    Choice,
     Entity,
     Extension,
     Fold,
@@ -28,9 +29,10 @@ from sieveav.extending import (
     Run,
     Severity,
     Strings,
+    Subject,
     Use,
     choice,
-    shared,
+    intern_subject,
 )
 
 body = Extension("body", "RFC 5173")
@@ -82,7 +84,7 @@ def plain_text(html: str) -> str:
 
 
 @dataclass(frozen=True)
-class OfPart:
+class OfPart(Subject):
     """The texts of one part, worked out once for all that ask."""
 
     read: Callable[[Part], Texts]
@@ -98,19 +100,19 @@ _CONTENTS, _TEXT = OfPart(contents), OfPart(text)
 
 
 @dataclass(frozen=True)
-class Undecoded:
+class Undecoded(Subject):
     def of(self, message: Message) -> Texts:
         return (_octets(message.raw[message.body_start :]),)
 
 
 @dataclass(frozen=True)
-class TextParts:
+class TextParts(Subject):
     def of(self, message: Message) -> Texts:
         return tuple(found for entity in message.walk() for found in entity[_TEXT])
 
 
 @dataclass(frozen=True)
-class PartsOfType:
+class PartsOfType(Subject):
     """RFC 5173, 5.2: a type alone stands for all its subtypes, the empty string for all types."""
 
     types: frozenset[str]
@@ -125,7 +127,7 @@ class PartsOfType:
 
 
 @body.choice("body_transform", ":raw")
-class Raw:
+class Raw(Choice):
     """:raw: the body as one text, still encoded. RFC 5173, 5.1."""
 
     def source(self) -> Undecoded:
@@ -133,7 +135,7 @@ class Raw:
 
 
 @body.choice("body_transform", ":text")
-class Text:
+class Text(Choice):
     """:text: the text that is in the message. RFC 5173, 5.3."""
 
     def source(self) -> TextParts:
@@ -141,7 +143,7 @@ class Text:
 
 
 @body.choice("body_transform", ":content")
-class Content:
+class Content(Choice):
     """:content: the parts of these types, decoded. RFC 5173, 5.2."""
 
     types: Strings
@@ -171,7 +173,7 @@ def has_body(message: Message) -> bool:
 
 
 @dataclass(frozen=True)
-class BodyValues:
+class BodyValues(Subject):
     """The texts of a transform, folded by a comparator; none of a message without a body."""
 
     source: Any
@@ -180,11 +182,11 @@ class BodyValues:
     def of(self, message: Message) -> Texts:
         if not has_body(message):
             return ()
-        found: Texts = message[shared(self.source)]
+        found: Texts = message[intern_subject(self.source)]
         return found if self.fold is None else tuple(map(self.fold, found))
 
 
-@body.test
+@body.test()
 class Body(Matching):
     """body: whether a text in the body matches a key."""
 
@@ -192,7 +194,7 @@ class Body(Matching):
     keys: Strings
     sets_match_values = False  # RFC 5173, 6
 
-    def looks_at(self, fold: Fold) -> BodyValues:
+    def subject_for(self, fold: Fold) -> BodyValues:
         return BodyValues(self.transform.source(), fold)
 
     def holds(self, run: Run) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 
-from sieveav.extending import Extension
+from sieveav.extending import Comparator, Extension
 
 numeric = Extension("comparator-i;ascii-numeric", "RFC 4790, 9.1")
 
@@ -26,12 +26,11 @@ def number(text: str) -> str:
 
 
 @numeric.comparator("i;ascii-numeric")
-class AsciiNumeric:
+class AsciiNumeric(Comparator):
     """i;ascii-numeric: as unsigned decimal numbers of any size. RFC 4790, 9.1."""
 
-    name = "i;ascii-numeric"
     substring = False  # RFC 4790, 9.1.1: equality and ordering only
-    ordering = octets = numeric = True
+    numeric = True
     fold = staticmethod(number)
 
     def order(self, value: str) -> tuple[float, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from sieveav.extending import Extension
+from sieveav.extending import Comparator, Extension
 
 casemap = Extension("comparator-i;unicode-casemap", "RFC 5051")
 
@@ -29,13 +29,8 @@ def prepared(text: str) -> str:
 
 
 @casemap.comparator("i;unicode-casemap")
-class UnicodeCasemap:
+class UnicodeCasemap(Comparator):
     """i;unicode-casemap: letters of all scripts without regard to case. RFC 5051."""
 
-    name = "i;unicode-casemap"
-    substring = ordering = True
     octets = False  # RFC 5228, 2.7.1: a character is a Unicode character, so `?` is one of them, decomposed
     fold = staticmethod(prepared)
-
-    def order(self, value: str) -> str:
-        return value  # code points are ordered as their UTF-8 octets are

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sieveav.extending import Action, Extension
+from sieveav.extending import Action, Extension, ForeignTag
 
 copy = Extension("copy", "RFC 3894")
 
 
 @copy.tag(":copy", on=["fileinto", "redirect"])
-class Copy:
+class Copy(ForeignTag):
     """:copy: the implicit keep stays."""
 
     def amend(self, action: Action) -> Action:

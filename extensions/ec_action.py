@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sieveav.extending import OF_A_MESSAGE, Extension, Run, Severity, Use, optional, response
+from sieveav.extending import OF_A_MESSAGE, Extension, Run, Severity, Use, Word, optional, response
 
 ec_action = Extension("ec_action", "Momentum")
 
 
 @ec_action.action("ec_action", phases=OF_A_MESSAGE)
-class EcAction:
+class EcAction(Word):
     """ec_action: the SMTP response is CODE and text; nothing else is done with the message and no script goes on.
 
     A text that begins with an enhanced code ("5.7.1 ...") sets it; it may have several lines. The counter is what a

@@ -15,12 +15,14 @@ from sieveav.extending import (
     OF_A_MESSAGE,
     OF_A_RECIPIENT,
     Address,
+    Choice,
     Extension,
     MatchingValues,
     Run,
     Strings,
     Use,
     choice,
+    derived,
     envelope_address,
 )
 
@@ -36,7 +38,7 @@ def _values(text: str, part: Part) -> list[str]:
 
 
 @envelope.choice("envelope_part", "from")
-class From:
+class From(Choice):
     """from: the address of MAIL FROM. RFC 5228, 5.4."""
 
     phases = OF_A_MESSAGE
@@ -47,7 +49,7 @@ class From:
 
 
 @envelope.choice("envelope_part", "to")
-class To:
+class To(Choice):
     """to: the address of the RCPT TO that this run is for. RFC 5228, 5.4."""
 
     phases = OF_A_RECIPIENT
@@ -68,7 +70,7 @@ class EnvelopeTest(MatchingValues):
     address_part: Any = choice("address_part", ":all")
     parts: Strings
     keys: Strings
-    known: Mapping[str, Any]
+    known: Mapping[str, Any] = derived()
 
     def check(self, use: Use) -> None:
         super().check(use)

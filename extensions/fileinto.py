@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from sieveav.extending import Action, Extension, Given, Run, Store, Use, mailbox_flaw
+from sieveav.extending import Acting, Action, Extension, Store, mailbox_flaw, value
 
 fileinto = Extension("fileinto", "RFC 5228, 4.1")
 
 
-@fileinto.action
-class Fileinto:
+@fileinto.action()
+class Fileinto(Acting):
     """fileinto: the message goes into the mailbox instead of where it would have gone."""
 
-    mailbox: str
+    mailbox: str = value(valid=mailbox_flaw)
 
-    def check(self, use: Use) -> None:
-        for mailbox in use.strings("mailbox"):
-            self._complain(use, mailbox)
-
-    @staticmethod
-    def _complain(use: Use, mailbox: Given) -> None:
-        why = mailbox_flaw(mailbox.value)
-        if why:
-            use.complain(mailbox, why, rule="mailbox-invalid")
-
-    def run(self, run: Run) -> None:
-        why = mailbox_flaw(self.mailbox)
-        if why:
-            run.fail(why)
-        run.act(self, Action("fileinto", (Store(self.mailbox),)))
+    def stands_for(self) -> Action:
+        return Action("fileinto", (Store(self.mailbox),))

@@ -15,20 +15,26 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sieveav.extending import (
-    FLAGS_LENGTH,
     OF_A_MESSAGE,
     Action,
     Extension,
+    ForeignTag,
     MatchingValues,
     Run,
     Severity,
+    Store,
     Strings,
     Use,
+    Word,
     check_variable,
+    derived,
     optional,
 )
 
 imap4flags = Extension("imap4flags", "RFC 5232")
+
+FLAGS_LENGTH = 4096
+"""Characters of one list of flags."""
 
 Flags = dict[str, str]
 """A set of flags in the order they came: in lower case -> as written. RFC 5232, 3: letters are the same in either case."""
@@ -97,24 +103,36 @@ class Internal:
     flags: Flags | None = None
 
     def amend(self, action: Action) -> Action:
-        return action if self.flags is None else action.storing(flags=tuple(self.flags.values()))
+        if self.flags is None:
+            return action
+        return action.changing(Store, flags=tuple(self.flags.values()))
 
 
-class Unwritten:
+def internal(run: Run) -> Internal:
+    """The internal variable of a run; it begins with the flags that earlier scripts of the recipient have left."""
+    variable = run.memory(Internal)
+    if variable.flags is None:
+        left = [effect.flags for effect in run.implicit.effects if isinstance(effect, Store) and effect.flags]
+        if left:
+            variable.flags = flags_in(left[0])
+    return variable
+
+
+@imap4flags.amends(on=["keep", "fileinto"], unless=":flags")
+def with_internal(run: Run) -> Internal:
     """A keep or fileinto without :flags, and the implicit keep."""
-
-    def settle(self, run: Run) -> Internal:
-        return run.memory(Internal)
+    return internal(run)
 
 
 # ---- actions, RFC 5232, 3
 
 
-class _Change:
+class _Change(Word):
     """A change to the flags in a variable, the internal one unless it is named."""
 
     variable: str = optional("")
     flags: Strings
+    given: Flags = derived()
 
     def check(self, use: Use) -> None:
         _check_variables(use, "variable", is_set=True)
@@ -129,8 +147,8 @@ class _Change:
             now = self.changed(flags_in([run.variables[name]]))
             run.variables[name] = " ".join(_bounded(now).values())
         else:
-            internal = run.memory(Internal)
-            internal.flags = _bounded(self.changed(internal.flags or {}))
+            gathered = internal(run)
+            gathered.flags = _bounded(self.changed(gathered.flags or {}))
 
     def changed(self, flags: Flags) -> Flags:
         raise NotImplementedError
@@ -160,8 +178,8 @@ class Removeflag(_Change):
         return {key: flag for key, flag in flags.items() if key not in self.given}
 
 
-@imap4flags.tag(":flags", on=["keep", "fileinto"], unwritten=Unwritten)
-class Flagged:
+@imap4flags.tag(":flags", on=["keep", "fileinto", ":fcc"])
+class Flagged(ForeignTag):
     """:flags: the message is stored with these flags and no others. RFC 5232, 5."""
 
     flags: Strings
@@ -170,13 +188,13 @@ class Flagged:
         _check_flags(use, "flags")
 
     def amend(self, action: Action) -> Action:
-        return action.storing(flags=tuple(_bounded(flags_in(self.flags)).values()))
+        return action.changing(Store, flags=tuple(_bounded(flags_in(self.flags)).values()))
 
 
 # ---- hasflag, RFC 5232, 4
 
 
-@imap4flags.test
+@imap4flags.test()
 class Hasflag(MatchingValues):
     """hasflag: whether one of the flags in the variables, or in the internal one, matches. :count counts different flags."""
 
@@ -186,7 +204,7 @@ class Hasflag(MatchingValues):
     def check(self, use: Use) -> None:
         super().check(use)
         _check_variables(use, "variable_list", is_set=False)
-        if getattr(self.match, "name", "") == ":is":
+        if self.match.name == ":is":
             _check_flags(use, "keys")
 
     def prepare(self) -> None:
@@ -195,6 +213,6 @@ class Hasflag(MatchingValues):
 
     def values(self, run: Run) -> Sequence[str]:
         if not self.variable_list:
-            return tuple((run.memory(Internal).flags or {}).values())
+            return tuple((internal(run).flags or {}).values())
         held = (flags_in([run.variables[name.lower()]]) for name in self.variable_list)
         return tuple(flag for flags in held for flag in flags.values())

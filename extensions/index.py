@@ -12,11 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sieveav.extending import Extension, Message, Span, Use
+from sieveav.extending import Extension, ForeignTag, Message, value
 
 index = Extension("index", "RFC 5260, 6")
-
-TESTS = ("header", "address", "date")
 
 
 @dataclass(frozen=True)
@@ -37,29 +35,24 @@ class OneField:
         return values[at : at + 1] if at >= 0 else []
 
 
-@index.tag(":index", on=TESTS, order=10)
-class Index:
+def number_flaw(number: int) -> str:
+    """RFC 5260, 6: beginning at 1."""
+    return "" if number else "fields are counted from 1"
+
+
+@index.tag(":index", on=["header", "address", "date"], order=10)
+class Index(ForeignTag):
     """:index: only the field of this number is looked at. RFC 5260, 6."""
 
-    number: int
-
-    def check(self, use: Use) -> None:
-        if self.number == 0:  # RFC 5260, 6: beginning at 1
-            use.complain("number", "fields are counted from 1", "write :index 1 for the first", rule="index-zero")
+    number: int = value(valid=number_flaw, hint="write :index 1 for the first")
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=OneField(subject.source, self.number))
 
 
-@index.tag(":last", on=TESTS, order=11)
-class Last:
-    """:last: :index counts from the end. RFC 5260, 6."""
-
-    span: Span
-
-    def check(self, use: Use) -> None:
-        if ":index" not in use.tags:  # RFC 5260, 6: an error
-            use.complain(self.span, ":last stands only with :index", "write :last :index 1", rule="last-without-index")
+@index.tag(":last", on=[":index"], order=11)
+class Last(ForeignTag):
+    """:last: :index counts from the end. RFC 5260, 6: an error without it."""
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=replace(subject.source, backwards=True))

@@ -13,11 +13,14 @@ from sieveav.extending import (
     OF_A_RECIPIENT,
     Action,
     Extension,
+    ForeignTag,
     Mailbox,
     Run,
     Severity,
+    Store,
     Strings,
     Use,
+    Word,
     mailbox_flaw,
 )
 
@@ -25,7 +28,7 @@ mailbox = Extension("mailbox", "RFC 5490, 3")
 
 
 @mailbox.test(phases=OF_A_RECIPIENT)
-class MailboxExists:
+class MailboxExists(Word):
     """mailboxexists: whether all of the mailboxes exist and the recipient may store mail there. RFC 5490, 3.1."""
 
     names: Strings
@@ -40,9 +43,9 @@ class MailboxExists:
         return all(not mailbox_flaw(name) and run.ask(Mailbox(name)) for name in self.names)
 
 
-@mailbox.tag(":create", on=["fileinto"])
-class Create:
+@mailbox.tag(":create", on=["fileinto", ":fcc"])
+class Create(ForeignTag):
     """:create: the mailbox is created where it is missing. RFC 5490, 3.2."""
 
     def amend(self, action: Action) -> Action:
-        return action.storing(create=True)
+        return action.changing(Store, create=True)

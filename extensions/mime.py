@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sieveav.extending import (
-    Asked,
+    PART,
     Extension,
-    Span,
+    ForeignTag,
+    HeaderSource,
     Strings,
     Use,
     disposition_of,
@@ -33,19 +34,14 @@ mime = Extension("mime", "RFC 5703, 4")
 TESTS = ("header", "address", "exists")
 
 
-def _check_mime(tag: Any, use: Use) -> None:
-    if ":mime" not in use.tags:
-        use.complain(tag.span, f"{tag.name} goes with :mime", "write :mime before it", rule="tag-missing")
-
-
 @mime.tag(":mime", on=TESTS)
-class Mime:
+class Mime(ForeignTag):
     """:mime: look at the current part. RFC 5703, 4."""
 
     any_field = True  # RFC 5703, 4.2: whatever the field, it is read as one of addresses
 
     def amend(self, subject: Any) -> Any:
-        return replace(subject, needs="part")
+        return replace(subject, needs=PART)
 
 
 @dataclass(frozen=True)
@@ -58,15 +54,9 @@ class Everywhere:
         return [value for entity in asked.walk() for value in self.source.of(entity)]
 
 
-@mime.tag(":anychild", on=TESTS, order=20)  # last: what other tags choose, they choose within each part
-class AnyChild:
+@mime.tag(":anychild", on=[":mime"], order=20)  # last: what other tags choose, they choose within each part
+class AnyChild(ForeignTag):
     """:anychild: look at the parts below it, too. RFC 5703, 4.1."""
-
-    name = ""
-    span: Span
-
-    def check(self, use: Use) -> None:
-        _check_mime(self, use)
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=Everywhere(subject.source))
@@ -119,7 +109,7 @@ class Pieces:
     names: tuple[str, ...]
     option: str
 
-    def of(self, asked: Asked) -> list[str]:
+    def of(self, asked: HeaderSource) -> list[str]:
         found: list[str] = []
         for name in self.names:
             read = _READ[self.option].get(name, _blank)
@@ -135,7 +125,7 @@ class Parameters:
     names: tuple[str, ...]
     wanted: tuple[str, ...]
 
-    def of(self, asked: Asked) -> list[str]:
+    def of(self, asked: HeaderSource) -> list[str]:
         found: list[str] = []
         for value in (value for name in self.names for value in asked.fields.get(name, ())):
             given = parameters_of(unfold(value))
@@ -143,14 +133,12 @@ class Parameters:
         return found
 
 
-class _Option:
+class _Option(ForeignTag):
     """One of those of which there can be but one."""
 
-    name = ""
-    span: Span
-
     def check(self, use: Use) -> None:
-        _check_mime(self, use)
+        if ":mime" not in use.tags:
+            use.complain(self.span, f"{self.name} is allowed only beside :mime", "write :mime too", rule="tag-missing")
         given = sorted(OPTIONS & use.tags)
         if self.name != given[0]:
             use.complain(self.span, f"{self.name} does not go together with {given[0]}", rule="tag-conflict")

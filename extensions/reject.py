@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sieveav.extending import OF_A_MESSAGE, Action, Extension, Refuse, Run, Use
+from sieveav.extending import OF_A_MESSAGE, Acting, Action, Extension, Refuse, Use
 
 reject = Extension("reject", "RFC 5429")
 ereject = Extension("ereject", "RFC 5429")
@@ -15,7 +15,7 @@ NO_REASON = "The message was refused by its recipient"
 """Where a reason made of variables comes out empty: the sender is told something all the same."""
 
 
-class _Refusal:
+class _Refusal(Acting):
     """A refusal with a reason, which people read: it must not be empty."""
 
     name = ""
@@ -27,10 +27,10 @@ class _Refusal:
             if not reason.value.strip():
                 use.complain(reason, f"{self.name} gives a reason", "say why, for the sender to read")
 
-    def run(self, run: Run) -> None:
+    def stands_for(self) -> Action:
         reason = self.reason.strip() or NO_REASON
         # RFC 5429, 2.1 and 2.2: it cancels the implicit keep
-        run.act(self, Action(self.name, (Refuse(reason, self.silent),), conflicts=UNFIT))
+        return Action(self.name, (Refuse(reason, self.silent),), conflicts=UNFIT)
 
 
 @reject.action("reject", phases=OF_A_MESSAGE)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sieveav.extending import Comparator, Extension, Matches, Run, Severity, Use
+from sieveav.extending import Comparator, Extension, Matcher, MatchType, Run, Severity, Use
 
 relational = Extension("relational", "RFC 5231")
 
@@ -31,7 +31,7 @@ RELATIONS: dict[str, Callable[[Sequence[Any]], Holds]] = {
 }
 
 
-class _Relational:
+class _Relational(MatchType):
     needs = "ordering"  # RFC 5231, 4.1
     relation: str
 
@@ -52,9 +52,7 @@ class _Relational:
 class Value(_Relational):
     """:value: a value is more than, less than, equal to ... a key. RFC 5231, 4.1."""
 
-    name = ":value"
-
-    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         holds, order = self.holder(comparator, keys), comparator.order
 
         def matches(values: Sequence[str], run: Run) -> bool:  # noqa: ARG001
@@ -67,16 +65,15 @@ class Value(_Relational):
 class Count(_Relational):
     """:count: there are more, fewer, as many ... values than a key says. RFC 5231, 4.2."""
 
-    name = ":count"
     counts = True
 
-    def judge(self, word: Any, use: Use) -> None:
-        if not getattr(word.comparator, "numeric", False):  # RFC 5231, 4.2: SHOULD only be used with numeric ones
+    def check_keys(self, word: Any, use: Use) -> None:
+        if not word.comparator.numeric:  # RFC 5231, 4.2: SHOULD only be used with numeric ones
             message = f'{word.comparator.name} does not compare numbers: for it "10" is less than "9"'
             hint = 'write: :comparator "i;ascii-numeric"'
             use.complain("match", message, hint, rule="count-not-numeric", severity=Severity.WARNING)
 
-    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         holds, fold, order = self.holder(comparator, keys), comparator.fold, comparator.order
 
         def matches(values: Sequence[str], run: Run) -> bool:  # noqa: ARG001

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sieveav.extending import (
-    MATCH_VARIABLES,
     PHASES,
     VARIABLE_VALUE,
     Extension,
+    ForeignTag,
     Given,
     MatchingValues,
     Run,
@@ -29,13 +29,19 @@ from sieveav.extending import (
     Strings,
     Template,
     Use,
+    Word,
+    ascii_upper,
     check_variable,
-    cut,
-    is_settled,
-    upper,
+    clip_value,
+    derived,
+    is_constant,
 )
 
 variables = Extension("variables", "RFC 5229")
+
+
+MATCH_VARIABLES = 32
+"""Match variables beyond ${0}: naming a higher one is a problem. RFC 5229, 3.2 asks for at least nine."""
 
 
 # ---- references in strings, RFC 5229, 3
@@ -47,7 +53,7 @@ class _Variable:
     def __init__(self, name: str) -> None:
         self.name = name.lower()
 
-    def settle(self, run: Run) -> str:
+    def expand(self, run: Run) -> str:
         return run.variables[self.name]
 
 
@@ -57,7 +63,7 @@ class _MatchValue:
     def __init__(self, index: int) -> None:
         self.index = index
 
-    def settle(self, run: Run) -> str:
+    def expand(self, run: Run) -> str:
         values = run.match_values
         return values[self.index] if self.index < len(values) else ""
 
@@ -69,7 +75,7 @@ class _Foreign:
         self.namespace = namespace
         self.rest = rest
 
-    def settle(self, run: Run) -> str:
+    def expand(self, run: Run) -> str:
         return self.namespace.value(run, self.rest) or ""
 
 
@@ -101,17 +107,16 @@ def _reference(name: str, use: Use, span: Span) -> Template:
         message = f'there is no namespace "{head[:60]}"'
         use.complain(span, message, use.lacking("namespace", head), rule="namespace-unknown")
         return _NOTHING
-    check = getattr(namespace, "check", None)
-    if check is not None:
-        check(namespace(), rest, use, span)
-    return _Foreign(namespace(), rest)
+    made = namespace()
+    made.check(rest, use, span)
+    return _Foreign(made, rest)
 
 
 def _match_value(digits: str, use: Use, span: Span) -> Template:
     if len(digits) > 9 or int(digits) > MATCH_VARIABLES:  # RFC 5229, 6: found at check time
         use.complain(span, f"match variables go up to ${{{MATCH_VARIABLES}}}", rule="match-variable-range")
         return _NOTHING
-    use.note("match-variables")
+    use.mark("match-variables")
     return _MatchValue(int(digits))
 
 
@@ -119,13 +124,13 @@ def _match_value(digits: str, use: Use, span: Span) -> Template:
 
 
 @variables.command("set", phases=PHASES)
-class Set:
+class Set(Word):
     """set: give a variable a value, changed by the modifiers. A value that is too long is cut."""
 
     name: str
     value: str
-    tags: tuple[Any, ...] = ()
-    namespace: Any = None
+    namespace: Any = derived(None)
+    text: str = derived()
 
     def check(self, use: Use) -> None:
         for name in use.constants("name"):  # RFC 5229, 4: the name is constant
@@ -136,7 +141,7 @@ class Set:
             if other is not tag:
                 use.complain(tag.span, f"{tag.name} does not go together with {other.name}", rule="modifier-conflict")
         for value in use.strings("value"):  # RFC 5229, 6: told at check time if possible
-            if all(map(is_settled, self.tags)) and (text := self.amended(value.value)) != cut(text):
+            if all(map(is_constant, self.tags)) and (text := self.amended(value.value)) != clip_value(text):
                 use.complain(value, f"a variable holds at most {VARIABLE_VALUE} characters", rule="value-too-long")
 
     def _check_name(self, use: Use, name: Given) -> None:
@@ -145,16 +150,14 @@ class Set:
             check_variable(use, name)
             return
         namespace = use.namespace(head)
-        if namespace is None or not hasattr(namespace, "set"):  # RFC 5229, 4
+        if namespace is None or not namespace.settable:  # RFC 5229, 4
             message = f'nothing can be set in a namespace "{head[:60]}"'
             use.complain(
                 name, message, use.lacking("namespace", head) if namespace is None else "", rule="variable-name"
             )
             return
         self.namespace, self.name = namespace(), rest
-        check = getattr(self.namespace, "check", None)
-        if check is not None:
-            check(rest, use, name.span)
+        self.namespace.check(rest, use, name.span)
 
     def amended(self, text: str) -> str:
         """`text` with the modifiers applied, the one of the highest precedence first (RFC 5229, 4.1)."""
@@ -163,7 +166,10 @@ class Set:
         return text
 
     def prepare(self) -> None:
-        self.text = cut(self.amended(self.value))
+        self.text = clip_value(self.amended(self.value))
+        if len(self.text) == VARIABLE_VALUE and any(isinstance(tag, QuoteWildcard) for tag in self.tags):
+            escapes = len(self.text) - len(self.text.rstrip("\\"))
+            self.text = self.text[: len(self.text) - escapes % 2]  # RFC 5229, 6: cut before an escape, not within it
 
     def run(self, run: Run) -> None:
         if self.namespace is None:
@@ -181,7 +187,7 @@ def lower(text: str) -> str:
 
 
 @variables.tag(":lower", on=["set"])
-class Lower:
+class Lower(ForeignTag):
     """:lower: capital letters A to Z become small."""
 
     precedence = 40
@@ -191,17 +197,17 @@ class Lower:
 
 
 @variables.tag(":upper", on=["set"])
-class Upper:
+class Upper(ForeignTag):
     """:upper: small letters a to z become capital."""
 
     precedence = 40
 
     def amend(self, text: str) -> str:
-        return upper(text)
+        return ascii_upper(text)
 
 
 @variables.tag(":lowerfirst", on=["set"])
-class LowerFirst:
+class LowerFirst(ForeignTag):
     """:lowerfirst: so does the first character alone, made small."""
 
     precedence = 30
@@ -211,17 +217,17 @@ class LowerFirst:
 
 
 @variables.tag(":upperfirst", on=["set"])
-class UpperFirst:
+class UpperFirst(ForeignTag):
     """:upperfirst: so does the first character alone, made capital."""
 
     precedence = 30
 
     def amend(self, text: str) -> str:
-        return upper(text[:1]) + text[1:]
+        return ascii_upper(text[:1]) + text[1:]
 
 
 @variables.tag(":quotewildcard", on=["set"])
-class QuoteWildcard:
+class QuoteWildcard(ForeignTag):
     """:quotewildcard: with a backslash before *, ? and \\, so that :matches takes them as they are."""
 
     precedence = 20
@@ -231,7 +237,7 @@ class QuoteWildcard:
 
 
 @variables.tag(":length", on=["set"])
-class Length:
+class Length(ForeignTag):
     """:length: the number of characters, in digits."""
 
     precedence = 10

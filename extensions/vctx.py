@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sieveav.extending import PHASES, Extension, MatchingValues, Run, Span, Strings, Use
+from sieveav.extending import PHASES, Extension, MatchingValues, Namespace, Run, Span, Strings, Use, Word
 
 vctx = Extension("vctx", "Momentum")
 
@@ -68,7 +68,7 @@ def _clean(value: str) -> str:
 
 
 @vctx.command("vctx_mess_set")
-class VctxMessSet:
+class VctxMessSet(Word):
     """vctx_mess_set: set a variable of the message."""
 
     name: str
@@ -79,7 +79,7 @@ class VctxMessSet:
 
 
 @vctx.command("vctx_conn_set")
-class VctxConnSet:
+class VctxConnSet(Word):
     """vctx_conn_set: set a variable of the connection."""
 
     name: str
@@ -90,7 +90,7 @@ class VctxConnSet:
 
 
 @vctx.command("vctx_mess_delete")
-class VctxMessDelete:
+class VctxMessDelete(Word):
     """vctx_mess_delete: unset a variable of the message, if it is set."""
 
     name: str
@@ -100,7 +100,7 @@ class VctxMessDelete:
 
 
 @vctx.command("vctx_conn_delete")
-class VctxConnDelete:
+class VctxConnDelete(Word):
     """vctx_conn_delete: unset a variable of the connection, if it is set."""
 
     name: str
@@ -112,7 +112,7 @@ class VctxConnDelete:
 # ---- in strings
 
 
-class _Namespace:
+class _Namespace(Namespace):
     """`${vctx.name}`: the variable of that name, or the one whose name is that with `_` for what no identifier holds."""
 
     scope = staticmethod(_both)
@@ -153,7 +153,7 @@ class _Macros:
         self.parts = parts
         self.tail = tail
 
-    def settle(self, run: Run) -> str:
+    def expand(self, run: Run) -> str:
         found = []
         for text, scope, name in self.parts:
             known = _message(run) if scope == "mess" else _connection(run)

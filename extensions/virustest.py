@@ -16,15 +16,16 @@ from sieveav.extending import (
     TEXT,
     TEXTS,
     Extension,
+    ForeignTag,
     MatchingValues,
     Option,
     Run,
     Scan,
     Status,
     Verdict,
-    merge,
     one_of,
     unfold,
+    worst,
 )
 
 virustest = Extension("virustest", "RFC 5235")
@@ -88,7 +89,6 @@ class _Result(MatchingValues):
     """A test of a number, "0" when nothing was tested; then also a :count of none (RFC 5235, 3.1)."""
 
     value: str
-    settings: Mapping[str, Any]
 
     def number(self, run: Run) -> int | None:
         """The result; None when the message was not tested."""
@@ -102,7 +102,7 @@ class _Result(MatchingValues):
         number = self.number(run)
         if number is not None:
             return (str(number),)
-        return () if getattr(self.match, "counts", False) else ("0",)
+        return () if self.match.counts else ("0",)
 
 
 OF_VERDICT = {
@@ -134,7 +134,7 @@ class Virustest(_Result):
 
     def number(self, run: Run) -> int | None:
         if not self.settings["status_header"]:
-            return virus_value(merge(run.ask(Scan()).verdicts))
+            return virus_value(worst(run.ask(Scan()).verdicts))
         if self.settings["status_type"] == "text":
             text = _text_value(run, self.settings)
             return int(text) if text in ("1", "2", "3", "4", "5") else None
@@ -143,11 +143,8 @@ class Virustest(_Result):
 
 
 @spamtestplus.tag(":percent", on=["spamtest"])
-class Percent:
+class Percent(ForeignTag):
     """:percent: the number goes from "0" to "100" (RFC 5235, 3.2.2)."""
-
-    def amend(self, subject: Any) -> Any:
-        return subject  # the test itself looks whether it has the tag
 
 
 @spamtest.test("spamtest")
@@ -155,12 +152,11 @@ class Spamtest(_Result):
     """spamtest: whether the number for spam, "0" to "10", matches the value (RFC 5235, 3.2.1)."""
 
     value: str
-    tags: tuple[Any, ...] = ()
 
     def number(self, run: Run) -> int | None:
         if not self.settings["status_header"]:
             return None
-        percent = any(isinstance(tag, Percent) for tag in self.tags)
+        percent = ":percent" in self.written
         if self.settings["status_type"] == "text":
             text = _text_value(run, self.settings) or ""
             return int(text) if _DIGITS.fullmatch(text) and int(text) <= (100 if percent else 10) else None

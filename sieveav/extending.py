@@ -1,55 +1,106 @@
 """extending: the names an extension may use. Its only import from this project; it holds no logic.
 
-Declare with `Extension`, its fields with `tag`, `choice`, `optional`; build tests that match on `Matching` (values of the
-message) or `MatchingValues` (any others). README.rst shows a whole extension.
+Ten are what most extensions need: `Extension`; `Word`, `Acting`, `ForeignTag`, `Matching` or `MatchingValues` to build on;
+`tag`, `choice`, `optional`, `value`, `derived` for their attributes; `Run` and `Use` as what `run`, `holds` and `check`
+are given. README.rst shows a whole extension. The others, by what they are for:
+
+*words*: Word, ForeignTag, Choice, Acting, Matching, MatchingValues, MatchType, Comparator, Namespace, Break; Block, Test ...
+*subjects*, what tests look at: Subject, Fields, HeaderValues, AddressValues, Message, Entity, intern_subject ...
+*outcomes*, what actions do: Action, Store, Send, Refuse, Discard, AddField, Rewrite, Record, Pipe, Call, Response ...
+*questions*, what the world is asked: Scan, Mailbox, Now, Seen, Listed, Script, Service ...
+*values*: addresses, header fields, mailbox names, settings, verdicts.
 """
 
+from sieveav.composing import field_line
 from sieveav.headers import decode_words, fields, unfold
+from sieveav.language.checking import Checked
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
-from sieveav.language.grammar import choice, optional, tag
-from sieveav.language.problems import Severity, Span
-from sieveav.language.program import Block, Strings, Template, Test, Tests, is_settled
+from sieveav.language.grammar import choice, derived, optional, tag, value
+from sieveav.language.problems import Place, Severity, Span
+from sieveav.language.program import Block, Program, Strings, Template, Test, Tests, is_constant
 from sieveav.language.use import Given, Use
+from sieveav.language.word import Choice, ForeignTag, Word
 from sieveav.limits import (
-    FLAGS_LENGTH,
-    FOREVERYPART_NESTING,
-    MATCH_VARIABLES,
     VARIABLE_NAME,
     VARIABLE_VALUE,
     VARIABLES,
 )
 from sieveav.mime import Part, disposition_of, media_type_of, parameters_of, walk
 from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, integer, one_of
-from sieveav.running.addresses import Address, outbound
+from sieveav.running.acting import Acting
+from sieveav.running.addresses import Address, address_flaw, mailboxes, parse_addr_spec
 from sieveav.running.addresses import envelope as envelope_address
-from sieveav.running.base import check_names, upper
+from sieveav.running.base import ascii_upper, check_names
+from sieveav.running.carrying import staged
+from sieveav.running.effects import (
+    AddField,
+    Call,
+    Count,
+    Discard,
+    DropFields,
+    Pipe,
+    Record,
+    Refuse,
+    Rewrite,
+    Send,
+    Store,
+    mailbox_flaw,
+)
+from sieveav.running.executing import chain
 from sieveav.running.globs import Tick
+from sieveav.running.loops import PART, Break
 from sieveav.running.matching import (
-    Captures,
+    Capturer,
     Comparator,
-    Match,
-    Matches,
+    Matcher,
     Matching,
     MatchingValues,
+    MatchType,
     comparator,
     match_type,
 )
-from sieveav.running.message import AddressValues, Asked, Entity, Fields, Fold, HeaderValues, Message, names_of, shared
-from sieveav.running.outcome import Action, Discard, Refuse, Response, Send, Store, mailbox_flaw, response
-from sieveav.running.questions import Mailbox, Scan, Scanned
-from sieveav.running.runner import Run
-from sieveav.running.variables import check_variable, cut
-from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, merge, plain
+from sieveav.running.message import (
+    AddressValues,
+    Entity,
+    Fields,
+    Fold,
+    HeaderSource,
+    HeaderValues,
+    Message,
+    Subject,
+    intern_subject,
+    names_of,
+)
+from sieveav.running.outcome import Action, Fault, Note, Outcome, Response, merge, response
+from sieveav.running.questions import (
+    Addresses,
+    Arrange,
+    CarryOut,
+    Delivered,
+    Envelope,
+    Environment,
+    Listed,
+    Mailbox,
+    Members,
+    Metadata,
+    Now,
+    Scan,
+    Scanned,
+    Script,
+    Seen,
+    Service,
+)
+from sieveav.running.run import Run
+from sieveav.running.variables import Namespace, check_variable, clip_value, was_set
+from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 __all__ = [
     "BOOLEAN",
-    "FLAGS_LENGTH",
-    "FOREVERYPART_NESTING",
     "FOUND",
     "INTEGER",
-    "MATCH_VARIABLES",
     "OF_A_MESSAGE",
     "OF_A_RECIPIENT",
+    "PART",
     "PHASES",
     "SECONDS",
     "SIZE",
@@ -59,70 +110,112 @@ __all__ = [
     "VARIABLES",
     "VARIABLE_NAME",
     "VARIABLE_VALUE",
+    "Acting",
     "Action",
+    "AddField",
     "Address",
     "AddressValues",
-    "Asked",
+    "Addresses",
+    "Arrange",
     "Block",
-    "Captures",
+    "Break",
+    "Call",
+    "Capturer",
+    "CarryOut",
+    "Checked",
+    "Choice",
     "Comparator",
+    "Count",
+    "Delivered",
     "Discard",
+    "DropFields",
     "Entity",
+    "Envelope",
+    "Environment",
     "Extension",
+    "Fault",
     "Fields",
     "Fold",
+    "ForeignTag",
     "Given",
+    "HeaderSource",
     "HeaderValues",
+    "Listed",
     "Mailbox",
-    "Match",
-    "Matches",
+    "MatchType",
+    "Matcher",
     "Matching",
     "MatchingValues",
+    "Members",
     "Message",
+    "Metadata",
+    "Namespace",
+    "Note",
+    "Now",
     "Option",
+    "Outcome",
     "Part",
+    "Pipe",
+    "Place",
+    "Program",
+    "Record",
     "Refuse",
     "Response",
+    "Rewrite",
     "Run",
     "Scan",
     "Scanned",
+    "Script",
+    "Seen",
     "Send",
+    "Service",
     "Severity",
     "Span",
     "Status",
     "Store",
     "Strings",
+    "Subject",
     "Template",
     "Test",
     "Tests",
     "Tick",
     "Use",
     "Verdict",
+    "Word",
+    "address_flaw",
+    "ascii_upper",
+    "chain",
     "check_names",
     "check_variable",
     "choice",
+    "clip_value",
     "comparator",
-    "cut",
     "decode_words",
+    "derived",
     "disposition_of",
     "envelope_address",
+    "field_line",
     "fields",
     "integer",
-    "is_settled",
+    "intern_subject",
+    "is_constant",
     "mailbox_flaw",
+    "mailboxes",
     "match_type",
     "media_type_of",
     "merge",
     "names_of",
     "one_of",
     "optional",
-    "outbound",
     "parameters_of",
+    "parse_addr_spec",
     "plain",
     "response",
-    "shared",
+    "staged",
     "tag",
     "unfold",
-    "upper",
+    "value",
     "walk",
+    "was_set",
+    "worst",
 ]

@@ -51,6 +51,14 @@ def fields(raw: bytes) -> list[tuple[str, str]]:
     return _FIELD.findall(raw.decode("utf-8", "replace"))
 
 
+_LINES = re.compile(rb"^([!-9;-~]++)[ \t]*+:(?:.*+\n[ \t])*+.*+\n?", re.MULTILINE)
+
+
+def field_spans(header: bytes) -> list[tuple[str, int, int]]:
+    """Where each field of `fields(header)` is: its lower-case name, its first octet and the end of its last line."""
+    return [(found[1].decode("ascii").lower(), found.start(), found.end()) for found in _LINES.finditer(header)]
+
+
 def unfold(value: str) -> str:
     """The value on one line, without white space around it (RFC 5322, 2.2.3)."""
     if "\n" in value:

@@ -37,9 +37,6 @@ VARIABLE_NAME = 64
 VARIABLE_VALUE = 4096
 """Characters of a variable's value; a longer one is cut. RFC 5229, 6 asks for at least 4000 characters, of any kind."""
 
-MATCH_VARIABLES = 32
-"""Match variables beyond ${0}: naming a higher one is a problem. RFC 5229, 3.2 asks for at least nine."""
-
 HEADER_BLOCK = 1 * MIB
 """Octets of a header block that are read; what lies beyond is not seen by header tests. Pigeonhole's."""
 
@@ -48,12 +45,6 @@ MIME_DEPTH = 30
 
 MIME_PARTS = 1000
 """Parts of one message, of all depths together; Pigeonhole's."""
-
-FOREVERYPART_NESTING = 4
-"""Loops over parts within such loops. RFC 5703, 3 asks for a limit; Pigeonhole's."""
-
-FLAGS_LENGTH = 4096
-"""Characters of one list of flags."""
 
 REPLY_LINE = 512
 """Octets of one line of an SMTP reply, with its code and its end; the rest of a longer one is cut. RFC 5321, 4.5.3.1.5."""
@@ -81,3 +72,9 @@ class Limits:
     received: int = 50
     """Received fields before a redirect counts as a loop. RFC 5228, 10; RFC 5321, 6.3 asks for no fewer than 100 hops
     of transport, a filter may be stricter."""
+
+    edits: int = 64
+    """Changes of the message by one script (addheader, replace): each is a copy of the header, or of the message."""
+
+    notes: int = 100
+    """Lines that one script logs; what goes beyond is dropped."""

@@ -75,12 +75,12 @@ def rank(verdict: Verdict) -> int:
     return _RANK[verdict.status]
 
 
-def merge(verdicts: Iterable[Verdict], engine: str = "") -> Verdict:
+def worst(verdicts: Iterable[Verdict], engine: str = "") -> Verdict:
     """The worst of `verdicts`, the earlier one where two are as bad; `skipped` where there are none.
 
     With `engine` the result bears that name, else the name of the engine that decided.
     """
-    worst = min(verdicts, key=rank, default=Verdict(engine, Status.SKIPPED, "nothing was scanned"))
-    if not engine or worst.engine == engine:
-        return worst
-    return Verdict(engine, worst.status, worst.info, worst.code, worst.version, worst.cured, worst.ms)
+    decisive = min(verdicts, key=rank, default=Verdict(engine, Status.SKIPPED, "nothing was scanned"))
+    if not engine or decisive.engine == engine:
+        return decisive
+    return Verdict(engine, decisive.status, decisive.info, decisive.code, decisive.version, decisive.cured, decisive.ms)

@@ -21,9 +21,10 @@ from sieveav.language.vocabulary import Vocabulary
 from sieveav.limits import Limits
 from sieveav.running.base import base
 from sieveav.running.message import Message
-from sieveav.running.outcome import Outcome
+from sieveav.running.outcome import UNDECIDED, Outcome
 from sieveav.running.questions import Context, Envelope, Mailbox, Question, Scan, Scanned
-from sieveav.running.runner import Case, execute
+from sieveav.running.executing import execute
+from sieveav.running.run import Case
 from sieveav.site.library import Library
 from sieveav.verdict import Status, Verdict
 
@@ -103,7 +104,7 @@ class Sieve:
             limits or Limits(),
             tracing,
         )
-        return execute(checked.program, case, before or Outcome()).settled()
+        return execute(checked.program, case, before or Outcome()).with_implicit_keep()
 
     def actions(self, script: str, message: bytes | str = HELLO, **more: Any) -> list[str]:
         """The outcome in short: `keep`, `fileinto Junk`, `redirect a@b`, `implicit keep`, `fault: ...`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from sieveav import mime
 from sieveav.engines.contract import Content, Deadline, Engine
-from sieveav.verdict import FOUND, Status, Verdict, merge
+from sieveav.verdict import FOUND, Status, Verdict, worst
 
 HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
 """Defects of MIME that ordinary mail has too (bounces that cut a message, names with spaces and no quotes) and that
@@ -162,8 +162,8 @@ class Decomposed(Around):
             if part.parts:
                 continue
             if deadline.left() <= 0:
-                return merge((verdict, self._error("timeout")))
-            verdict = merge((verdict, self._scan_part(Content(part.decoded(), is_message=False), deadline)))
+                return worst((verdict, self._error("timeout")))
+            verdict = worst((verdict, self._scan_part(Content(part.decoded(), is_message=False), deadline)))
         return verdict
 
     def _scan_part(self, content: Content, deadline: Deadline) -> Verdict:
@@ -188,7 +188,7 @@ class _Wary(Around):
         if content.is_message:
             told = filter(self.tells, mime.defects(content.structure))
             verdicts += (Verdict(self.name, self.status, f"{self.info}{defect}") for defect in told)
-        return merge(verdicts)
+        return worst(verdicts)
 
 
 class Unambiguous(_Wary):

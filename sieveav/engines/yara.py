@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sieveav.engines.contract import Content, Deadline, EngineKind
 from sieveav.engines.unpacking import Budget, Layer, layers
 from sieveav.options import FILES, Option
-from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, merge, plain
+from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, worst, plain
 
 if TYPE_CHECKING:
     import yara_x
@@ -54,7 +54,7 @@ class YaraEngine:
             verdicts.append(verdict)
             if verdict.status is Status.INFECTED:
                 break  # nothing is worse
-        return merge(verdicts, self.name)
+        return worst(verdicts, self.name)
 
     def version(self, deadline: Deadline) -> str:  # noqa: ARG002  # nothing to wait for
         """`yara-x 1.23.0, 5 rules, definitions 0123abcd`."""
@@ -87,7 +87,7 @@ class YaraEngine:
             late = type(fault).__name__ == "TimeoutError"
             return self._verdict(Status.ERROR, "timeout" if late else f"yara-x: {fault}")
         verdicts = [self._verdict(self._statuses[hit.namespace, hit.identifier], hit.identifier) for hit in hits]
-        return merge(verdicts) if verdicts else self._verdict(Status.CLEAN)
+        return worst(verdicts) if verdicts else self._verdict(Status.CLEAN)
 
     def _verdict(self, status: Status, info: str = "") -> Verdict:
         return Verdict(self.name, status, info, version=self._definitions)

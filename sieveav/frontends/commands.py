@@ -11,8 +11,9 @@ from sieveav.frontends import reading, showing
 from sieveav.frontends.arguments import WrongUse
 from sieveav.language.checking import Checked, check
 from sieveav.language.problems import Problem, Severity, Source, as_json, printable
+from sieveav.running.effects import mailbox_key
 from sieveav.running.message import Message
-from sieveav.running.questions import Context
+from sieveav.running.questions import Context, Mailbox
 from sieveav.site.deciding import Decision, Transaction, decide
 from sieveav.site.scripts import dialect_of
 from sieveav.site.site import Refused, Site, embedded, load
@@ -69,7 +70,7 @@ def _context(given: Namespace) -> Context:
 
 def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
     status = 0
-    mailboxes = {"INBOX", *given.mailbox}
+    mailboxes = {"INBOX", *map(mailbox_key, given.mailbox)}
     for name, raw in reading.messages(given.messages):
         message = Message(raw)
         sender = reading.sender_of(message, given.sender)
@@ -79,7 +80,7 @@ def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
             Transaction(raw, sender, recipients, _context(given)),
             script=script,
             tracing=given.trace,
-            exists=lambda mailbox: mailbox in mailboxes or mailbox.upper() == "INBOX",
+            answers=lambda _: {Mailbox: lambda asked: mailbox_key(asked.name) in mailboxes},
         )
         if given.format == "json":
             _say_json(showing.decision_json(name, decision, tracing=given.trace))

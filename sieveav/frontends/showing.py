@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from sieveav.language.problems import Problem, Severity, Source, printable, report
-from sieveav.running.outcome import Action, Fault, Refuse, Response, Send, Step, Store, where
+from sieveav.language.problems import Place, Problem, Severity, Source, printable, report
+from sieveav.running.outcome import Fault, Note, Response, Step
 from sieveav.site.deciding import Decision, ForRecipient
 from sieveav.verdict import FOUND, Status, Verdict, plain
 
@@ -62,18 +62,8 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
 # ---- decisions
 
 
-def _effect(effect: object, action: Action) -> str:
-    if isinstance(effect, Store) and effect.mailbox is not None:
-        flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
-        return f'{action.name} "{effect.mailbox}"{flags}'
-    if isinstance(effect, Store):
-        flags = f" with {' '.join(effect.flags)}" if effect.flags else ""
-        return f"{'implicit ' if action.implicit else ''}{action.name}{flags}"
-    if isinstance(effect, Send):
-        return f"{action.name} {effect.address}"
-    if isinstance(effect, Refuse):
-        return f"{action.name}: {' '.join(effect.reason.split())}"
-    return action.name  # Discard, or what only its details tell
+def _where(place: Place | None) -> str:
+    return "" if place is None else str(place)
 
 
 def _response(response: Response) -> str:
@@ -82,7 +72,7 @@ def _response(response: Response) -> str:
 
 def _decided(response: Response, fault: Fault | None) -> str:
     """What set a response: a line of a script, or the engine's own `action`; a fault says where it was by itself."""
-    return where(response.place) or ("the engine's action" if fault is None else "")
+    return _where(response.place) or ("the engine's action" if fault is None else "")
 
 
 def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
@@ -92,17 +82,16 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
     else:
         for action in one.outcome.actions:
             colour = "" if action.keeps else "odd"
-            for effect in action.effects or (None,):
-                rows.append([(_effect(effect, action), colour), (where(action.place), "dim")])
+            rows.append([(action.summary(), colour), (_where(action.place), "dim")])
     fault = one.outcome.fault
     if fault is not None:
-        rows.append([(f"fault: {fault.message}", "bad"), (where(fault.place), "dim")])
+        rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])
     return [[(one.recipient if i == 0 else "", "bold"), *row] for i, row in enumerate(rows)]
 
 
 def _trace(steps: Iterable[Step]) -> Iterable[str]:
     for step in steps:
-        yield paint(printable(f"      {where(step.place):<24} {step.what}: {step.result}"), "dim")
+        yield paint(printable(f"      {_where(step.place):<24} {step.what}: {step.result}"), "dim")
 
 
 def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
@@ -112,7 +101,7 @@ def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
     yield from _trace(decision.trace)
     if decision.fault is not None:
         fault = decision.fault
-        yield from columns([[(f"fault: {fault.message}", "bad"), (where(fault.place), "dim")]], 2)
+        yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
     if decision.response is not None:
         decided = _decided(decision.response, decision.fault)
         everyone = ", ".join(one.recipient for one in decision.recipients)
@@ -132,12 +121,16 @@ def fault_text(fault: Fault | None) -> str | None:
     """A fault in one line, its place first; None for none."""
     if fault is None:
         return None
-    place = where(fault.place)
+    place = _where(fault.place)
     return f"{place}: {fault.message}" if place else fault.message
 
 
+def _notes(notes: Iterable[Note]) -> list[dict[str, object]]:
+    return [{"severity": str(n.severity), "text": n.text, "at": n.place.as_json() if n.place else None} for n in notes]
+
+
 def _steps(steps: Iterable[Step]) -> list[dict[str, object]]:
-    return [{"at": dict(s.place) if s.place else None, "what": s.what, "result": s.result} for s in steps]
+    return [{"at": s.place.as_json() if s.place else None, "what": s.what, "result": s.result} for s in steps]
 
 
 def decision_json(name: str, decision: Decision, *, tracing: bool) -> dict[str, object]:

@@ -10,10 +10,10 @@ from operator import itemgetter
 from typing import Any
 
 from sieveav.language.extension import Declared
-from sieveav.language.grammar import REQUIRED, Field, Grammar, Shape, grammar_of
+from sieveav.language.grammar import REQUIRED, Field, Flaw, Grammar, Shape, grammar_of
 from sieveav.language.phrases import Argument, Number, Phrase, String, Strings, Tag
 from sieveav.language.problems import Span, did_you_mean
-from sieveav.language.program import Unsettled, is_settled
+from sieveav.language.program import is_constant
 from sieveav.language.use import Given, Script, Use, brief
 
 
@@ -27,7 +27,12 @@ class Binding:
         self.foreign = foreign
         self.grammar: Grammar | None = None
         self.templates: dict[str, Any] = {}
+        self.rules: dict[str, Flaw] = {}
+        self.brought: set[str] = set()
+        """The capabilities of what is on the word."""
         self.right = True
+        self.unknown: str = ""
+        """What is not known here and only an error when it is met."""
 
     @property
     def usage(self) -> str:
@@ -42,6 +47,7 @@ class Binding:
         """Set the fields of `word`; whether the arguments are as the grammar has them. RFC 5228, 2.6.2: tags and what
         belongs to them stand before the positional arguments."""
         grammar = self.grammar = grammar_of(cls)
+        self.rules = {field.name: field.valid for field in grammar.fields if field.valid is not None}
         stream = Stream(arguments)
         given: set[str] = set()
         tags: list[tuple[int, Any]] = []
@@ -60,9 +66,10 @@ class Binding:
                     tags.append((self.foreign[tag.name].order, bound))
             else:
                 self._unknown_tag(tag, stream, grammar.tagged)
-        tags += self.script.unwritten(self.word, given)
-        word.tags = in_order(tags)
-        if not all(map(is_settled, word.tags)):
+        if tags:
+            word.tags = in_order(tags)
+        word.written = self.use.tags
+        if not all(map(is_constant, word.tags)):
             self.templates["tags"] = word.tags
         for field in grammar.tagged:
             if field.name not in given:
@@ -85,14 +92,22 @@ class Binding:
 
     def _unknown_tag(self, tag: Tag, stream: Stream, fields: Sequence[Field]) -> None:
         vocabulary = self.script.vocabulary
-        kinds = [field.kind for field in fields if field.kind and not field.tag]
-        hint = vocabulary.requiring("tag", tag.name, on=self.word)
-        for kind in kinds:
-            hint = hint or vocabulary.requiring("choice", tag.name, kind=kind)
-        known = [f.tag for f in fields if f.tag] + list(self.foreign)
-        known += [name for kind in kinds for name in vocabulary.choices.get(kind, {})]
-        hint = hint or did_you_mean(tag.name, known)
-        self.wrong("tag-unknown", f"{self.word} takes no {brief(tag.name)}", tag.span, hint)
+        own = [field.tag for field in fields if field.tag]
+        carriers = vocabulary.carriers(tag.name, [*own, *self.foreign])
+        if carriers:
+            message = f"{tag.name} is allowed only beside {' or '.join(carriers)}"
+            self.wrong("tag-missing", message, tag.span, f"write {carriers[0]} too")
+        else:
+            kinds = [field.kind for field in fields if field.kind and not field.tag]
+            hint = vocabulary.requiring("tag", tag.name, on=self.word)
+            for kind in kinds:
+                hint = hint or vocabulary.requiring("choice", tag.name, kind=kind)
+            for carrier in (*own, *self.foreign):
+                hint = hint or vocabulary.requiring("tag", tag.name, on=carrier)
+            known = [*own, *self.foreign, *(name for kind in kinds for name in vocabulary.choices.get(kind, {}))]
+            self.unknown = f"{self.word} takes no {brief(tag.name)}"
+            self.script.defer("tag-unknown", self.unknown, tag.span, hint or did_you_mean(tag.name, known))
+            self.right = False
         while stream.peek() is not None and not isinstance(stream.peek(), Tag):
             stream.take()  # what follows an unknown tag may belong to it: no second complaint
 
@@ -107,6 +122,7 @@ class Binding:
             chosen = self.script.choice(field.kind, name.value, name.span)
             if chosen is None:
                 self.right = False
+                self.unknown = f"unknown {field.kind.replace('_', ' ')} {brief(name.value)}"
                 return
             self._set(word, field.name, self._made(chosen, tag, stream))
         elif field.kind:
@@ -128,26 +144,29 @@ class Binding:
 
     def _set(self, word: Any, name: str, value: Any) -> None:
         setattr(word, name, value)
-        if isinstance(value, Unsettled):
+        if value is not None and not is_constant(value):
             self.templates[name] = value
 
     def _made(self, declared: Declared, tag: Tag | None, stream: Stream) -> Any:
         """An instance of a foreign tag's or a choice's class, with what follows the tag."""
+        self.brought.add(declared.extension.capability)
         made = declared.made.__new__(declared.made)
         made.name = declared.name
         made.span = tag.span if tag else self.use.phrase.span
-        made.settings = self.script.vocabulary.settings.get(declared.extension.capability, {})
-        use = Use(self.script, self.use.phrase, declared)
+        made.place = self.script.place(made.span)
+        if declared.extension.settings:
+            made.settings = self.script.vocabulary.settings(declared.extension)
+        grammar = grammar_of(declared.made)
+        use = Use(self.script, self.use.phrase)
         inner = Binding(self.script, declared.name, use, {})
-        for field in grammar_of(declared.made).values:
+        inner.rules = {field.name: field.valid for field in grammar.fields if field.valid is not None}
+        for field in grammar.values:
             inner._value(made, field, stream, made.span, f"{declared.name} is followed by a {field.shape}")
         if not inner.right:
             self.right = False
             return None
-        check = getattr(made, "check", None)
-        if check is not None:
-            check(use)
-        return self.script.finished(made, inner.templates)
+        made.check(use)
+        return self.script.finished(made, inner.templates, inner.rules, ())
 
     def _positional(self, word: Any, fields: Sequence[Field], stream: Stream, phrase: Phrase) -> None:
         rest = list(stream.rest())
@@ -165,8 +184,7 @@ class Binding:
                 spare -= 1
             if stream.peek() is None:
                 if self.right:
-                    shown = field.name.replace("_", "-")
-                    message = f"{self.word} wants a {field.shape}: {shown}"
+                    message = f"{self.word} wants a {field.shape}: {field.shown}"
                     self.wrong("argument-missing", message, phrase.whole, self.usage)
                 return
             self._value(word, field, stream, phrase.span, f"{self.word} wants a {field.shape} here")
@@ -185,6 +203,7 @@ class Binding:
             stream.take()
             self.use.spans[field.name] = argument.span
             setattr(word, field.name, argument.value)
+            self._validate(field, argument.value, argument.span)
             return
         else:
             if argument is not None and not isinstance(argument, Tag):
@@ -198,11 +217,19 @@ class Binding:
         values = tuple(self.script.read(item, self.use) for item in items)
         known = [Given(v, item.span) for v, item in zip(values, items, strict=True) if isinstance(v, str)]
         self.use.given[field.name] = known
+        for text in known:
+            self._validate(field, text.value, text.span)
         value = values if field.shape is Shape.STRINGS else values[0]
         setattr(word, field.name, value)
         if len(known) != len(items):
             self.use.unknown.add(field.name)
             self.templates[field.name] = value
+
+    def _validate(self, field: Field, value: Any, span: Span) -> None:
+        """Report what the field's rule finds wrong with a constant."""
+        flaw = field.valid(value) if field.valid is not None else ""
+        if flaw:
+            self.script.complain(f"{field.shown}-invalid", flaw, span, field.hint)
 
 
 class Stream:

@@ -12,12 +12,12 @@ from typing import Any
 
 from sieveav import limits
 from sieveav.language import syntax
-from sieveav.language.binding import Binding, in_order
+from sieveav.language.binding import Binding
 from sieveav.language.extension import Declared
 from sieveav.language.grammar import Shape, grammar_of
 from sieveav.language.phrases import Phrase, String, Strings
 from sieveav.language.problems import Problem, Severity, Source, Span, did_you_mean
-from sieveav.language.program import Block, Program
+from sieveav.language.program import Block, Program, Unmet
 from sieveav.language.use import Script, Use, brief
 from sieveav.language.vocabulary import Vocabulary
 
@@ -36,15 +36,15 @@ def check(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
     """Check the script `script`, known as `path`, with a vocabulary made for it. Never raises for what a script says."""
     source = Source(path, script.decode("utf-8", "surrogateescape"))
     phrases, problems = syntax.read(source.text)
-    about = Script(vocabulary, problems)
+    about = Script(source, vocabulary, problems)
     block = _Checker(about).whole(phrases)
     errors_first = sorted(about.problems, key=lambda problem: problem.severity is not Severity.ERROR)
     problems = sorted(errors_first[: limits.PROBLEMS + 1], key=lambda problem: problem.span)
     program = None
     if not any(problem.severity is Severity.ERROR for problem in problems):
-        capabilities, unwritten = frozenset(vocabulary.capabilities), in_order(about.unwritten("keep"))
-        program = Program(source, block, capabilities, about.cost, vocabulary.settings, unwritten)
         about.prepare()
+        capabilities = frozenset(vocabulary.capabilities)
+        program = Program(source, block, capabilities, about.cost, vocabulary.amenders(), tuple(about.mentions))
     return Checked(source, program, tuple(problems), phrases)
 
 
@@ -84,6 +84,18 @@ class _Checker:
                     message = f'there is no capability "{brief(text.value)}"'
                     hint = did_you_mean(text.value, [extension.capability for extension in library.everything()])
                 self.complain("require-unknown", message, text.span, hint)
+            self._learnt(text)
+
+    def _learnt(self, text: String) -> None:
+        """Report what a capability that was required brings beside its words."""
+        for collision in self.vocabulary.collisions:
+            self.complain("word-ambiguous", collision, text.span, "require only one of them")
+        self.vocabulary.collisions.clear()
+        extension = self.vocabulary.library.find(text.value)
+        if extension is not None and extension.successor:
+            message = f'"{text.value}" is obsolete'
+            hint = f'use "{extension.successor}" instead'
+            self.complain("require-obsolete", message, text.span, hint, Severity.ADVICE)
 
     def _block(self, phrases: Sequence[Phrase]) -> Block:
         before = self.script.cost - self.charged
@@ -129,12 +141,16 @@ class _Checker:
             if grammar.of(Shape.ARMS) is not None:
                 return self._arms(declared, phrases)
             return self._word(declared, phrase)
-        # what stands within is checked all the same
+        # what is inside is checked anyway
         for test in phrase.tests:
             self._test(test)
         if phrase.block is not None:
             self._block(phrase.block)
-        return None
+        return self._unmet(phrase.span, f"unknown command {brief(word)}") if word and declared is None else None
+
+    def _unmet(self, span: Span, message: str) -> Unmet | None:
+        """What takes the place of something unknown, in a script that asks what there is."""
+        return Unmet(message, self.script.place(span)) if self.vocabulary.deferring else None
 
     def _arms(self, declared: Declared, phrases: Sequence[Phrase]) -> Any:
         """An `if` with all its arms as one step: a tuple, however many there are."""
@@ -146,15 +162,16 @@ class _Checker:
         field = grammar_of(declared.made).of(Shape.ARMS)
         assert field is not None  # asked by the caller  # noqa: S101
         setattr(word, field.name, tuple(arms))
-        word.span, word.tags = phrases[0].span, ()
-        return self.script.finished(word, {})
+        word.span = phrases[0].span
+        word.place = self.script.place(word.span)
+        return self.script.finished(word, {}, {}, ())
 
     def _unknown(self, seam: str, word: str, span: Span, message: str, known: Iterable[str]) -> None:
         hint = ""
         if (seam, word) not in self.hinted and len(self.hinted) < limits.PROBLEMS:
             self.hinted.add((seam, word))
             hint = self.vocabulary.requiring(seam, word) or did_you_mean(word, known)
-        self.complain("word-unknown", message, span, hint)
+        self.script.defer("word-unknown", message, span, hint)
 
     def _test(self, phrase: Phrase) -> Any:
         self.script.cost += 1
@@ -166,13 +183,13 @@ class _Checker:
                 self._unknown("test", phrase.word, phrase.span, what, self.vocabulary.tests)
             for test in phrase.tests:
                 self._test(test)
-            return None
+            return self._unmet(phrase.span, f"unknown test {brief(phrase.word)}") if phrase.word else None
         return self._word(declared, phrase)
 
     # one word
 
     def _word(self, declared: Declared, phrase: Phrase) -> Any:
-        use = Use(self.script, phrase, declared)
+        use = Use(self.script, phrase)
         if self.vocabulary.phase not in declared.phases:
             place = "where there is no recipient yet" if self.vocabulary.phase in ("data", "spool") else "in this phase"
             self.complain("wrong-phase", f"{phrase.word} cannot stand {place}", phrase.span)
@@ -180,17 +197,18 @@ class _Checker:
             self.complain("too-many-arguments", f"more than {limits.ARGUMENTS} arguments", phrase.span)
             return None
         word = declared.made.__new__(declared.made)
-        word.span, word.tags = phrase.span, ()
-        word.settings = self.vocabulary.settings.get(declared.extension.capability, {})
-        binding = Binding(self.script, phrase.word, use, self.vocabulary.tags.get(phrase.word, {}))
+        word.span = phrase.span
+        word.place = self.script.place(phrase.span)
+        if declared.extension.settings:
+            word.settings = self.vocabulary.settings(declared.extension)
+        binding = Binding(self.script, phrase.word, use, self.vocabulary.tags_on(declared, use.tags))
         whole = binding.bind(word, declared.made, phrase.arguments, phrase)
         whole = self._inner(word, declared, phrase) and whole
         if not whole:
-            return None
-        check = getattr(word, "check", None)
-        if check is not None:
-            check(use)
-        return self.script.finished(word, binding.templates)
+            return self._unmet(phrase.span, binding.unknown) if binding.unknown else None
+        word.check(use)
+        brought = {declared.extension.capability, *binding.brought}
+        return self.script.finished(word, binding.templates, binding.rules, brought)
 
     def _inner(self, word: Any, declared: Declared, phrase: Phrase) -> bool:
         """Bind the tests and the block that a word takes; whether they are as its grammar has them."""

@@ -5,7 +5,7 @@ An extension is made of declarations only; it edits nothing and is entered in no
     copy = Extension("copy", "RFC 3894")
 
     @copy.tag(":copy", on=["fileinto", "redirect"])
-    class Copy:
+    class Copy(ForeignTag):
         def amend(self, action): ...
 
 and whoever requires "copy" gets the tag. Every seam of the language is one method of `Extension`.
@@ -16,57 +16,88 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
+from sieveav.language.grammar import grammar_of
+from sieveav.language.word import Choice, ForeignTag, Word
 from sieveav.options import Option
 
+W = TypeVar("W", bound=type[Word])
+T = TypeVar("T", bound=type[ForeignTag])
+H = TypeVar("H", bound=type[Choice])
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[[Any], Any])
 
-PHASES = ("connect", "ehlo", "mailfrom", "rcptto", "data", "spool", "each_rcpt")
-"""The SMTP phases, in their order. A user's script runs in the last."""
+PHASES = ("connect", "ehlo", "mailfrom", "rcptto", "data", "spool", "each_rcpt", "imap")
+"""The phases: those of SMTP in their order, a user's script running in each_rcpt; and the events of IMAP (RFC 6785)."""
 
-OF_A_MESSAGE = ("data", "spool", "each_rcpt")
-"""The phases in which there is a message: where a test may stand unless it says otherwise."""
+OF_A_MESSAGE = ("data", "spool", "each_rcpt", "imap")
+"""The phases in which there is a message: where a test is allowed unless it says otherwise."""
 
-OF_A_RECIPIENT = ("each_rcpt",)
-"""The phase in which there is a recipient: where an action may stand unless it says otherwise."""
+OF_A_RECIPIENT = ("each_rcpt", "imap")
+"""The phases in which there is a recipient: where an action is allowed unless it says otherwise."""
 
 
 def identifier(name: str) -> str:
-    """What stands for `name` where an identifier must: lower-case, `_` for each character that none can hold. So an
-    engine is named in its action (`f_secure` for f-secure), and an extension's file after its capability."""
+    """`name` as an identifier: lower-case, `_` for each character that none can contain. So an engine is named in its
+    action (`f_secure` for f-secure), and an extension's file after its capability."""
     return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 @dataclass(frozen=True)
 class Declared:
     """One declaration. `seam` says which kind, `name` the word, tag or choice, `made` the class; what else there is
-    depends on the seam: `on` the words a foreign tag stands on, `kind` a choice's kind, `phases` a word's."""
+    depends on the seam: `on` the words and tags that a foreign tag goes on, `like` the words whose foreign tags a word
+    takes too, `kind` a choice's kind, `phases` a word's."""
 
     seam: str
     name: str
     made: Any
     extension: Extension
     on: tuple[str, ...] = ()
+    like: tuple[str, ...] = ()
     kind: str = ""
     phases: tuple[str, ...] = ()
     dialect: str = ""
     order: int = 0
     family: str = ""
-    unwritten: Any = None
+    unless: str = ""
 
 
-_METHODS = {"test": "holds", "action": "run", "command": "run", "tag": "amend", "reader": "read", "namespace": "value"}
-"""What a declared class must have, so that a slip of an author is told when the file is loaded, in words."""
+_METHODS = {
+    "test": ("holds", Word),
+    "action": ("run", Word),
+    "command": ("run", Word),
+    "family": ("run", Word),
+    "tag": ("amend", ForeignTag),
+    "choice": ("", Choice),
+    "reader": ("read", object),
+    "namespace": ("value", object),
+}
+"""Seam -> the method that a declared class must have, and its base class; checked when the class is declared."""
 
 
 class Extension:
-    """A capability, where it is specified, and all that it brings. `implies` names capabilities that come with it."""
+    """A capability, where it is specified, and all that it brings.
 
-    def __init__(self, capability: str, source: str, *, implies: Iterable[str] = ()) -> None:
+    `implies` names capabilities that come with it. `defers` turns unknown words of a script that requires it into errors
+    of the run (RFC 5463). `successor` is the capability to use instead of an obsolete one.
+    """
+
+    def __init__(
+        self,
+        capability: str,
+        source: str,
+        *,
+        implies: Iterable[str] = (),
+        defers: bool = False,
+        successor: str = "",
+    ) -> None:
         self.capability = capability
         self.source = source
         self.implies = tuple(implies)
+        self.defers = defers
+        self.successor = successor
         self.declared: list[Declared] = []
         self.settings: dict[str, Option] = {}
         self.module = ""
@@ -75,90 +106,92 @@ class Extension:
         return f"Extension({self.capability!r})"
 
     def _declare(self, seam: str, name: str, made: Any, **more: Any) -> None:
-        wanted = _METHODS.get(seam)
-        if wanted and not hasattr(made, wanted):
-            raise TypeError(f"{self.capability}: the {seam} {name} has no method {wanted}")
+        method, base = _METHODS.get(seam, ("", object))
+        if not issubclass(made, base):
+            raise TypeError(f"{self.capability}: the {seam} {name} must be a subclass of {base.__name__}")
+        if method and not hasattr(made, method):
+            raise TypeError(f"{self.capability}: the {seam} {name} has no method {method}")
+        if base is not object:
+            grammar_of(made)  # a TypeError for what is no argument
         self.declared.append(Declared(seam, name, made, self, **more))
 
-    def _word(self, seam: str, given: Any, **more: Any) -> Any:
-        if isinstance(given, type):
-            self._declare(seam, given.__name__.lower(), given, **more)
-            return given
-
-        def declare(cls: C) -> C:
-            self._declare(seam, given or cls.__name__.lower(), cls, **more)
+    def _word(self, seam: str, name: str, like: Iterable[str], phases: Iterable[str]) -> Callable[[W], W]:
+        def declare(cls: W) -> W:
+            self._declare(seam, name or cls.__name__.lower(), cls, like=tuple(like), phases=tuple(phases))
             return cls
 
         return declare
 
-    @overload
-    def test(self, given: C) -> C: ...
-    @overload
-    def test(self, given: str = "", *, phases: Iterable[str] = ...) -> Callable[[C], C]: ...
-    def test(self, given: Any = "", *, phases: Iterable[str] = OF_A_MESSAGE) -> Any:
-        """A test, named like its class unless said: `holds(run)` answers it."""
-        return self._word("test", given, phases=tuple(phases))
+    def test(
+        self, name: str = "", *, like: Iterable[str] = (), phases: Iterable[str] = OF_A_MESSAGE
+    ) -> Callable[[W], W]:
+        """A test, named like its class unless said: `holds(run)` answers it. It takes the foreign tags of the words that
+        it is `like`."""
+        return self._word("test", name, like, phases)
 
-    @overload
-    def action(self, given: C) -> C: ...
-    @overload
-    def action(self, given: str = "", *, phases: Iterable[str] = ...) -> Callable[[C], C]: ...
-    def action(self, given: Any = "", *, phases: Iterable[str] = OF_A_RECIPIENT) -> Any:
-        """A command that does something about the message: `run(run)`."""
-        return self._word("action", given, phases=tuple(phases))
+    def action(
+        self, name: str = "", *, like: Iterable[str] = (), phases: Iterable[str] = OF_A_RECIPIENT
+    ) -> Callable[[W], W]:
+        """A command that does something about the message: `run(run)`. It takes the foreign tags of the words that it is
+        `like`, and is amended as they are."""
+        return self._word("action", name, like, phases)
 
-    @overload
-    def command(self, given: C) -> C: ...
-    @overload
-    def command(self, given: str = "", *, phases: Iterable[str] = ...) -> Callable[[C], C]: ...
-    def command(self, given: Any = "", *, phases: Iterable[str] = PHASES) -> Any:
-        """A command that steers the script, such as one that takes a block: `run(run)`."""
-        return self._word("command", given, phases=tuple(phases))
+    def command(self, name: str = "", *, like: Iterable[str] = (), phases: Iterable[str] = PHASES) -> Callable[[W], W]:
+        """A command that controls the script, such as one that takes a block: `run(run)`."""
+        return self._word("command", name, like, phases)
 
-    def family(self, pattern: str, of: str, *, phases: Iterable[str] = OF_A_MESSAGE) -> Callable[[C], C]:
+    def family(self, pattern: str, of: str, *, phases: Iterable[str] = OF_A_MESSAGE) -> Callable[[W], W]:
         """Actions, one for each of the names that the host gives as `of`: `{}` in `pattern` is the name, with `_` for
-        what an identifier cannot hold. The class is made anew for each, `member` saying which."""
+        what an identifier cannot contain. The class is made anew for each, `member` saying which."""
 
-        def declare(cls: C) -> C:
+        def declare(cls: W) -> W:
             self._declare("family", pattern, cls, family=of, phases=tuple(phases))
             return cls
 
         return declare
 
-    def tag(
-        self, name: str, on: Iterable[str], *, order: int = 0, unwritten: Callable[[], Any] | None = None
-    ) -> Callable[[C], C]:
-        """A tag on other extensions' words, whether they are known or not: `amend(action)` gives the action that takes
-        its place, or for a test, `amend(subject)` what it looks at instead. The class's fields are what follows the tag;
-        the first positional ones. Several tags amend by their `order`, then as they stand in the script.
+    def tag(self, name: str, on: Iterable[str], *, order: int = 0) -> Callable[[T], T]:
+        """A tag on words of other extensions, whether they are known or not: `amend(action)` gives the action that takes
+        its place, or for a test, `amend(subject)` what it looks at instead. The class's positional arguments are what
+        follows the tag. `on` names words, or tags: then the tag is allowed wherever such a tag is written too
+        (`on=[":fcc"]`). Several tags amend by their `order`, then as they are in the script."""
 
-        `unwritten` makes what stands in the place of the tag where the script does not write it, and on the implicit keep
-        if the tag goes on keep: something with `amend`, or a template whose `settle(run)` gives that when it is met."""
-
-        def declare(cls: C) -> C:
-            self._declare("tag", name.lower(), cls, on=tuple(on), order=order, unwritten=unwritten)
+        def declare(cls: T) -> T:
+            self._declare("tag", name.lower(), cls, on=tuple(on), order=order)
             return cls
 
         return declare
 
-    def choice(self, kind: str, name: str) -> Callable[[C], C]:
-        """One of the choices of `kind`, a tag (":is") or a name ("i;octet"); the class's fields are what follows it."""
+    def amends(self, on: Iterable[str], *, unless: str = "", order: int = 0) -> Callable[[F], F]:
+        """A function of the run that amends every action of these words, and with "keep" the implicit keep: it gives
+        something with `amend(action)`, or None. It is not asked for a word with the tag `unless`."""
 
-        def declare(cls: C) -> C:
+        def declare(function: F) -> F:
+            self.declared.append(
+                Declared("amender", function.__name__, function, self, on=tuple(on), order=order, unless=unless.lower())
+            )
+            return function
+
+        return declare
+
+    def choice(self, kind: str, name: str) -> Callable[[H], H]:
+        """One of the choices of `kind`, a tag (":is") or a name ("i;octet"); the class's arguments are what follows it."""
+
+        def declare(cls: H) -> H:
             self._declare("choice", name.lower(), cls, kind=kind)
             return cls
 
         return declare
 
-    def match_type(self, name: str) -> Callable[[C], C]:
-        """A match type: a choice whose `matcher(comparator, keys)` answers whether any value matches any key."""
+    def match_type(self, name: str) -> Callable[[H], H]:
+        """A match type: a choice that is a `MatchType`."""
         return self.choice("match_type", name)
 
-    def comparator(self, name: str) -> Callable[[C], C]:
-        """A comparator: a choice with `fold`, and what it can be used for."""
+    def comparator(self, name: str) -> Callable[[H], H]:
+        """A comparator: a choice that is a `Comparator`."""
         return self.choice("comparator", name)
 
-    def address_part(self, name: str) -> Callable[[C], C]:
+    def address_part(self, name: str) -> Callable[[H], H]:
         """An address part: a choice whose `part(address)` gives the part of an address, or None where it has none."""
         return self.choice("address_part", name)
 
@@ -174,7 +207,8 @@ class Extension:
         return declare
 
     def namespace(self, name: str) -> Callable[[C], C]:
-        """A namespace of variables (RFC 5229, 3): `value(run, rest)` is what `${name.rest}` stands for."""
+        """A namespace of variables (RFC 5229, 3): a subclass of `Namespace`; `value(run, rest)` is what `${name.rest}`
+        stands for."""
 
         def declare(cls: C) -> C:
             self._declare("namespace", name.lower(), cls)
@@ -183,6 +217,6 @@ class Extension:
         return declare
 
     def setting(self, option: Option) -> Option:
-        """A setting of this extension: in a site's file it stands in the stanza `extension "capability"`."""
+        """A setting of this extension: in a site's file it is in the stanza `extension "capability"`."""
         self.settings[option.name] = option
         return option

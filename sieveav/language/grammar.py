@@ -1,28 +1,32 @@
 """grammar: the fields of a word's class to the grammar of the word.
 
-    class Virustest:
-        match: Match = choice("match_type", ":is")     # one of the tags the vocabulary has for match_type
+    class Virustest(Word):
+        match: MatchType = choice("match_type", ":is") # one of the tags the vocabulary has for match_type
         days: int = tag(":days", 7)                    # a tag with a number
         last: bool = tag(":last")                      # a tag alone
-        name: str = optional("")                       # a positional that may be left out
-        value: str                                     # a positional
+        name: str = optional("")                       # a positional argument that may be left out
+        mailbox: str = value(valid=mailbox_flaw)       # a positional argument with a rule
+        value: str                                     # a positional argument
+        subject: Shared = derived()                    # no argument: worked out by `check` or `prepare`
 
 From these come binding, type errors, the usage line and the catalogue; nothing states the grammar a second time. The
-types are str, Strings, int, bool (of a bare tag), Test, Tests, Block and Arms.
+types of arguments are str, Strings, int, bool (of a bare tag), Test, Tests, Block and Arms. An annotation that is none of
+these is a TypeError when the class is declared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property
-from typing import Any, get_type_hints
+from typing import Any
 
 from sieveav.language.program import Arms, Block, Strings, Test, Tests
 
 
 class Shape(StrEnum):
-    """What may stand in a field, as usage lines say it."""
+    """The type of an argument, as usage lines show it."""
 
     STRING = "string"
     STRINGS = "string-list"
@@ -34,61 +38,89 @@ class Shape(StrEnum):
     ARMS = "arms"
 
 
-_SHAPES: list[tuple[Any, Shape]] = [
-    (str, Shape.STRING),
-    (Strings, Shape.STRINGS),
-    (int, Shape.NUMBER),
-    (bool, Shape.BARE),
-    (Test, Shape.TEST),
-    (Tests, Shape.TESTS),
-    (Block, Shape.BLOCK),
-    (Arms, Shape.ARMS),
+_SHAPES: list[tuple[Any, str, Shape]] = [
+    (str, "str", Shape.STRING),
+    (Strings, "Strings", Shape.STRINGS),
+    (int, "int", Shape.NUMBER),
+    (bool, "bool", Shape.BARE),
+    (Test, "Test", Shape.TEST),
+    (Tests, "Tests", Shape.TESTS),
+    (Block, "Block", Shape.BLOCK),
+    (Arms, "Arms", Shape.ARMS),
 ]
+"""Type, its name in an annotation, shape."""
 
 REQUIRED: Any = object()
 """The default of a field that has none."""
 
+Flaw = Callable[[Any], str]
+"""What is wrong with the value of an argument (a string, each string of a list, or a number); "" for nothing."""
+
 
 @dataclass(frozen=True)
-class _Declared:
-    """What `tag`, `choice` or `optional` leaves in the class until the grammar is read off."""
+class Stated:
+    """What `tag`, `choice`, `optional` or `value` states of a field."""
 
     tag: str = ""
     kind: str = ""
     default: Any = None
-    positional: bool = False
+    valid: Flaw | None = None
+    hint: str = ""
 
 
-def tag(name: str, default: Any = None) -> Any:
-    """A field given by the tag `name`, followed by a value of the field's type; a bool has no value. Not given, it is
-    `default`, which for a bool is False."""
-    return _Declared(tag=name.lower(), default=default)
+@dataclass(frozen=True)
+class _Derived:
+    default: Any
+
+
+def tag(name: str, default: Any = None, *, valid: Flaw | None = None, hint: str = "") -> Any:
+    """A tagged argument: the tag `name`, followed by a value of the field's type; a bool has no value. Not given, it is
+    `default`, which for a bool is False. `valid` and `hint` as with `value`."""
+    return Stated(tag=name.lower(), default=default, valid=valid, hint=hint)
 
 
 def choice(kind: str, default: str | None, by: str = "") -> Any:
     """A field that is one of the vocabulary's choices of `kind`, named by its own tag or, with `by`, by the string after
-    that tag; not given, it is the choice named `default`."""
-    return _Declared(tag=by.lower(), kind=kind, default=default)
+    that tag; not given, it is the choice named `default`, or None."""
+    return Stated(tag=by.lower(), kind=kind, default=default)
 
 
-def optional(default: Any) -> Any:
-    """A positional field that may be left out, and is then `default`."""
-    return _Declared(default=default, positional=True)
+def optional(default: Any, *, valid: Flaw | None = None, hint: str = "") -> Any:
+    """A positional argument that may be left out, and is then `default`."""
+    return Stated(default=default, valid=valid, hint=hint)
+
+
+def value(*, valid: Flaw | None = None, hint: str = "") -> Any:
+    """A positional argument with a rule. `valid(value)` says what is wrong, "" for nothing: a constant is then a problem
+    with `hint` when the script is checked, a value made of variables a fault with the same text when it runs."""
+    return Stated(default=REQUIRED, valid=valid, hint=hint)
+
+
+def derived(default: Any = REQUIRED) -> Any:
+    """An attribute that is no argument: `check`, `prepare` or the checker sets it."""
+    return _Derived(default)
 
 
 @dataclass(frozen=True)  # without slots: `positional` is asked for often, and remembered
 class Field:
-    """One field of a word: `tag` and `kind` are "" for a positional one."""
+    """One argument of a word: `tag` and `kind` are "" for a positional one."""
 
     name: str
     shape: Shape
     tag: str = ""
     kind: str = ""
     default: Any = REQUIRED
+    valid: Flaw | None = None
+    hint: str = ""
 
     @cached_property
     def positional(self) -> bool:
         return not self.tag and not self.kind
+
+    @property
+    def shown(self) -> str:
+        """The name as usage lines and rules show it."""
+        return self.name.replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -107,7 +139,7 @@ class Grammar:
 
     @cached_property
     def values(self) -> tuple[Field, ...]:
-        """The positional fields that are strings, lists or numbers, in their order."""
+        """The positional arguments that are strings, lists or numbers, in their order."""
         return tuple(f for f in self.fields if f.positional and f.shape in _VALUES)
 
     @cached_property
@@ -125,7 +157,7 @@ class Grammar:
             else:
                 parts.append(f"[{field.tag} <{field.shape}>]")
         for field in self.values:
-            shown = f"<{field.name.replace('_', '-')}: {field.shape}>"
+            shown = f"<{field.shown}: {field.shape}>"
             parts.append(shown if field.default is REQUIRED else f"[{shown}]")
         parts += [f"<{f.name}: {f.shape}>" for f in self.fields if f.shape in (Shape.TEST, Shape.TESTS)]
         parts += ["{ ... }" for f in self.fields if f.shape is Shape.BLOCK]
@@ -135,29 +167,53 @@ class Grammar:
 _VALUES = frozenset({Shape.STRING, Shape.STRINGS, Shape.NUMBER})
 
 
+def take_stated(cls: type) -> dict[str, tuple[Any, Stated]]:
+    """The fields that `cls` itself states: name -> annotation and statement; what states them is taken out of the class,
+    so that an attribute is there only once it has a value. TypeError for an annotation with any other value."""
+    stated: dict[str, tuple[Any, Stated]] = {}
+    for name, annotation in vars(cls).get("__annotations__", {}).items():
+        statement = vars(cls).get(name, REQUIRED)
+        if str(annotation).startswith(("ClassVar", "typing.ClassVar")):
+            continue
+        if isinstance(statement, _Derived):
+            if statement.default is REQUIRED:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, statement.default)
+        elif isinstance(statement, Stated):
+            delattr(cls, name)
+            stated[name] = (annotation, statement)
+        elif statement is REQUIRED:
+            stated[name] = (annotation, Stated(default=REQUIRED))
+        else:
+            raise TypeError(
+                f"{cls.__name__}.{name}: an argument with a default is written = optional(...) or = tag(...), any other "
+                "attribute = derived(...) or without annotation"
+            )
+    return stated
+
+
 @cache
 def grammar_of(cls: type) -> Grammar:
-    """The grammar that the fields of `cls` state, those of its bases first. TypeError names a field that is none of the
-    types above: a fault of the extension's author, found when it is loaded."""
+    """The grammar that the fields of `cls` state, those of its bases first; a field stated again has the later place.
+    TypeError names a field that is of none of the types above."""
+    owners = {name: owner for owner in reversed(cls.__mro__) for name in vars(owner).get("__annotations__", {})}
     fields = []
-    hints = get_type_hints(cls)
-    stated = {name: owner for owner in reversed(cls.__mro__) for name in vars(owner).get("__annotations__", {})}
     for owner in reversed(cls.__mro__):
-        for name in (name for name in vars(owner).get("__annotations__", {}) if stated[name] is owner):
-            declared = getattr(cls, name, REQUIRED)
-            if not isinstance(declared, _Declared) and declared is not REQUIRED:
-                continue  # a plain attribute of the class, no field
-            if isinstance(declared, _Declared) and declared.kind:
-                fields.append(Field(name, Shape.STRING, declared.tag, declared.kind, declared.default))
-                continue
-            shape = next((shape for known, shape in _SHAPES if hints[name] == known), None)
-            if declared is REQUIRED and (shape is None or shape is Shape.BARE):
-                continue  # worked out by prepare
-            if shape is None:
-                raise TypeError(f"{cls.__name__}.{name} is of no type that a script can write")
-            if declared is REQUIRED:
-                fields.append(Field(name, shape))
-            else:
-                default = False if shape is Shape.BARE and declared.default is None else declared.default
-                fields.append(Field(name, shape, declared.tag, "", default))
+        for name, (annotation, stated) in vars(owner).get("stated", {}).items():
+            if owners[name] is owner:
+                fields.append(_field(f"{cls.__name__}.{name}", name, annotation, stated))
     return Grammar(tuple(fields))
+
+
+def _field(where: str, name: str, annotation: Any, stated: Stated) -> Field:
+    if stated.kind:
+        return Field(name, Shape.STRING, stated.tag, stated.kind, stated.default)
+    shape = next((shape for type_, named, shape in _SHAPES if annotation in (type_, named)), None)
+    if shape is None or (shape is Shape.BARE and not stated.tag):
+        types = ", ".join(named for _, named, _ in _SHAPES)
+        raise TypeError(
+            f"{where} is of no type that a script can write ({types}; bool for a tag); write = derived() if it is no argument"
+        )
+    default = False if shape is Shape.BARE and stated.default is None else stated.default
+    return Field(name, shape, stated.tag, "", default, stated.valid, stated.hint)

@@ -72,6 +72,52 @@ class Source:
         return self.text[start:end].rstrip("\r\n")
 
 
+class Place:
+    """Where in which text: `path`, `line` and `column`, both from 1, worked out when they are asked for. Without an
+    offset it is the whole text, whose line is 0."""
+
+    __slots__ = ("_offset", "_source")
+
+    def __init__(self, source: Source, offset: int | None = None) -> None:
+        self._source = source
+        self._offset = offset
+
+    @property
+    def path(self) -> str:
+        return self._source.path
+
+    @property
+    def position(self) -> Position:
+        return Position(0, 0) if self._offset is None else self._source.position(self._offset)
+
+    @property
+    def line(self) -> int:
+        return self.position.line
+
+    @property
+    def column(self) -> int:
+        return self.position.column
+
+    def as_json(self) -> dict[str, object]:
+        """The place as machines read it; the path alone for a whole text."""
+        if self._offset is None:
+            return {"path": self.path}
+        line, column = self.position
+        return {"path": self.path, "line": line, "column": column}
+
+    def __str__(self) -> str:
+        return self.path if self._offset is None else f"{self.path}:{self.line}"
+
+    def __repr__(self) -> str:
+        return f"Place({self.path!r}, {self.line}, {self.column})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and (self.path, self.position) == (other.path, other.position)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.position))
+
+
 def printable(text: str) -> str:
     """`text` with `?` for what would move a terminal's cursor or cannot be shown: much of it was chosen by strangers."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -7,22 +7,22 @@ A word here is an instance of a class that an extension (or the base) declared: 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from sieveav import limits
-from sieveav.language.problems import Source
+from sieveav.language.problems import Place, Source
 
 
 class Running(Protocol):
     """What a block needs of the run it is in."""
 
     step: Any
-    careful: bool
+    instrumented: bool
 
     def spend(self, steps: int) -> None: ...
-    def entered(self, step: Any) -> None: ...
+    def enter(self, step: Any) -> None: ...
 
 
 class Command(Protocol):
@@ -36,7 +36,7 @@ class Test(Protocol):
 class Template(Protocol):
     """A string that is only known while running; made by a reader of strings."""
 
-    def settle(self, run: Any) -> str: ...
+    def expand(self, run: Any) -> str: ...
 
 
 class Block:
@@ -50,9 +50,9 @@ class Block:
 
     def run(self, run: Running) -> None:
         run.spend(self.cost)
-        if run.careful:
+        if run.instrumented:
             for step in self.steps:
-                run.entered(step)
+                run.enter(step)
                 step.run(run)
         else:
             for step in self.steps:
@@ -65,35 +65,72 @@ Strings = tuple[str, ...]
 Arms = tuple[tuple[Test | None, Block], ...]
 """The arms of an `if`: each a test, None for `else`, and the block taken when it holds."""
 
+EXPANSIONS = 64
+"""Expanded copies that one place in a script remembers."""
 
-class Unsettled:
+EXPANSION_LENGTH = 1000
+"""Characters of the values for which a copy is remembered: longer ones are seldom met twice."""
+
+
+class Unexpanded:
     """A word some of whose strings are templates: each time it is met, a copy with their values takes its place, so a
-    word always sees plain strings."""
+    word always sees plain strings. `rules` are those of its arguments (`valid`), by field.
 
-    def __init__(self, word: Any, templates: Mapping[str, Any]) -> None:
+    Copies are remembered by the values: `fileinto "lists.${1}"` has few. This is sound as long as words change nothing
+    in themselves when they run.
+    """
+
+    def __init__(self, word: Any, templates: Mapping[str, Any], rules: Mapping[str, Callable[[Any], str]]) -> None:
         self.word = word
-        self.templates = templates
         self.span = word.span
+        self.place = word.place
+        self._names = tuple(templates)
+        self._templates = tuple(templates.values())
+        self._rules = tuple((name, rules[name]) for name in self._names if name in rules)
+        self._expanded: dict[tuple[Any, ...], Any] = {}
 
-    def settled(self, run: Any) -> Any:
+    def expanded(self, run: Any) -> Any:
+        values = tuple([expand(template, run) for template in self._templates])
+        word = self._expanded.get(values)
+        if word is None:
+            word = self._made(values, run)
+            if _length(values) <= EXPANSION_LENGTH:
+                if len(self._expanded) >= EXPANSIONS:
+                    self._expanded = {}
+                self._expanded[values] = word
+        return word
+
+    def _made(self, values: tuple[Any, ...], run: Any) -> Any:
         word = copy.copy(self.word)
-        for name, value in self.templates.items():
-            setattr(word, name, settle(value, run))
-        prepare = getattr(word, "prepare", None)
-        if prepare is not None:
-            prepare()
+        for name, value in zip(self._names, values, strict=True):
+            setattr(word, name, value)
+        for name, flaw in self._rules:
+            value = getattr(word, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                wrong = flaw(text)
+                if wrong:
+                    run.fail(wrong, word)
+        word.prepare()
         return word
 
     def holds(self, run: Any) -> bool:
-        return bool(self.settled(run).holds(run))
+        return bool(self.expanded(run).holds(run))
 
     def run(self, run: Any) -> None:
-        self.settled(run).run(run)
+        self.expanded(run).run(run)
 
     def __getattr__(self, name: str) -> Any:
+        # what the word's own `check` set is asked of it by others' checks; `copy` and `pickle` look for special names
+        # before there is a word
         if name.startswith("__") or "word" not in self.__dict__:
             raise AttributeError(name)
         return getattr(self.word, name)
+
+
+def _length(values: tuple[Any, ...]) -> int:
+    return sum(
+        _length(value) if isinstance(value, tuple) else len(value) if isinstance(value, str) else 0 for value in values
+    )
 
 
 class Pieces:
@@ -102,46 +139,106 @@ class Pieces:
     def __init__(self, pieces: Sequence[str | Template]) -> None:
         self.pieces = pieces
 
-    def settle(self, run: Any) -> str:
+    def expand(self, run: Any) -> str:
         run.tick()
-        found: list[str] = []
+        texts: list[str] = []
         room = limits.STRING_SIZE
         for piece in self.pieces:
-            text = piece if isinstance(piece, str) else piece.settle(run)
-            found.append(text[:room])
+            text = piece if isinstance(piece, str) else piece.expand(run)
+            texts.append(text[:room])
             room -= len(text)
             if room <= 0:
                 break
-        return "".join(found)
+        return "".join(texts)
 
 
-def is_settled(value: Any) -> bool:
-    """Whether `value` is what it is at every time, and no template."""
-    return not isinstance(value, Unsettled) and not hasattr(value, "settle")
+def is_constant(value: Any) -> bool:
+    """Whether `value` is the same at every time, and no template."""
+    return not isinstance(value, Unexpanded) and not hasattr(value, "expand")
 
 
-def settle(value: Any, run: Any) -> Any:
+def expand(value: Any, run: Any) -> Any:
     """`value` with every template in it turned into the string it stands for now."""
     if isinstance(value, tuple):
-        return tuple(settle(item, run) for item in value)
-    if isinstance(value, Unsettled):
-        return value.settled(run)
-    return value.settle(run) if hasattr(value, "settle") else value
+        return tuple([expand(item, run) for item in value])
+    if isinstance(value, Unexpanded):
+        return value.expanded(run)
+    return value.expand(run) if hasattr(value, "expand") else value
+
+
+class Unmet:
+    """In the place of a word that is not known, in a script that asks which extensions there are (RFC 5463): an error
+    only when it is met."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        self.message = message
+        self.place = place
+
+    def _met(self, run: Any) -> NoReturn:
+        run.fail(self.message, self)
+        raise AssertionError("fail does not return")
+
+    def run(self, run: Any) -> None:
+        self._met(run)
+
+    def holds(self, run: Any) -> bool:
+        self._met(run)
+
+
+class Conditional:
+    """A word of extensions that the script has only asked for (`use.learn`): an error where it is met before the test
+    that did so has held (RFC 5463, 4)."""
+
+    def __init__(self, word: Any, capabilities: frozenset[str]) -> None:
+        self.word = word
+        self.span = word.span
+        self.place = word.place
+        self._capabilities = capabilities
+
+    def _checked(self, run: Any) -> Any:
+        if not run.enabled >= self._capabilities:
+            names = ", ".join(sorted(self._capabilities - run.enabled))
+            run.fail(f"extension {names} is used before a test has enabled it", self)
+        return self.word
+
+    def run(self, run: Any) -> None:
+        self._checked(run).run(run)
+
+    def holds(self, run: Any) -> bool:
+        return bool(self._checked(run).holds(run))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "word" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.word, name)
+
+
+class Amender(NamedTuple):
+    """What changes every action of some words as the run stands (`Extension.amends`): `amend(run)` gives something with
+    `amend(action)`, or None; not asked for a word that has the tag `unless`."""
+
+    amend: Callable[[Any], Any]
+    unless: str
+
+
+class Mention(NamedTuple):
+    """Something outside of the script that it names by a constant: `kind` ("script", "list", "program", "mailbox"),
+    `name`, what else tells it apart (`location`), and where."""
+
+    kind: str
+    name: str
+    location: str
+    place: Place
 
 
 @dataclass(frozen=True)
 class Program:
-    """A script that checked. `settings` holds each of its extensions' settings by capability and name, `unwritten` the
-    tags that a keep has although nobody wrote them, and so the implicit one."""
+    """A script that checked. `cost` counts its steps and strings, `amenders` are those of each action by its name, "keep"
+    for the implicit one, `mentions` what it names outside of itself."""
 
     source: Source
     block: Block
     capabilities: frozenset[str]
     cost: int
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    unwritten: tuple[Any, ...] = ()
-
-    def place(self, step: Any) -> dict[str, object]:
-        """Where `step` stands: path, line and column, both from 1."""
-        line, column = self.source.position(step.span.start)
-        return {"path": self.source.path, "line": line, "column": column}
+    amenders: Mapping[str, tuple[Amender, ...]] = field(default_factory=dict)
+    mentions: tuple[Mention, ...] = ()

@@ -7,15 +7,15 @@ the notes, which `prepare` may look at.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sieveav import limits
 from sieveav.language.extension import Declared
 from sieveav.language.phrases import Phrase, String, Tag
-from sieveav.language.problems import Problem, Severity, Span, did_you_mean, printable
-from sieveav.language.program import Pieces, Unsettled
+from sieveav.language.problems import Place, Problem, Severity, Source, Span, did_you_mean, printable
+from sieveav.language.program import Conditional, Mention, Pieces, Unexpanded
 from sieveav.language.vocabulary import Vocabulary
 
 M = TypeVar("M")
@@ -24,10 +24,12 @@ M = TypeVar("M")
 class Script:
     """One script being checked: its words, its problems, and what is remembered from one place to the next."""
 
-    def __init__(self, vocabulary: Vocabulary, problems: list[Problem]) -> None:
+    def __init__(self, source: Source, vocabulary: Vocabulary, problems: list[Problem]) -> None:
+        self.source = source
         self.vocabulary = vocabulary
         self.problems = problems
-        self.notes: set[str] = set()
+        self.marks: set[str] = set()
+        self.mentions: list[Mention] = []
         self.cost = 0
         """The steps and strings met so far."""
         self.enclosing: list[Any] = []
@@ -52,25 +54,32 @@ class Script:
             hint = self.vocabulary.requiring("choice", name.lower(), kind=kind) or did_you_mean(name, choices)
             hint = hint or f"write one of {', '.join(sorted(choices))}"
             message = f'there is no {kind.replace("_", " ")} "{brief(name)}"'
-            self.complain(f"{kind.replace('_', '-')}-unknown", message, span, hint)
+            self.defer(f"{kind.replace('_', '-')}-unknown", message, span, hint)
         return declared
 
-    def finished(self, word: Any, templates: dict[str, Any]) -> Any:
-        """A word whose fields are bound; with `templates` among them, what settles it each time it is met."""
+    def place(self, span: Span) -> Place:
+        return Place(self.source, span.start)
+
+    def defer(self, rule: str, message: str, span: Span, hint: str = "") -> None:
+        """Report what is not known: an error, or in a script that asks what there is a warning."""
+        self.complain(rule, message, span, hint, Severity.WARNING if self.vocabulary.deferring else Severity.ERROR)
+
+    def finished(self, word: Any, templates: dict[str, Any], rules: dict[str, Any], brought: Iterable[str]) -> Any:
+        """A word whose arguments are bound; with `templates` among them, what expands it each time it is met. `rules` are
+        those of its arguments, `brought` the capabilities that bring it and its tags."""
+        word.marks = self.marks
         if templates:
-            word.notes = self.notes
-            return Unsettled(word, templates)
-        self._unprepared.append(word)
-        return word
+            word = Unexpanded(word, templates, rules)
+        else:
+            self._unprepared.append(word)
+        conditional = self.vocabulary.conditional.intersection(brought)
+        return Conditional(word, frozenset(conditional)) if conditional else word
 
     def prepare(self) -> None:
-        """Let every word derive what follows from its fields; last, for by now all is known of the script. Inner words
-        stand before outer ones."""
+        """Let every word derive what follows from its arguments; runs after checking, when all marks are recorded. Inner
+        words come before outer ones."""
         for word in self._unprepared:
-            word.notes = self.notes
-            prepare = getattr(word, "prepare", None)
-            if prepare is not None:
-                prepare()
+            word.prepare()
 
     def read(self, text: String, use: Use) -> Any:
         """The string that `text` stands for, or a template, by the readers that are required."""
@@ -87,14 +96,6 @@ class Script:
             return "".join(pieces)
         return Pieces(pieces)
 
-    def unwritten(self, word: str, given: Container[str] = ()) -> list[tuple[int, Any]]:
-        """What stands in the place of the tags of `word` that are not among `given`, each after its order."""
-        return [
-            (declared.order, declared.unwritten())
-            for name, declared in self.vocabulary.tags.get(word, {}).items()
-            if declared.unwritten is not None and name not in given
-        ]
-
 
 @dataclass(frozen=True)
 class Given:
@@ -107,10 +108,9 @@ class Given:
 class Use:
     """One place where a word is used, for its `check` and for the readers of strings."""
 
-    def __init__(self, script: Script, phrase: Phrase, declared: Declared | None) -> None:
+    def __init__(self, script: Script, phrase: Phrase) -> None:
         self._script = script
         self.phrase = phrase
-        self.declared = declared
         self.spans: dict[str, Span] = {}
         self.given: dict[str, list[Given]] = {}
         self.unknown: set[str] = set()
@@ -133,7 +133,7 @@ class Use:
 
     @property
     def tags(self) -> frozenset[str]:
-        """All tags of the phrase as written, this word's own and others': what a tag asks that goes with another."""
+        """All tags of the phrase as written, this word's own and others': what a tag asks that excludes another."""
         return frozenset(argument.name for argument in self.phrase.arguments if isinstance(argument, Tag))
 
     def choices(self, kind: str) -> dict[str, Any]:
@@ -167,7 +167,10 @@ class Use:
 
     def setting(self, capability: str, name: str) -> Any:
         """The value of a setting of an extension that is known here."""
-        return self._script.vocabulary.settings[capability][name]
+        extension = self._script.vocabulary.library.find(capability)
+        if extension is None:
+            raise KeyError(capability)
+        return self._script.vocabulary.settings(extension)[name]
 
     def memory(self, kind: Callable[[], M]) -> M:
         """The one `kind` of this script: what is remembered from one place to the next while it is checked."""
@@ -176,9 +179,19 @@ class Use:
             found = self._script.memories[kind] = kind()
         return found
 
-    def note(self, key: str) -> None:
-        """Remember `key` for the whole script: from `prepare` on it is among the `notes` of every word."""
-        self._script.notes.add(key)
+    def mark(self, key: str) -> None:
+        """Note `key` for the whole script: in `prepare` it is among the `marks` of every word."""
+        self._script.marks.add(key)
+
+    def learn(self, capabilities: Iterable[str]) -> bool:
+        """Require `capabilities` from here to the end of the script, all of them or none: False when one is missing or
+        changes how scripts are read (RFC 5463, 4). Their words are errors of the run until `run.enable` was called."""
+        return self._script.vocabulary.learn_if_there(capabilities)
+
+    def mentions(self, kind: str, name: Given, location: str = "") -> None:
+        """Record that the script names something outside of it by a constant: a "script", "list", "program", "mailbox"."""
+        place = self._script.place(name.span)
+        self._script.mentions.append(Mention(kind, name.value, location, place))
 
     def names(self, of: str) -> tuple[str, ...] | None:
         """The names that the host gives as `of` (such as engines), None where it gives none."""

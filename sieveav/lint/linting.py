@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sieveav.language.checking import Checked
 from sieveav.language.phrases import Phrase, String
 from sieveav.language.problems import Problem, Severity
-from sieveav.running.addresses import outbound
+from sieveav.running.addresses import parse_addr_spec
 
 
 def findings(checked: Checked) -> list[Problem]:
@@ -30,7 +30,9 @@ def _addresses(phrases: Iterable[Phrase]) -> Iterator[Problem]:
         if phrase.word != "redirect":
             continue
         for argument in phrase.arguments:
-            spec = outbound(argument.value) if isinstance(argument, String) and "$" not in argument.value else None
+            spec = (
+                parse_addr_spec(argument.value) if isinstance(argument, String) and "$" not in argument.value else None
+            )
             if spec is None:
                 continue
             from email_validator import EmailNotValidError, validate_email  # 28 ms, for scripts that redirect

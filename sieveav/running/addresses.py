@@ -100,7 +100,7 @@ _SIEVE_ADDRESS = re.compile(
 )
 
 
-def outbound(text: str) -> str | None:
+def parse_addr_spec(text: str) -> str | None:
     """The addr-spec of an address that a script sends mail to, None where `text` is none.
 
     RFC 5228, 2.4.2.3: addr-spec, or phrase <addr-spec>; no route, no group. RFC 5321, 4.5.3.1 bounds the lengths.
@@ -113,6 +113,11 @@ def outbound(text: str) -> str | None:
     if parts is None or len(parts["local"]) > 64 or len(parts["domain"]) > 255 or not spec.isprintable():
         return None
     return spec
+
+
+def address_flaw(text: str) -> str:
+    """Why `text` cannot be an address that mail is sent to, "" when it can."""
+    return "not a valid email address" if parse_addr_spec(text) is None else ""
 
 
 _ROUTE = re.compile(rf"@{_DOMAIN}(?>(?:,@{_DOMAIN})*):")

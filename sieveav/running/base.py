@@ -6,21 +6,24 @@ for it is one RFC's words, each a few lines long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import gt, lt
 from typing import Any
 
 from sieveav.language.extension import OF_A_MESSAGE, PHASES, Extension
-from sieveav.language.grammar import choice
+from sieveav.language.grammar import choice, derived
 from sieveav.language.problems import Severity
 from sieveav.language.program import Arms, Strings, Test, Tests
 from sieveav.language.use import Use
-from sieveav.running.addresses import Address, outbound
+from sieveav.language.word import Choice, Word
+from sieveav.running.acting import Acting
+from sieveav.running.addresses import Address, address_flaw, parse_addr_spec
+from sieveav.running.effects import Discard, Send, Store
 from sieveav.running.globs import Glob, Tick, matcher
-from sieveav.running.matching import MANY, Captures, Comparator, Matches, Matching
+from sieveav.running.matching import MANY, Capturer, Comparator, Matcher, Matching, MatchType
 from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, names_of
-from sieveav.running.outcome import Action, Discard, Send, Store
-from sieveav.running.runner import Run
+from sieveav.running.outcome import Action
+from sieveav.running.run import Run
 
 base = Extension("", "RFC 5228")
 
@@ -28,10 +31,12 @@ base = Extension("", "RFC 5228")
 
 
 @base.command("if")
-class If:
+class If(Word):
     """if, elsif, else: the block of the first arm whose test holds. RFC 5228, 3.1."""
 
     arms: Arms
+    only: Any = derived(None)
+    then: Any = derived(None)
 
     def prepare(self) -> None:
         if len(self.arms) == 1:
@@ -40,18 +45,18 @@ class If:
 
     def _one(self, run: Run) -> None:
         """What nearly every rule of a long script is: one test, one block."""
-        if run.tested(self.only) if run.careful else self.only.holds(run):  # type: ignore[union-attr]
+        if run.evaluate(self.only) if run.instrumented else self.only.holds(run):
             self.then.run(run)
 
     def run(self, run: Run) -> None:
         for test, block in self.arms:
-            if test is None or (run.tested(test) if run.careful else test.holds(run)):
+            if test is None or (run.evaluate(test) if run.instrumented else test.holds(run)):
                 block.run(run)
                 return
 
 
-@base.command
-class Stop:
+@base.command()
+class Stop(Word):
     """stop: the script ends here; what was decided stands. RFC 5228, 3.3."""
 
     def run(self, run: Run) -> None:
@@ -62,47 +67,75 @@ class Stop:
 
 
 @base.action("keep", phases=OF_A_MESSAGE)
-class Keep:
+class Keep(Acting):
     """keep: the message goes where it would have gone without a script. RFC 5228, 4.3."""
 
-    def run(self, run: Run) -> None:
-        run.act(self, Action("keep", (Store(),), cancels_keep=False))
+    def stands_for(self) -> Action:
+        return Action("keep", (Store(),), cancels_keep=False, keeps=True)
 
 
 @base.action("discard", phases=OF_A_MESSAGE)
-class ThrowAway:
-    """discard: the message is thrown away, unless something else is done with it too. RFC 5228, 4.4."""
+class DiscardCommand(Acting):
+    """discard: the message is dropped silently, unless something else is done with it too. RFC 5228, 4.4."""
 
-    def run(self, run: Run) -> None:
-        run.act(self, Action("discard", (Discard(),)))
+    def stands_for(self) -> Action:
+        return Action("discard", (Discard(),))
+
+
+@base.choice("redirect_target", "address")
+class ToAddress(Choice):
+    """redirect to an address, where no tag says that the argument is something else."""
+
+    hint = 'write it as "user@example.com"'
+
+    def flaw(self, text: str) -> str:
+        return address_flaw(text)
+
+    def addresses(self, text: str, run: Run | None) -> tuple[str, ...]:  # noqa: ARG002
+        address = parse_addr_spec(text)
+        assert address is not None  # else it has a flaw  # noqa: S101
+        return (address,)
 
 
 @base.action("redirect")
-class Redirect:
-    """redirect: the message goes on to an address, its content unchanged. RFC 5228, 4.2."""
+class Redirect(Acting):
+    """redirect: the message goes on to an address, its content unchanged. RFC 5228, 4.2.
 
+    What the argument names is a choice of the kind "redirect_target", so that other extensions can add theirs
+    (RFC 6134): `flaw(text)` is the rule for the argument and `hint` what to write, `addresses(text, run)` gives the addresses.
+    """
+
+    to: Any = choice("redirect_target", "address")
     address: str
+    actions: tuple[Action, ...] = derived()
 
     def check(self, use: Use) -> None:
         for address in use.strings("address"):
-            if outbound(address.value) is None:  # RFC 5228, 2.4.2.3
-                use.complain(
-                    address, "this is no mail address", 'write it as "user@example.com"', rule="address-invalid"
-                )
+            flaw = self.to.flaw(address.value)
+            if flaw:  # RFC 5228, 2.4.2.3
+                use.complain(address, flaw, self.to.hint, rule="address-invalid")
+
+    def prepare(self) -> None:
+        known = isinstance(self.to, ToAddress) and not self.to.flaw(self.address)
+        self.actions = self._actions(self.to.addresses(self.address, None)) if known else ()
+
+    def _actions(self, addresses: Iterable[str]) -> tuple[Action, ...]:
+        return tuple(self.amended(Action("redirect", (Send(address),))) for address in addresses)
 
     def run(self, run: Run) -> None:
-        address = outbound(self.address)
-        if address is None:
-            run.fail(f"redirect to {self.address!r}, which is no mail address")
+        flaw = "" if self.actions else self.to.flaw(self.address)
+        if flaw:
+            run.fail(flaw, self)
         run.redirecting()
-        run.act(self, Action("redirect", (Send(address),)))
+        for action in self.actions or self._actions(self.to.addresses(self.address, run)):
+            run.act(action, self.written)
 
 
 # ---- tests, RFC 5228, 5
 
 
 @base.test("true", phases=PHASES)
-class Always:
+class Always(Word):
     """true holds. RFC 5228, 5.10."""
 
     def holds(self, run: Run) -> bool:  # noqa: ARG002
@@ -110,7 +143,7 @@ class Always:
 
 
 @base.test("false", phases=PHASES)
-class Never:
+class Never(Word):
     """false does not hold. RFC 5228, 5.6."""
 
     def holds(self, run: Run) -> bool:  # noqa: ARG002
@@ -118,24 +151,24 @@ class Never:
 
 
 @base.test("not", phases=PHASES)
-class Not:
+class Not(Word):
     """not: holds when the test does not. RFC 5228, 5.8."""
 
     test: Test
 
     def holds(self, run: Run) -> bool:
-        return not (run.tested(self.test) if run.careful else self.test.holds(run))
+        return not (run.evaluate(self.test) if run.instrumented else self.test.holds(run))
 
 
 @base.test("anyof", phases=PHASES)
-class AnyOf:
+class AnyOf(Word):
     """anyof: holds when one of the tests does; those after it are not asked. RFC 5228, 5.3."""
 
     tests: Tests
 
     def holds(self, run: Run) -> bool:
-        if run.careful:
-            return any(run.tested(test) for test in self.tests)
+        if run.instrumented:
+            return any(run.evaluate(test) for test in self.tests)
         for test in self.tests:
             if test.holds(run):
                 return True
@@ -143,14 +176,14 @@ class AnyOf:
 
 
 @base.test("allof", phases=PHASES)
-class AllOf:
+class AllOf(Word):
     """allof: holds when all of the tests do; those after one that does not are not asked. RFC 5228, 5.2."""
 
     tests: Tests
 
     def holds(self, run: Run) -> bool:
-        if run.careful:
-            return all(run.tested(test) for test in self.tests)
+        if run.instrumented:
+            return all(run.evaluate(test) for test in self.tests)
         for test in self.tests:
             if not test.holds(run):
                 return False
@@ -158,11 +191,12 @@ class AllOf:
 
 
 @base.test("size")
-class Size:
+class Size(Word):
     """size: whether the message has more, or fewer, octets than the limit. RFC 5228, 5.9."""
 
     relation: Any = choice("size_relation", None)
     limit: int
+    compare: Any = derived()
 
     def check(self, use: Use) -> None:
         if not use.has("relation"):
@@ -176,24 +210,24 @@ class Size:
 
 
 @base.choice("size_relation", ":over")
-class Over:
+class Over(Choice):
     compare = gt  # RFC 5228, 5.9: exactly the limit is neither over nor under it
 
 
 @base.choice("size_relation", ":under")
-class Under:
+class Under(Choice):
     compare = lt
 
 
 @base.test("exists")
-class Exists:
+class Exists(Word):
     """exists: whether all of the header fields are there. RFC 5228, 5.5."""
 
     names: Strings
-    tags: tuple[Any, ...] = ()
+    sources: list[Any] = derived()
 
     def prepare(self) -> None:
-        self.sources: list[Any] = [HeaderValues(Fields((name,))) for name in names_of(self.names)]
+        self.sources = [HeaderValues(Fields((name,))) for name in names_of(self.names)]
         for tag in self.tags:
             self.sources = [tag.amend(source) for source in self.sources]
 
@@ -225,7 +259,7 @@ class Header(Matching):
         super().check(use)
         check_names(use, "names")
 
-    def looks_at(self, fold: Fold) -> HeaderValues:
+    def subject_for(self, fold: Fold) -> HeaderValues:
         return HeaderValues(Fields(names_of(self.names)), fold)
 
 
@@ -275,14 +309,14 @@ class AddressTest(Matching):
 
     def check(self, use: Use) -> None:
         super().check(use)
-        if any(getattr(tag, "any_field", False) for tag in self.tags):
+        if any(tag.any_field for tag in self.tags):
             return  # a tag that looks elsewhere may read any field as one of addresses (RFC 5703, 4.2)
         for name in use.strings("names"):
             if name.value.strip().lower() not in ADDRESS_FIELDS:
                 hint = 'look at other fields with "header"'
                 use.complain(name, "this header field holds no addresses", hint, rule="header-no-address")
 
-    def looks_at(self, fold: Fold) -> AddressValues:
+    def subject_for(self, fold: Fold) -> AddressValues:
         return AddressValues(Fields(names_of(self.names)), self.address_part.part, fold)
 
 
@@ -290,21 +324,21 @@ class AddressTest(Matching):
 
 
 @base.address_part(":all")
-class All:
+class All(Choice):
     @staticmethod
     def part(address: Address) -> str | None:
         return address.text
 
 
 @base.address_part(":localpart")
-class LocalPart:
+class LocalPart(Choice):
     @staticmethod
     def part(address: Address) -> str | None:
         return address.local
 
 
 @base.address_part(":domain")
-class Domain:
+class Domain(Choice):
     @staticmethod
     def part(address: Address) -> str | None:
         return address.domain
@@ -314,18 +348,11 @@ class Domain:
 
 
 @base.comparator("i;octet")
-class Octet:
+class Octet(Comparator):
     """i;octet: octet by octet. RFC 4790, 9.3."""
 
-    name = "i;octet"
-    substring = ordering = octets = True
-    fold: Fold = None
 
-    def order(self, value: str) -> str:
-        return value  # code points are ordered as their UTF-8 octets are
-
-
-def upper(text: str) -> str:
+def ascii_upper(text: str) -> str:
     """`text` with ASCII letters in upper case and all else as it is."""
     if text.isascii():
         return text.upper()
@@ -333,15 +360,10 @@ def upper(text: str) -> str:
 
 
 @base.comparator("i;ascii-casemap")
-class AsciiCasemap:
+class AsciiCasemap(Comparator):
     """i;ascii-casemap: octet by octet, ASCII letters without regard to case. RFC 4790, 9.2."""
 
-    name = "i;ascii-casemap"
-    substring = ordering = octets = True
-    fold: Fold = staticmethod(upper)
-
-    def order(self, value: str) -> str:
-        return value
+    fold = staticmethod(ascii_upper)
 
 
 # ---- match types, RFC 5228, 2.7.1
@@ -353,25 +375,21 @@ def _folded(comparator: Comparator, texts: Sequence[str]) -> list[str]:
 
 
 @base.match_type(":is")
-class Is:
+class Is(MatchType):
     """:is: the value is the key."""
 
-    name = ":is"
-    needs = "equality"
-
-    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         wanted = frozenset(_folded(comparator, keys))
         return lambda values, run: not wanted.isdisjoint(values)  # noqa: ARG005
 
 
 @base.match_type(":contains")
-class Contains:
+class Contains(MatchType):
     """:contains: the key is a part of the value."""
 
-    name = ":contains"
     needs = "substring"
 
-    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         wanted = _folded(comparator, keys)
         if len(wanted) == 1:
             (only,) = wanted
@@ -434,13 +452,13 @@ class _Pattern:
 
 
 @base.match_type(":matches")
-class Matching_:  # noqa: N801  # Matching is the tests' class
+class Matches(MatchType):
     """:matches: the key is a pattern for the whole value; * is any characters, ? is one."""
 
-    name = ":matches"
     needs = "substring"
+    captures = True
 
-    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matches:
+    def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         patterns = [_Pattern(key, comparator) for key in keys]
         if len(patterns) == 1:
             fits = patterns[0].matches
@@ -465,7 +483,7 @@ class Matching_:  # noqa: N801  # Matching is the tests' class
 
         return several
 
-    def capturer(self, comparator: Comparator, keys: Sequence[str]) -> Captures:
+    def capturer(self, comparator: Comparator, keys: Sequence[str]) -> Capturer:
         """RFC 5229, 3.2: the values of the first match, in the order of the values, then of the keys."""
         patterns = [_Pattern(key, comparator) for key in keys]
         fold = comparator.fold

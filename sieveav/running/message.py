@@ -3,7 +3,7 @@
 A *subject* is a question to the message, such as "the Subject fields, folded": one object for each distinct question, so
 that asking is a look-up by identity; the message works out the answer when it is first asked for.
 
-    message[shared(HeaderValues(Fields(("subject",)), upper))]   ->   ("HELLO",)
+    message[intern_subject(HeaderValues(Fields(("subject",)), upper))]   ->   ("HELLO",)
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from sieveav import headers
+from sieveav import composing, headers
 from sieveav.running.addresses import Address, mailboxes
+from sieveav.running.effects import AddField, DropFields, Edit, Rewrite
 
 if TYPE_CHECKING:
     from sieveav.mime import Part
@@ -25,15 +26,24 @@ Fold = Callable[[str], str] | None
 """How a comparator makes strings that it holds equal the same; None where it changes nothing."""
 
 
-class Subject(Protocol):
-    """A question to a message, or to a part of one."""
+class Subject:
+    """A question to a message, or to a part of one: a value, so that equal questions are asked once.
+
+    `needs` names what it is asked of instead of the message, such as the part that a loop is at (`run.focus`).
+    """
+
+    needs: str = ""
 
     def of(self, message: Any) -> Any:
-        """The answer; asked for once."""
-        ...
+        """The answer."""
+        raise NotImplementedError
+
+    def counted(self) -> Subject:
+        """The subject that :count counts the values of (RFC 5231, 4.2)."""
+        return self
 
 
-class Asked(dict[Any, Any]):
+class HeaderSource(dict[Any, Any]):
     """What has header fields and answers subjects: subject -> answer."""
 
     fields: dict[str, list[str]]
@@ -60,17 +70,44 @@ class Asked(dict[Any, Any]):
         return self is not other
 
 
-class Message(Asked):
+class Message(HeaderSource):
     """One message, shared by all recipients of a transaction.
 
     `raw` is the message as received, dot-unstuffed; `size` its octets (RFC 5228, 5.9).
     """
+
+    raw: bytes
+    header_end: int
+    body_start: int
+    size: int
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.size = len(raw)
         self.header_end, self.body_start = headers.header_end(raw)
         super().__init__(raw[: self.header_end])
+
+    @property
+    def header(self) -> bytes:
+        """The header block, its last line end included."""
+        return self.raw[: self.header_end]
+
+    @property
+    def below(self) -> bytes:
+        """All that comes after the header block: the empty line and the body."""
+        return self.raw[self.header_end :]
+
+    def edited(self, edit: Edit) -> Message:
+        """The message as `edit` leaves it; this one stays as it is. Equal edits give one view, and so its answers."""
+        if edit not in self._views:
+            if len(self._views) >= VIEWS:
+                self._views.clear()
+            self._views[edit] = Message(edit.octets) if isinstance(edit, Rewrite) else EditedHeader(self, edit)
+        return self._views[edit]
+
+    @cached_property
+    def _views(self) -> dict[Edit, Message]:
+        return {}
 
     @cached_property
     def structure(self) -> Part:
@@ -89,7 +126,68 @@ class Message(Asked):
         return self.whole.walk()
 
 
-class Entity(Asked):
+VIEWS = 64
+"""Edited views that a message remembers, for other recipients with the same edit."""
+
+
+class EditedHeader(Message):
+    """A message with one header field more, or some fewer; octets are made when somebody asks for them."""
+
+    def __init__(self, base: Message, edit: AddField | DropFields) -> None:
+        dict.__init__(self)
+        self._base = base
+        self._edit = edit
+        name = edit.name.lower()
+        values = base.fields.get(name, [])
+        if isinstance(edit, AddField):
+            ((_, value),) = headers.fields(composing.field_line(edit.name, edit.value))
+            values = [*values, value] if edit.last else [value, *values]
+        else:
+            values = [value for number, value in enumerate(values, 1) if number not in edit.numbers]
+        self.fields = {**base.fields, name: values}
+        if not values:
+            del self.fields[name]
+
+    @cached_property
+    def header(self) -> bytes:
+        header, edit = self._base.header, self._edit
+        newline = b"\n" if b"\n" in header and b"\r\n" not in header else b"\r\n"
+        if isinstance(edit, AddField):
+            line = composing.field_line(edit.name, edit.value, newline)
+            if not edit.last:
+                return line + header
+            return header + (b"" if header.endswith(b"\n") or not header else newline) + line
+        kept, at, number = [], 0, 0
+        for name, start, end in headers.field_spans(header):
+            if name == edit.name.lower():
+                number += 1
+                if number in edit.numbers:
+                    kept.append(header[at:start])
+                    at = end
+        return b"".join([*kept, header[at:]])
+
+    @cached_property
+    def below(self) -> bytes:
+        return self._base.below
+
+    @cached_property
+    def raw(self) -> bytes:  # type: ignore[override]  # worked out, where the message as received has it
+        return self.header + self.below
+
+    @cached_property
+    def header_end(self) -> int:  # type: ignore[override]
+        return len(self.header)
+
+    @cached_property
+    def body_start(self) -> int:  # type: ignore[override]
+        return self.header_end + self._base.body_start - self._base.header_end
+
+    @cached_property
+    def size(self) -> int:  # type: ignore[override]
+        return len(self.header) + len(self.below)
+
+
+class Entity(HeaderSource):
     """One MIME part of a message, its outermost included; shared as the message is."""
 
     def __init__(self, part: Part) -> None:
@@ -119,21 +217,21 @@ class Fields:
 
     names: tuple[str, ...]
 
-    def of(self, message: Asked) -> list[str]:
+    def of(self, message: HeaderSource) -> list[str]:
         if len(self.names) == 1:
             return message.fields.get(self.names[0], [])
         return [value for name in self.names for value in message.fields.get(name, ())]
 
 
 @dataclass(frozen=True)
-class HeaderValues:
+class HeaderValues(Subject):
     """The values of header fields: unfolded, trimmed, decoded (RFC 5228, 5.7; RFC 2047), and folded by a comparator."""
 
     source: Any
     fold: Fold = None
     needs: str = field(default="", kw_only=True)
 
-    def of(self, message: Asked) -> Values:
+    def of(self, message: HeaderSource) -> Values:
         fold = self.fold
         found = [headers.decode_words(headers.unfold(value)) for value in self.source.of(message)]
         return tuple(found if fold is None else [fold(value) for value in found])
@@ -143,7 +241,7 @@ AddressPart = Callable[[Address], str | None]
 
 
 @dataclass(frozen=True)
-class AddressValues:
+class AddressValues(Subject):
     """One part of each address in header fields, folded; an address that lacks the part gives nothing."""
 
     source: Any
@@ -152,10 +250,10 @@ class AddressValues:
     needs: str = field(default="", kw_only=True)
 
     @cached_property
-    def _addresses(self) -> Shared:  # asked for by identity: the source is hashed once, not for every message
+    def _addresses(self) -> Interned:  # asked for by identity: the source is hashed once, not for every message
         return addresses_of(self.source)
 
-    def of(self, message: Asked) -> Values:
+    def of(self, message: HeaderSource) -> Values:
         part, fold = self.part, self.fold
         found = [value for address in message[self._addresses] if (value := part(address)) is not None]
         return tuple(found if fold is None else [fold(value) for value in found])
@@ -170,20 +268,20 @@ def _mailbox(address: Address) -> str | None:
 
 
 @dataclass(frozen=True)
-class Addresses:
+class Addresses(Subject):
     """The addresses in header fields."""
 
     source: Any
 
-    def of(self, message: Asked) -> list[Address]:
+    def of(self, message: HeaderSource) -> list[Address]:
         found: list[Address] = []
         for value in self.source.of(message):
             found += mailboxes(headers.unfold(value))  # RFC 2047, 5: no encoded word stands within an address
         return found
 
 
-class Shared:
-    """A subject by identity: what `shared` gives for equal questions is one object, and no hash is worked out twice."""
+class Interned:
+    """A subject by identity: what `intern_subject` gives for equal questions is one object, and no hash is worked out twice."""
 
     __slots__ = ("of", "subject")
 
@@ -193,14 +291,14 @@ class Shared:
 
 
 @lru_cache(maxsize=8192)
-def shared(subject: Any) -> Shared:
+def intern_subject(subject: Any) -> Interned:
     """The one object for all subjects equal to `subject`; when it is forgotten, the next just asks the message again."""
-    return Shared(subject)
+    return Interned(subject)
 
 
 @lru_cache(maxsize=2048)
-def addresses_of(source: Any) -> Shared:
-    return Shared(Addresses(source))
+def addresses_of(source: Any) -> Interned:
+    return Interned(Addresses(source))
 
 
 def names_of(names: Sequence[str]) -> tuple[str, ...]:

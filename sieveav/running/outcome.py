@@ -1,7 +1,7 @@
-"""outcome: what a run decided, as data: actions in order, the SMTP response, the fault, the trace.
+"""outcome: what a run decided, as data: actions in order, the SMTP response, the fault, notes, records, the trace.
 
-An action has a name, which is Sieve's, and the effects it stands for, which are a closed set: a front end carries out
-actions it has never heard of. Two runs of the same input give equal outcomes.
+An action has a name, which is Sieve's, and the effects it stands for (see `effects.py`): a front end carries out actions
+it has never heard of. Two runs of the same input give equal outcomes.
 """
 
 from __future__ import annotations
@@ -13,118 +13,81 @@ from itertools import islice
 from typing import Any
 
 from sieveav import limits
+from sieveav.language.problems import Place, Severity
+from sieveav.running.effects import Effect, Record, Store, Target, fields_of
+from sieveav.verdict import plain
 
 
-def mailbox_flaw(name: str) -> str:
-    """Why `name` can be no mailbox, "" when it can. RFC 5228, 4.1: UTF-8; control characters have no place in it."""
-    if not name:
-        return "a mailbox has a name"
-    if len(name) > 255:
-        return "this name of a mailbox is too long"
-    if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
-        return "a mailbox's name holds no control characters and is UTF-8"
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """Put the message into `mailbox`, None for the one where new mail goes; `create` it where it is missing."""
-
-    mailbox: str | None = None
-    flags: tuple[str, ...] = ()
-    create: bool = False
-
-    def fields(self) -> dict[str, object]:
-        named = {} if self.mailbox is None else {"mailbox": self.mailbox}
-        return {**named, "flags": list(self.flags), **({"create": True} if self.create else {})}
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send the message on to `address`, its content unchanged (RFC 5228, 4.2)."""
-
-    address: str
-
-    def fields(self) -> dict[str, object]:
-        return {"address": self.address}
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Refuse the message with `reason` by the protocol where it can be; else, unless `silent`, by a notice to the
-    sender (RFC 5429)."""
-
-    reason: str
-    silent: bool = False
-
-    def fields(self) -> dict[str, object]:
-        return {"reason": self.reason}
-
-
-@dataclass(frozen=True, slots=True)
-class Discard:
-    """Throw the message away without a word (RFC 5228, 4.4)."""
-
-    def fields(self) -> dict[str, object]:
-        return {}
-
-
-Effect = Store | Send | Refuse | Discard
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Action:
-    """One action of an outcome. `place` is where in which script it stands (path, line, column), None for an implicit
-    keep; `conflicts` names the actions it cannot go together with; `details` are fields of its own for people and
-    machines to read, beyond those of its effects."""
+    """One action of an outcome.
+
+    `place` is where in which script it was written, None for an implicit keep. `cancels_keep` says whether it cancels the
+    implicit keep, `keeps` whether it is itself a keep, which lets the next script run. `conflicts` names the actions that
+    it is incompatible with. `details` are fields of its own for people and machines to read, beyond those of its effects.
+    """
 
     name: str
-    effects: tuple[Effect, ...]
+    effects: tuple[Effect, ...] = ()
     cancels_keep: bool = True
+    keeps: bool = False
     conflicts: frozenset[str] = frozenset()
     details: Mapping[str, object] = field(default_factory=dict)
-    place: Mapping[str, object] | None = None
+    place: Place | None = None
     implicit: bool = False
 
-    def storing(self, **changes: Any) -> Action:
-        """The action with every Store among its effects changed: for foreign tags such as `:flags`."""
-        effects = tuple(replace(e, **changes) if isinstance(e, Store) else e for e in self.effects)
+    @cached_property
+    def key(self) -> tuple[object, ...] | None:
+        """What it does to what: actions with the same key are one, and the last takes the place of the others. None for
+        one that never repeats another (an edit); without effects its name and details tell."""
+        if not self.effects:
+            return (self.name, *sorted((name, repr(value)) for name, value in self.details.items()))
+        targets: tuple[Target, ...] = tuple([effect.target for effect in self.effects])
+        return None if None in targets else targets
+
+    def changing(self, kind: type[Effect], **changes: Any) -> Action:
+        """The action with every effect of `kind` changed: for foreign tags such as `:flags`."""
+        effects = tuple([replace(e, **changes) if isinstance(e, kind) else e for e in self.effects])
         return replace(self, effects=effects)
 
-    def repeats(self, other: Action) -> bool:
-        """Whether both do the same to the same, be it with other flags; without an effect, their details tell."""
-        mine, theirs = (action.storing(flags=(), create=False) for action in (self, other))
-        same = mine.name == theirs.name and mine.effects == theirs.effects
-        return same and (bool(mine.effects) or mine.details == theirs.details)
-
-    @property
-    def creates(self) -> bool:
-        """Whether it creates the mailbox that it stores in, where that is missing."""
-        return any(isinstance(effect, Store) and effect.create for effect in self.effects)
-
-    @property
-    def keeps(self) -> bool:
-        """Whether this is a keep, written or implicit: the message goes where it would have gone."""
-        return any(isinstance(effect, Store) and effect.mailbox is None for effect in self.effects)
+    def marked_like(self, other: Action) -> Action:
+        """The action with the flags and expiry of `other`'s store, where its own stores have none."""
+        marks = next((effect for effect in other.effects if isinstance(effect, Store)), None)
+        if marks is None or not (marks.flags or marks.expire):
+            return self
+        effects: list[Effect] = []
+        for effect in self.effects:
+            if isinstance(effect, Store):
+                effect = replace(effect, flags=effect.flags or marks.flags, expire=effect.expire or marks.expire)
+            effects.append(effect)
+        return replace(self, effects=tuple(effects))
 
     def as_json(self) -> dict[str, object]:
         """The action as machines read it."""
-        found: dict[str, object] = {"action": self.name}
-        for effect in self.effects:
-            found.update(effect.fields())
-        found.update(self.details)
+        fields: dict[str, object] = {"action": self.name, **fields_of(self.effects, self.details)}
         if self.implicit:
-            found["implicit"] = True
+            fields["implicit"] = True
         if self.place is not None:
-            found["at"] = dict(self.place)
-        return found
+            fields["at"] = self.place.as_json()
+        return fields
+
+    def summary(self) -> str:
+        """The action in a few words: its name and what its effects say."""
+        said = ", ".join(text for effect in self.effects if (text := effect.summary()))
+        head = f"implicit {self.name}" if self.implicit else self.name
+        return f"{head}{'' if said.startswith(':') else ' '}{said}".strip()
 
 
-def where(place: Mapping[str, object] | None) -> str:
-    """A place as people read it: `path:line`, the path alone where no line is known, "" for none."""
-    if place is None:
-        return ""
-    return f"{place['path']}:{place['line']}" if "line" in place else str(place["path"])
+def repeated(earlier: Action, later: Action) -> Action:
+    """The one action for two with the same key.
+
+    RFC 5228, 2.10.3: a message is stored in a mailbox once, and a second time is no error. RFC 5232, 3: the last flags
+    are those it gets. A keep gives way to a fileinto of the same mailbox. A mailbox is created if either says so.
+    """
+    action = replace(earlier, effects=later.effects) if later.keeps and not earlier.keeps else later
+    if any(isinstance(effect, Store) and effect.create for effect in earlier.effects):
+        action = action.changing(Store, create=True)
+    return action
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +99,7 @@ class Response:
     enhanced: str
     text: str
     counter: str = ""
-    place: Mapping[str, object] | None = None
+    place: Place | None = None
 
     def as_json(self) -> dict[str, object]:
         return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
@@ -144,31 +107,52 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a script did not run to its end, and where it was."""
+    """Why a script did not run to its end, in printable ASCII on one line, and where it was."""
 
     message: str
-    place: Mapping[str, object] | None = None
+    place: Place | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", plain(self.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a run has to say beside its actions: of a fault, something ignored, or what a script logs. `text` is printable
+    and on one line."""
+
+    severity: Severity
+    text: str
+    place: Place | None = None
+
+    def __post_init__(self) -> None:
+        text = self.text[:NOTE_LENGTH]
+        object.__setattr__(self, "text", "".join(c if c.isprintable() else " " for c in text))
+
+
+NOTE_LENGTH = 1024
+"""Characters of a note."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One line of a trace: where, what was asked or done there, and the answer."""
 
-    place: Mapping[str, object] | None
+    place: Place | None
     what: str
     result: str
 
 
-IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, implicit=True)
+IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, keeps=True, implicit=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What is decided so far for one recipient, or in a data phase for the whole message.
 
-    `keep` says whether a keep, implicit or written, still stands: then the next script runs. `ended` says that a response
-    or a terminal action ended the phase; `implicit` is the keep that stands where nothing else is done, as the scripts so
-    far would have it.
+    `keep` says whether a keep, implicit or written, still applies: then the next script runs. `ended` says that a response
+    ended the phase; `implicit` is the keep that applies where nothing else is done, as the scripts so far would have it;
+    `records` are remembered when all else has succeeded.
     """
 
     actions: tuple[Action, ...] = ()
@@ -178,16 +162,67 @@ class Outcome:
     trace: tuple[Step, ...] = ()
     ended: bool = False
     implicit: Action = IMPLICIT_KEEP
+    notes: tuple[Note, ...] = ()
+    records: tuple[Record, ...] = ()
 
-    def settled(self) -> Outcome:
-        """The outcome with the implicit keep, if it stands, among its actions. RFC 5228, 2.10.2."""
-        return self._settled
+    def refused(self, response: Response | None) -> Outcome:
+        """The outcome of a phase that `response` ends: nothing is done with the message, and nothing kept. What failed
+        only for now drops the records too: the message comes again. None: another response stands for this one."""
+        lasting = response is None or response.code >= 500
+        records = self.records if lasting and response is not None else ()
+        return replace(self, actions=(), keep=False, response=response, ended=True, records=records)
+
+    def with_implicit_keep(self) -> Outcome:
+        """The outcome with the implicit keep, if it applies, among its actions. RFC 5228, 2.10.2; a message that is in the
+        inbox already is not stored there twice (2.10.3)."""
+        return self._with_keep
 
     @cached_property
-    def _settled(self) -> Outcome:  # most messages meet no rule, and end in one and the same outcome
-        if not self.keep or self.ended or any(action.keeps for action in self.actions):
+    def _with_keep(self) -> Outcome:  # most messages meet no rule, and end in one and the same outcome
+        if not self.keep or self.ended or any(a.keeps or a.key == self.implicit.key for a in self.actions):
             return self
         return replace(self, actions=(*self.actions, self.implicit))
+
+
+UNDECIDED = Outcome()
+"""Where every chain of scripts begins."""
+
+
+def merge(before: Outcome, own: Outcome) -> Outcome:
+    """Two scripts of the same recipient to one outcome: what the scripts `before` came to, then one's `own`.
+
+    =================  =====================================  =====  =======================  ==================
+    own script ...     actions                                keep   implicit, records        response
+    =================  =====================================  =====  =======================  ==================
+    had a fault        before's                               True   before's                 none
+    set a response     none                                   False  records unless 4xx       own
+    keeps              before's, its keeps only if the script  True  own; both's records      none
+                       has none of its own, then own
+    cancels the keep   before's except its keeps, then own    False  own; both's records      none
+    =================  =====================================  =====  =======================  ==================
+
+    A keep of an earlier script only let this one run: it never conflicts with what this one does, and goes after its
+    edits. An own action takes the place of an earlier one with the same key. Notes and trace are both's, in order.
+    """
+    notes, trace = (*before.notes, *own.notes), (*before.trace, *own.trace)
+    if own.fault is not None:
+        return replace(before, keep=True, fault=own.fault, notes=notes, trace=trace)
+    records = (*before.records, *own.records)
+    if own.ended:
+        return replace(own, records=records, notes=notes, trace=trace, implicit=before.implicit).refused(own.response)
+    kept = any(action.keeps for action in own.actions)
+    own_keys = {action.key: action for action in own.actions if action.key is not None}
+    first, last, merged = [], [], {}
+    for action in before.actions:
+        repeats = own_keys.get(action.key) if action.key is not None else None
+        if repeats is not None:
+            merged[action.key] = repeated(action, repeats)
+        elif not action.keeps:
+            first.append(action)
+        elif own.keep and not kept:
+            last.append(action)
+    actions = (*first, *[merged.get(action.key, action) for action in own.actions], *last)
+    return replace(own, actions=actions, fault=None, notes=notes, trace=trace, records=records)
 
 
 _BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}

@@ -1,18 +1,44 @@
-"""questions: what a run may ask of the world, a closed set; the host answers, and remembers for the transaction."""
+"""questions: what a run may ask of the world, a closed set, and the host that answers.
+
+Each question says by itself what a host answers that knows nothing of it (`otherwise`) and for how long an answer holds
+(`remembered`). So a host is a table: class of question -> how it answers (`Host`), and answers what it can.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sieveav.verdict import Verdict
+
+if TYPE_CHECKING:
+    from sieveav.language.checking import Checked
+    from sieveav.running.message import Message
+    from sieveav.running.outcome import Note, Outcome
 
 A = TypeVar("A")
 
 
+class Remembered(StrEnum):
+    """How long an answer holds."""
+
+    TRANSACTION = "transaction"
+    """For all recipients of a message."""
+    RECIPIENT = "recipient"
+    """For all scripts of one recipient: what is asked about belongs to them."""
+    NEVER = "never"
+    """It is asked each time: the answer depends on what was done."""
+
+
 class Question(Generic[A]):
-    """A question whose answer is an `A`."""
+    """A question whose answer is an `A`; hashable, for answers are remembered."""
+
+    otherwise: ClassVar[Any]
+    """What a host answers that does not know it."""
+    remembered: ClassVar[Remembered] = Remembered.RECIPIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +52,14 @@ class Scanned:
 @dataclass(frozen=True, slots=True)
 class Scan(Question[Scanned]):
     """What do the engines named say of the message; all that are configured, where none is named. `part` is the content
-    of one MIME part, decoded, when that alone is to be scanned."""
+    of one MIME part, decoded, when that alone is to be scanned; `message` the message as edits have left it."""
+
+    otherwise: ClassVar[Scanned] = Scanned(())
+    remembered: ClassVar[Remembered] = Remembered.NEVER  # whoever scans remembers verdicts; variables are set each time
 
     engines: tuple[str, ...] = ()
     part: bytes | None = None
+    message: Message | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"scan {'a part' if self.part is not None else 'the message'} by {', '.join(self.engines) or 'all'}"
@@ -37,18 +67,212 @@ class Scan(Question[Scanned]):
 
 @dataclass(frozen=True, slots=True)
 class Mailbox(Question[bool]):
-    """Does the mailbox exist, and may the recipient store mail there (RFC 5490, 3.1)."""
+    """Does the mailbox exist, and may the recipient store mail there (RFC 5490, 3.1); or, without a name, is there one
+    with the attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042)."""
+
+    otherwise: ClassVar[bool] = False
 
     name: str
+    special_use: str = ""
+    mailbox_id: str = ""
 
     def __str__(self) -> str:
-        return f'does the mailbox "{self.name}" exist'
+        return f'does the mailbox "{self.name or self.special_use or self.mailbox_id}" exist'
 
 
-class Host(Protocol):
-    """Who answers."""
+@dataclass(frozen=True, slots=True)
+class Metadata(Question[str | None]):
+    """The value of an annotation of a mailbox, or with None of the server; None where it has none (RFC 5490, 4 and 5)."""
 
-    def answer(self, question: Question[A]) -> A: ...
+    otherwise: ClassVar[None] = None
+
+    mailbox: str | None
+    annotation: str
+
+    def __str__(self) -> str:
+        return f"the annotation {self.annotation} of {self.mailbox or 'the server'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment(Question[str | None]):
+    """An item of information about where the script runs (RFC 5183, 4); None for one that is not known."""
+
+    otherwise: ClassVar[None] = None
+
+    item: str
+
+    def __str__(self) -> str:
+        return f"the environment item {self.item}"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses(Question[tuple[str, ...]]):
+    """The recipient's own addresses, beside that of the envelope."""
+
+    otherwise: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        return "the recipient's addresses"
+
+
+@dataclass(frozen=True, slots=True)
+class Now(Question[datetime]):
+    """The time, aware of the local zone: one for a whole transaction. A host that does not know it answers the first
+    second of 1970."""
+
+    otherwise: ClassVar[datetime] = datetime(1970, 1, 1, tzinfo=UTC)
+    remembered: ClassVar[Remembered] = Remembered.TRANSACTION
+
+    def __str__(self) -> str:
+        return "the time"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Question[bool | None]):
+    """Whether `key` was remembered (`effects.Record`) for this recipient and is not out of date; None where that cannot
+    be known, because there is no memory or it cannot be read."""
+
+    otherwise: ClassVar[None] = None
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"was {self.key} seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Question[bool | None]):
+    """Whether any of the values is in the external list (RFC 6134); None where there is no such list. Without values:
+    whether there is such a list."""
+
+    otherwise: ClassVar[None] = None
+
+    list: str
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"is any of {len(self.values)} values in the list {self.list}" if self.values else f"list {self.list}"
+
+
+@dataclass(frozen=True, slots=True)
+class Members(Question[tuple[str, ...] | None]):
+    """The members of an external list (RFC 6134, 2.7); None where there is no such list."""
+
+    otherwise: ClassVar[None] = None
+
+    list: str
+
+    def __str__(self) -> str:
+        return f"the members of the list {self.list}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script(Question["Checked | None"]):
+    """A script by its name, checked; None where there is none. `location` is "personal" or "global" (RFC 6609, 3.2)."""
+
+    otherwise: ClassVar[None] = None
+    remembered: ClassVar[Remembered] = Remembered.NEVER  # whoever has scripts remembers them
+
+    name: str
+    location: str = "personal"
+
+    def __str__(self) -> str:
+        return f'the {self.location} script "{self.name}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Question[Mapping[str, str] | None]):
+    """What a service that the site has configured by this name answers to a request; None where the site has none."""
+
+    otherwise: ClassVar[None] = None
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    name: str
+    request: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"the service {self.name}"
+
+
+# ---- asked by tests of scripts only: the host of a server answers none of them
+
+
+@dataclass(frozen=True, slots=True)
+class CarryOut(Question["tuple[Note, ...]"]):
+    """Carry out an outcome for the message; what went wrong."""
+
+    otherwise: ClassVar[tuple[Note, ...]] = ()
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    message: Message = field(compare=False, repr=False)
+    outcome: Outcome = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "carry out what was decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Question[bytes | None]):
+    """The message of this number (from 0) that was stored in a mailbox or, with None, sent; None where there is none."""
+
+    otherwise: ClassVar[None] = None
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    mailbox: str | None
+    number: int
+
+    def __str__(self) -> str:
+        return f"message {self.number} {'sent' if self.mailbox is None else f'in {self.mailbox}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrange(Question[str]):
+    """Change the world that the next questions are asked of: `what` names the change. What was wrong with it, "" when it
+    is done."""
+
+    otherwise: ClassVar[str] = "this host is no rehearsal"
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    what: str
+    key: str = ""
+    value: str | None = None
+
+    def __str__(self) -> str:
+        return f"arrange {self.what} {self.key}".rstrip()
+
+
+Answers = Mapping[type, Callable[[Any], Any]]
+"""How a host answers: class of question -> function of the question."""
+
+
+class Host:
+    """Who answers, for one recipient: by the table `answers`, each question as long as it says.
+
+    `transaction` is shared by the hosts of all recipients of a message: what is remembered for all of them.
+    """
+
+    def __init__(self, answers: Answers, transaction: dict[Question[Any], Any] | None = None) -> None:
+        self.answers = answers
+        self._memory: dict[Remembered, dict[Question[Any], Any]] = {
+            Remembered.TRANSACTION: {} if transaction is None else transaction,
+            Remembered.RECIPIENT: {},
+        }
+
+    def answer(self, question: Question[A]) -> A:
+        """The answer to `question`; what the question says itself, where the table has nothing for it."""
+        memory = self._memory.get(question.remembered)
+        if memory is not None and question in memory:
+            return memory[question]  # type: ignore[no-any-return]
+        known = self.answers.get(type(question))
+        answer = question.otherwise if known is None else known(question)
+        if memory is not None:
+            memory[question] = answer
+        return answer  # type: ignore[no-any-return]
+
+    def forget(self) -> None:
+        """Forget all that is remembered: the world has changed."""
+        for memory in self._memory.values():
+            memory.clear()
 
 
 @dataclass
@@ -60,8 +284,8 @@ class Context:
 
     def get(self, name: str) -> str | None:
         """The variable of the message, else of the connection, else None."""
-        found = self.message.get(name)
-        return self.connection.get(name) if found is None else found
+        value = self.message.get(name)
+        return self.connection.get(name) if value is None else value
 
     def copy(self) -> Context:
         """One that can be changed alone."""
@@ -78,7 +302,13 @@ class Context:
 
 @dataclass(frozen=True)
 class Envelope:
-    """The SMTP envelope as one recipient's scripts see it; `sender` "" is the null reverse-path."""
+    """The SMTP envelope as one recipient's scripts see it; `sender` "" is the null reverse-path. `orig_to` is the address
+    before any rewriting, "" if it is the recipient; `auth` the authenticated sender; the parameters are those of MAIL FROM
+    and RCPT TO (RFC 6009)."""
 
     sender: str = ""
     recipient: str = ""
+    orig_to: str = ""
+    auth: str = ""
+    sender_parameters: tuple[tuple[str, str], ...] = ()
+    recipient_parameters: tuple[tuple[str, str], ...] = ()

@@ -7,26 +7,67 @@ from __future__ import annotations
 
 import re
 
+from typing import TYPE_CHECKING
+
 from sieveav import limits
+from sieveav.language.problems import Span
 from sieveav.language.use import Given, Use
+
+if TYPE_CHECKING:
+    from sieveav.running.run import Run
 
 # RFC 5229, 3; RFC 5228, 8.1: identifier
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
 
 
 class Variables(dict[str, str]):
-    """Lower-case name -> value: "" for one that is not set (RFC 5229, 3); one too long is cut (6)."""
+    """Lower-case name -> value: "" for one that is not set (RFC 5229, 3); one too long is cut (6).
+
+    A name may be shared with another set of variables: then it has its value there.
+    """
+
+    _shared: dict[str, Variables] | None = None
 
     def __missing__(self, name: str) -> str:
-        return ""
+        return self._shared[name][name] if self._shared is not None and name in self._shared else ""
 
     def __setitem__(self, name: str, value: str) -> None:
-        super().__setitem__(name.lower(), cut(value))
+        name = name.lower()
+        if self._shared is not None and name in self._shared:
+            self._shared[name][name] = value
+        else:
+            super().__setitem__(name, clip_value(value))
+
+    def share(self, name: str, into: Variables) -> None:
+        """From here on the variable `name` is that of `into` (RFC 6609, 3.4: global variables)."""
+        name = name.lower()
+        self.pop(name, None)
+        if self._shared is None:
+            self._shared = {}
+        self._shared[name] = into
 
 
-def cut(value: str) -> str:
-    """As many characters of `value` as a variable can hold."""
+def clip_value(value: str) -> str:
+    """As many characters of `value` as a variable can have."""
     return value[: limits.VARIABLE_VALUE]
+
+
+class Namespace:
+    """A namespace of variables (RFC 5229, 3), declared with `Extension.namespace`: what `${name.rest}` stands for."""
+
+    settable = False
+    """Whether `set` can write to it; then it has `set`."""
+
+    def check(self, rest: str, use: Use, span: Span) -> None:
+        """Complain of a name that it does not have."""
+
+    def value(self, run: Run, rest: str) -> str | None:
+        """The value of `rest`; None is the empty string."""
+        raise NotImplementedError
+
+    def set(self, run: Run, rest: str, text: str) -> None:
+        """Give `rest` a value."""
+        raise NotImplementedError
 
 
 class _Named(set[str]):
@@ -48,6 +89,11 @@ def check_variable(use: Use, name: Given, *, is_set: bool = True) -> bool:
     if is_set:
         _count(use, name)
     return True
+
+
+def was_set(use: Use, name: str) -> bool:
+    """Whether the script has a command that sets the variable `name`, before the present place."""
+    return name.lower() in use.memory(_Named)
 
 
 def _count(use: Use, name: Given) -> None:

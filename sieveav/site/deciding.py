@@ -16,16 +16,21 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from sieveav.language.checking import Checked
+from sieveav.language.problems import Place, Source
+from sieveav.running.effects import Refuse
+from sieveav.running.executing import chain, execute
 from sieveav.running.message import Message
-from sieveav.running.outcome import Fault, Outcome, Refuse, Response, Step, response, where
-from sieveav.running.questions import Context, Envelope
-from sieveav.running.runner import Case, execute
+from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step, response
+from sieveav.running.questions import Answers, Context, Envelope, Question
+from sieveav.running.run import Case
 from sieveav.site.scripts import user_script
 from sieveav.site.site import Site
-from sieveav.site.world import World
+from sieveav.site.world import Asker, Scans
 from sieveav.verdict import Verdict
 
 _log = logging.getLogger(__name__)
@@ -75,48 +80,58 @@ def decide(
     *,
     script: Checked | None = None,
     tracing: bool = False,
-    exists: Callable[[str], bool] = lambda name: name.upper() == "INBOX",
+    answers: Callable[[str], Answers] = lambda _: {},
 ) -> Decision:
-    """What becomes of `transaction` at `site`. `script` is the user's script of every recipient, in the place of their
-    own; `exists` says which mailboxes there are. Only bugs raise."""
+    """Decide one transaction. `script` is the user's script of every recipient instead of their own; `answers` gives, for
+    a recipient ("" in the data phase), how questions about what belongs to them are answered, such as their mailboxes."""
     message = Message(transaction.raw)
-    world = World(transaction.raw, site.scanners, exists)
+    scans = Scans(message, site.scanners)
     context = transaction.context.copy()
-    world.turn_to(context)
-    context.message.update(world.scan_actively().variables)
-    case = Case(message, Envelope(transaction.sender), world, context, site.settings.limits, tracing)
-    outcome = Outcome() if world.refusal else _through(site, case, world, _data_scripts(site), Outcome())
-    whole = outcome.response or world.refusal or _refused(outcome)
+    shared: dict[Question[Any], Any] = {}
+    asker = Asker(scans, context, answers(""), shared)
+    asker.scan_active_engines()
+    case = Case(message, Envelope(transaction.sender), asker, context, site.settings.limits, tracing)
+    outcome = UNDECIDED if asker.refusal else _through(site, case, asker, _data_scripts(site), UNDECIDED)
+    whole = outcome.response or asker.refusal or _refused(outcome)
     if whole is None:
-        found = [_for(site, case, world, recipient, outcome, script) for recipient in transaction.recipients]
+        decided = []
+        for recipient in transaction.recipients:
+            own_context = context.copy()
+            own_asker = Asker(scans, own_context, answers(recipient), shared)
+            envelope = replace(case.envelope, recipient=recipient)
+            own = replace(case, envelope=envelope, context=own_context, host=own_asker)
+            scripts = _scripts_of(site, recipient, script)
+            own_outcome = _for_recipient(site, own, own_asker, scripts, outcome)
+            decided.append(_decision_for(recipient, own_outcome, own_context.changed_since(context)))
     else:  # the message is refused as a whole: nothing is done for anybody
-        nothing = Outcome(keep=False, ended=True)
-        found = [ForRecipient(recipient, nothing, None, {}) for recipient in transaction.recipients]
+        decided = [ForRecipient(recipient, UNDECIDED.refused(None), None, {}) for recipient in transaction.recipients]
         _count(whole)
     return Decision(
         whole,
-        tuple(found),
-        tuple(world.verdicts),
+        tuple(decided),
+        tuple(scans.verdicts),
         {**context.connection, **context.message},
         outcome.fault,
         outcome.trace,
     )
 
 
-def _for(site: Site, case: Case, world: World, recipient: str, data: Outcome, script: Checked | None) -> ForRecipient:
-    """One recipient's scripts, alone with a context of their own; a discard of the data phase stands for all. What an
-    engine is asked here first, and refuses, is refused to this recipient: the others' scripts did not ask."""
-    context = case.context.copy()
-    own = replace(case, envelope=replace(case.envelope, recipient=recipient), context=context)
-    world.turn_to(context)
-    begun = replace(data, fault=None, trace=())
-    outcome = _through(site, own, world, _scripts_of(site, recipient, script), begun).settled()
-    if outcome.response is None and world.refusal is not None:
-        outcome = Outcome((), False, world.refusal, outcome.fault, outcome.trace, True)
+def _for_recipient(site: Site, case: Case, asker: Asker, scripts: Iterator[_Script], data: Outcome) -> Outcome:
+    """One recipient's scripts, with their own copy of the context; a discard from the data phase applies to every
+    recipient. What an engine is asked here first, and refuses, is refused to this recipient: the others' scripts did not
+    ask."""
+    begun = replace(data, fault=None, trace=(), notes=())
+    outcome = _through(site, case, asker, scripts, begun).with_implicit_keep()
+    if outcome.response is None and asker.refusal is not None:
+        outcome = outcome.refused(asker.refusal)
+    return outcome
+
+
+def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | None]) -> ForRecipient:
     answer = outcome.response or _refused(outcome)
     if answer is not None:
         _count(answer)
-    return ForRecipient(recipient, outcome, answer, context.changed_since(case.context))
+    return ForRecipient(recipient, outcome, answer, context)
 
 
 def _count(answer: Response) -> None:
@@ -179,34 +194,46 @@ def _policy(site: Site, paths: Iterable[Path], phase: str = "each_rcpt") -> Iter
         yield _Script(partial(site.scripts.checked, path, phase), str(path), True)
 
 
-def _through(site: Site, case: Case, world: World, scripts: Iterator[_Script], outcome: Outcome) -> Outcome:
-    """Run `scripts` in turn, while a keep stands and the framework has not refused the message."""
+def _through(site: Site, case: Case, asker: Asker, scripts: Iterator[_Script], outcome: Outcome) -> Outcome:
+    """Run `scripts` in turn, while a keep applies and the framework has not refused the message."""
     ran = False
-    for script in scripts:
-        if outcome.ended or not outcome.keep or world.refusal is not None:
-            break
+
+    def step(script: _Script, before: Outcome) -> Outcome:
+        nonlocal ran
         ran = True
-        after = _run(script, case, outcome)
-        if after.fault is not None and script.policy:
-            _log.error("policy %s: %s", where(after.fault.place) or script.path, after.fault.message)
-            if site.settings.runtime_error == "fail":
-                return Outcome((), False, DEFERRED, after.fault, after.trace, True)
-        elif after.fault is not None:
-            _log.warning("script %s: %s", where(after.fault.place) or script.path, after.fault.message)
-        outcome = replace(after, fault=after.fault or outcome.fault)
+        return _run(site, script, case, before)
+
+    unrefused = takewhile(lambda _: asker.refusal is None, scripts)
+    outcome = chain((partial(step, script) for script in unrefused), outcome)
     if not ran and outcome.keep and case.tracing and case.envelope.recipient:
         outcome = replace(outcome, trace=(*outcome.trace, Step(None, "no script", "implicit keep")))
     return outcome
 
 
-def _run(script: _Script, case: Case, before: Outcome) -> Outcome:
+def _run(site: Site, script: _Script, case: Case, before: Outcome) -> Outcome:
+    """One script after what came before it. A policy's fault defers the message, a user's keeps it."""
+    after = _executed(script, case, before)
+    fault = after.fault
+    if fault is None:
+        return replace(after, fault=before.fault) if before.fault is not None else after
+    where = fault.place or script.path
+    if script.policy:
+        _log.error("policy %s: %s", where, fault.message)
+        if site.settings.runtime_error == "fail":
+            return after.refused(DEFERRED)
+    else:
+        _log.warning("script %s: %s", where, fault.message)
+    return after
+
+
+def _executed(script: _Script, case: Case, before: Outcome) -> Outcome:
     try:
         checked = script.checked()
     except OSError as error:
-        return replace(before, fault=Fault(f"{script.path}: {error.strerror or error}", {"path": script.path}))
+        place = Place(Source(script.path, ""))
+        return replace(before, fault=Fault(f"{script.path}: {error.strerror or error}", place))
     if checked.program is None:
         first = next(problem for problem in checked.problems if problem.severity == "error")
-        line, column = checked.source.position(first.span.start)
-        place = {"path": checked.source.path, "line": line, "column": column}
+        place = Place(checked.source, first.span.start)
         return replace(before, fault=Fault(f"the script does not check: {first.message}", place))
     return execute(checked.program, case, before)

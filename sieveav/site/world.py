@@ -1,4 +1,4 @@
-"""world: the questions of the scripts of one transaction to the site's engines and stores; each is answered once.
+"""world: the questions of the scripts of one transaction to the site's engines and to what knows its recipients.
 
 However many recipients and scripts ask, a message is scanned once by each engine. What a scan sets in the context, and
 whether a framework refuses the message for what an engine said, is decided here.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sieveav.running.message import Message
 from sieveav.running.outcome import Response
-from sieveav.running.questions import A, Context, Mailbox, Question, Scan, Scanned
+from sieveav.running.questions import Answers, Context, Host, Now, Question, Scan, Scanned
 from sieveav.site.options import EngineSettings
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
@@ -59,91 +61,97 @@ REFUSALS = {
 """What a framework with action = "reject" answers: nothing of the engine's words, for they help whoever sent it."""
 
 
-class World:
-    """The host of one transaction. `context` is that of the scripts that ask just now."""
+class Scans:
+    """The scans of one transaction: however many recipients and scripts ask, each engine scans each content once."""
 
-    def __init__(self, raw: bytes, scanners: Sequence[Scanner], exists: Callable[[str], bool]) -> None:
-        self._raw = raw
-        self._scanners = scanners
-        self._exists = exists
+    def __init__(self, message: Message, scanners: Sequence[Scanner]) -> None:
+        self.scanners = scanners
+        self.verdicts: list[Verdict] = []
+        """Each engine's verdict on the message, in the order in which they were given."""
+        self._message = message
         self._scans: dict[tuple[str, bytes | None], Verdict] = {}
         self._on_parts: dict[str, float] = {}
         """Seconds that each engine has spent on parts: those of one message have the timeout of one together."""
-        self.context = Context()
-        self.refusal: Response | None = None
-        """What a framework with action = "reject" answers to what was asked so far: for the whole message until the
-        recipients' turn, then for the one whose scripts ask just now."""
-        self.verdicts: list[Verdict] = []
-        """Each engine's verdict on the message, in the order in which they were given."""
-
-    def turn_to(self, context: Context) -> None:
-        """From now on scripts with this context ask."""
-        self.context = context
-        self.refusal = None
-
-    def answer(self, question: Question[A]) -> A:
-        """The answer to `question`; TypeError for one that this world has never heard of, which is a bug."""
-        found: Any
-        if isinstance(question, Scan):
-            found = self._scanned(question)
-        elif isinstance(question, Mailbox):
-            found = self._exists(question.name)
-        else:
-            raise TypeError(f"no answer to {question!r}")
-        return found  # type: ignore[no-any-return]
-
-    def scan_actively(self) -> Scanned:
-        """What the engines that are not passive say: asked by the framework itself, before any script."""
-        return self._asked([s for s in self._scanners if s.settings.active], None)
 
     @cached_property
     def _content(self) -> Content:
         from sieveav.engines.contract import Content  # not for a transaction that nobody scans
 
-        return Content(self._raw)
+        return Content(self._message.raw)
+
+    def verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
+        """What an engine says of the message as received, or of a part."""
+        key = (scanner.name, part)
+        verdict = self._scans.get(key)
+        if verdict is not None:
+            return verdict
+        from sieveav.engines.contract import Content, Deadline
+
+        content = self._content if part is None else Content(part, is_message=False)
+        begun = time.monotonic()
+        spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
+        verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
+        took = time.monotonic() - begun
+        if not verdict.ms:
+            verdict = replace(verdict, ms=took * 1000)
+        self._scans[key] = verdict
+        if part is None:
+            self.verdicts.append(verdict)
+        else:
+            self._on_parts[scanner.name] = spent + took
+        if verdict.status in (Status.ERROR, Status.INFECTED):
+            _log.warning("%s: %s %s", scanner.name, verdict.status, verdict.info)
+        return verdict
+
+
+class Asker(Host):
+    """The host of one recipient's scripts, or of those of the data phase: it asks the engines for them.
+
+    `context` is that of these scripts, `answers` what else is known of the recipient, `transaction` what was answered for
+    all recipients so far.
+    """
+
+    def __init__(
+        self, scans: Scans, context: Context, answers: Answers, transaction: dict[Question[Any], Any] | None = None
+    ) -> None:
+        known: Answers = {Now: lambda _: datetime.now().astimezone(), **answers, Scan: self._scanned}
+        super().__init__(known, transaction)
+        self._scans = scans
+        self._context = context
+        self.refusal: Response | None = None
+        """What a framework with action = "reject" answers to what was asked so far: in the data phase for the whole
+        message, then for the recipient whose scripts asked."""
+
+    def scan_active_engines(self) -> None:
+        """Scan with the engines that are not passive, before any script, and set their variables."""
+        active = [scanner for scanner in self._scans.scanners if scanner.settings.active]
+        self._context.message.update(self._asked(active, None).variables)
 
     def _scanned(self, question: Scan) -> Scanned:
+        scanners = self._scans.scanners
         if not question.engines:
-            return self._asked(self._scanners, question.part)
+            return self._asked(scanners, question.part)
         named = {name.lower(): name for name in question.engines}
-        answer = self._asked([s for s in self._scanners if s.name.lower() in named], question.part)
-        missing = [name for low, name in named.items() if all(low != s.name.lower() for s in self._scanners)]
+        answer = self._asked([s for s in scanners if s.name.lower() in named], question.part)
+        missing = [name for low, name in named.items() if all(low != s.name.lower() for s in scanners)]
         unknown = [Verdict(name, Status.ERROR, "no such engine") for name in missing]
         return Scanned((*answer.verdicts, *unknown), answer.variables)
 
     def _asked(self, wanted: Sequence[Scanner], part: bytes | None) -> Scanned:
         verdicts = []
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for scanner in wanted:
             verdict = self._verdict(scanner, part)
             verdicts.append(verdict)
             if part is None:
-                found.update(variables(scanner, verdict))
-        return Scanned(tuple(verdicts), found)
+                values.update(variables(scanner, verdict))
+        return Scanned(tuple(verdicts), values)
 
     def _verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
         skip = scanner.settings.skip_context_variable
-        if skip and self.context.get(skip) is not None:
+        if skip and self._context.get(skip) is not None:
             return Verdict(scanner.name, Status.SKIPPED, f"{skip} is set")
-        key = (scanner.name, part)
-        verdict = self._scans.get(key)
-        if verdict is None:
-            from sieveav.engines.contract import Content, Deadline
-
-            content = self._content if part is None else Content(part, is_message=False)
-            begun = time.monotonic()
-            spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
-            verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
-            took = time.monotonic() - begun
-            if not verdict.ms:
-                verdict = replace(verdict, ms=took * 1000)
-            self._scans[key] = verdict
-            if part is None:
-                self.verdicts.append(verdict)
-            else:
-                self._on_parts[scanner.name] = spent + took
-            if verdict.status in (Status.ERROR, Status.INFECTED):
-                _log.warning("%s: %s %s", scanner.name, verdict.status, verdict.info)
+        verdict = self._scans.verdict(scanner, part)
         if scanner.settings.action == "reject" and part is None:
             self._refuse(scanner, verdict)
         return verdict

@@ -21,7 +21,8 @@ from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
 from sieveav.running.message import Message
 from sieveav.running.questions import Context, Envelope
-from sieveav.running.runner import Case, execute
+from sieveav.running.executing import execute
+from sieveav.running.run import Case
 from sieveav.site.library import Library
 
 ROUNDS = 9
@@ -115,7 +116,7 @@ def main() -> None:
             for raw in corpus:
                 one = Message(raw)
                 for _ in range(recipients):
-                    execute(program, Case(one, ENVELOPE, NOBODY, Context())).settled()
+                    execute(program, Case(one, ENVELOPE, NOBODY, Context())).with_implicit_keep()
 
         return work
 

@@ -84,14 +84,14 @@ def test_an_action_as_json() -> None:
 
 
 def test_settling() -> None:
-    assert [action.as_json() for action in Outcome().settled().actions] == [
+    assert [action.as_json() for action in Outcome().with_implicit_keep().actions] == [
         {"action": "keep", "flags": [], "implicit": True}
     ]
-    assert Outcome().settled() == Outcome().settled()
-    assert Outcome(keep=False).settled().actions == ()
-    assert Outcome(ended=True).settled().actions == ()
+    assert Outcome().with_implicit_keep() == Outcome().with_implicit_keep()
+    assert Outcome(keep=False).with_implicit_keep().actions == ()
+    assert Outcome(ended=True).with_implicit_keep().actions == ()
     kept = Outcome((Action("keep", (Store(),)),))
-    assert kept.settled() == kept
+    assert kept.with_implicit_keep() == kept
 
 
 # ---- one script after another: (scripts, the actions in short)

@@ -1,1 +1,0 @@
-require "fileinto"; if header :is "subject" "x" { fileinto "x"; }

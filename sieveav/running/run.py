@@ -1,0 +1,453 @@
+"""run: what words see while a script runs: the message, the questions, and what they can do.
+
+Pure and synchronous: what the world knows is asked of the host, and nothing is done here that could not be undone.
+Conflicts between actions and limits are found before anything has had an effect.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from sieveav.language.problems import Place, Severity
+from sieveav.language.program import Amender, Block, Program
+from sieveav.limits import Limits
+from sieveav.running.effects import Edit, Record, Send
+from sieveav.running.message import Message
+from sieveav.running.outcome import (
+    IMPLICIT_KEEP,
+    UNDECIDED,
+    Action,
+    Fault,
+    Note,
+    Outcome,
+    Response,
+    Step,
+    merge,
+    repeated,
+)
+from sieveav.running.questions import Context, Envelope, Host, Question, Scan, Scanned
+from sieveav.running.variables import Variables
+
+A = TypeVar("A")
+M = TypeVar("M")
+
+INSTRUMENTED_COST = 2000
+"""A program of more steps and keys than this looks at the clock at every step, not just at every block."""
+
+INSTRUMENTED_HEADER = 64 * 1024
+"""So does a run on a message with a longer header than this, in octets."""
+
+
+class ScriptFault(Exception):
+    """A script cannot go on (RFC 5228, 2.10.6); raised by words through `run.fail`."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class _Stopped(Exception):
+    """The script ends here, without a fault."""
+
+
+class _Left(Exception):
+    """Leaves all blocks up to a word's."""
+
+    def __init__(self, word: object) -> None:
+        self.word = word
+
+
+class Placed(Protocol):
+    """Something of a script that has a place in it."""
+
+    @property
+    def place(self) -> Place: ...
+
+
+@dataclass
+class Case:
+    """What is the same for all scripts of one recipient (or of the data phase): message, envelope, host, limits, the
+    context variables that its scripts share, and whether a trace is kept."""
+
+    message: Message
+    envelope: Envelope
+    host: Host
+    context: Context
+    limits: Limits = field(default_factory=Limits)
+    tracing: bool = False
+
+
+class Run:
+    """One script being run, with what it includes.
+
+    Words read everything here, and assign to `match_values` only; `message` and `envelope` are set by tests of scripts.
+    """
+
+    def __init__(self, program: Program, case: Case, before: Outcome = UNDECIDED) -> None:
+        self.program = program
+        self.case = case
+        self.message = _edited(case.message, before)
+        self.envelope = case.envelope
+        self.context = case.context
+        self.limits = case.limits
+        self.before = before
+        self.implicit = before.implicit
+        """The implicit keep, as it would be without amenders; a word may put another in its place."""
+        self.match_values: tuple[str, ...] = ()
+        self.variables = Variables()
+        self.enabled: set[str] = set()
+        """The capabilities that tests have enabled (RFC 5463)."""
+        self.step: Any = None
+        self.amenders: Mapping[str, tuple[Amender, ...]] = program.amenders
+        self.trace: list[Step] = []
+        self.instrumented = self._is_instrumented(program)
+        self._steps = 0
+        self._deadline = time.monotonic() + case.limits.wall_clock
+        self._memories: dict[Any, Any] = {}
+        self._focus: dict[str, Any] = {}
+        self._notes: list[Note] = []
+        self._marks = before.implicit if before.implicit is not IMPLICIT_KEEP else None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.actions: list[Action] = []
+        self.keep = True
+        self._response: Response | None = None
+        self._ended = False
+        self._kept = False
+        self._edits = 0
+        self._records: list[Record] = []
+        self._at: dict[tuple[object, ...], int] = {}
+        self._names: set[str] = set()
+        self._conflicts: set[str] = set()
+        before = self.before.actions
+        self._taken = sum([action.key is not None for action in before]) if before else 0
+        self._sends = sum(map(_sends, before)) if before else 0
+
+    def _is_instrumented(self, program: Program) -> bool:
+        case = self.case
+        return case.tracing or program.cost > INSTRUMENTED_COST or case.message.header_end > INSTRUMENTED_HEADER
+
+    # ---- steps and time
+
+    def spend(self, steps: int) -> None:
+        """Count `steps` and look at the clock."""
+        self._steps += steps
+        if self._steps > self.limits.steps:
+            self.fail(f"step limit exceeded ({self.limits.steps})")
+        self.tick()
+
+    def tick(self) -> None:
+        """Look at the clock; long-running words call it as they go."""
+        if time.monotonic() > self._deadline:
+            self.fail(f"time limit exceeded ({self.limits.wall_clock:g} s)")
+
+    def enter(self, step: Any) -> None:
+        """A step begins, in a run that looks at each."""
+        self.step = step
+        self.tick()
+
+    def evaluate(self, test: Any) -> bool:
+        """Ask a test, in a run that looks at each."""
+        self.tick()
+        holds = bool(test.holds(self))
+        self.explain(test, "holds" if holds else "does not hold")
+        return holds
+
+    def explain(self, word: Any, result: str, what: str = "") -> None:
+        """Add a line to the trace, if one is kept: `what` was done, the text of the word unless it is said."""
+        if self.case.tracing:
+            place = None if word is None else word.place
+            self.trace.append(Step(place, what or self._text_of(word), result))
+
+    def _text_of(self, word: Any) -> str:
+        return self.program.source.text[word.span.start : word.span.end] if word is not None else ""
+
+    # ---- what words ask
+
+    def ask(self, question: Question[A]) -> A:
+        """Put a question to the world; the time it takes is not the script's. A scan sets its context variables,
+        whoever asked."""
+        with self._off_the_clock():
+            answer = self.case.host.answer(question)
+        if isinstance(question, Scan) and isinstance(answer, Scanned):
+            self.context.message.update(answer.variables)
+        if self.case.tracing:
+            self.explain(self.step, _shown(answer), str(question))
+        return answer
+
+    @contextmanager
+    def _off_the_clock(self) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._deadline += time.monotonic() - begun
+
+    # ---- what words do
+
+    def act(self, action: Action, written: Set[str] = frozenset()) -> None:
+        """Take an action; `written` are the tags on its word. A conflict or a limit is a fault.
+
+        An action that does the same to the same as one taken before takes its place: see `outcome.repeated`.
+        """
+        name = action.name
+        amenders = self.amenders.get(name)
+        if amenders:
+            action = self._amended(action, amenders, written)
+        elif self._marks is not None:
+            action = action.marked_like(self._marks)
+        conflicts = action.conflicts
+        if name in self._conflicts or not (self._names.isdisjoint(conflicts) if conflicts else True):
+            other = next(o for o in self.actions if o.name in conflicts or name in o.conflicts)
+            self.fail(f"{name} conflicts with {other.name}")  # RFC 5228, 2.10.1
+        key = action.key
+        at = self._at.get(key) if key is not None else None
+        if at is not None:
+            action = repeated(self.actions[at], action)
+            self.actions[at] = action
+        else:
+            if key is None or not any(other.key == key for other in self.before.actions):
+                self._count(action)
+            if key is not None:
+                self._at[key] = len(self.actions)
+            self.actions.append(action)
+        self._names.add(name)
+        if conflicts:
+            self._conflicts |= conflicts
+        if action.keeps:
+            self._kept = True
+        if action.cancels_keep:
+            self.keep = False
+        if self.case.tracing:
+            self.trace.append(Step(action.place, "action", action.summary()))
+
+    def _count(self, action: Action) -> None:
+        """Count an action that repeats none."""
+        self._taken += 1
+        if self._taken > self.limits.actions:  # RFC 5228, 2.10.4
+            self.fail(f"more than {self.limits.actions} actions")
+        sends = _sends(action)
+        if sends:
+            self._sends += sends
+            if self._sends > self.limits.redirects:  # RFC 5228, 10 (2)
+                self.fail(f"more than {self.limits.redirects} redirects")
+
+    def _amended(self, action: Action, amenders: Iterable[Amender], written: Set[str]) -> Action:
+        for amender in amenders:
+            if amender.unless not in written:
+                change = amender.amend(self)
+                if change is not None:
+                    action = change.amend(action)
+        return action
+
+    def edit(self, word: Placed, name: str, edit: Edit) -> None:
+        """Change the message: for all that looks at it, stores it or sends it from here on, in this script and those that
+        follow. `name` is the action's. More than the limit of edits is a fault."""
+        self._edits += 1
+        if self._edits > self.limits.edits:
+            self.fail(f"more than {self.limits.edits} edits", word)
+        action = Action(name, (edit,), cancels_keep=False, place=word.place)
+        self.actions.append(action)
+        self.message = self.message.edited(edit)
+        if self.case.tracing:
+            self.trace.append(Step(action.place, "action", action.summary()))
+
+    def remember(self, record: Record) -> None:
+        """Remember a key once all that is decided has succeeded; it is no action."""
+        self._records.append(record)
+
+    def respond(self, word: Placed, answer: Response) -> NoReturn:
+        """Set the SMTP response and end the phase: no action and no keep is left beside it."""
+        self._response = replace(answer, place=word.place)
+        self.explain(word, f"{answer.code} {answer.enhanced} {answer.text}", "response")
+        self._ended = True
+        raise _Stopped
+
+    def enable(self, capabilities: Iterable[str]) -> None:
+        """From here on the words of these capabilities may be met: a test has found them (RFC 5463, 4)."""
+        self.enabled.update(capabilities)
+
+    def redirecting(self) -> None:
+        """Refuse to feed a mail loop. RFC 5228, 10 (1); RFC 5321, 6.3."""
+        received = len(self.case.message.fields.get("received", ()))
+        if received > self.limits.received:
+            self.fail(f"mail loop detected: {received} Received fields")
+
+    def fail(self, message: str, word: Placed | None = None) -> NoReturn:
+        """Abort with a run-time error, at `word` or the current step: the script's actions are dropped, the implicit keep
+        applies. RFC 5228, 2.10.6."""
+        step = self.step if word is None else word
+        raise ScriptFault(Fault(message, step.place if step is not None else None))
+
+    def stop(self) -> NoReturn:
+        """End the script here; what was decided stays."""
+        raise _Stopped
+
+    def log(self, severity: Severity, text: str, word: Placed | None = None) -> None:
+        """Add a note: something ignored or withheld, or what a script logs. Notes are kept even after a fault."""
+        step = self.step if word is None else word
+        if len(self._notes) < self.limits.notes:
+            self._notes.append(Note(severity, text, step.place if step is not None else None))
+
+    # ---- what spans several words
+
+    def memory(self, kind: Callable[[], M]) -> M:
+        """The one `kind` of this run: what a word remembers from one place to the next, in included scripts too."""
+        memory = self._memories.get(kind)
+        if memory is None:
+            memory = self._memories[kind] = kind()
+        return memory
+
+    def focus(self, name: str) -> Any:
+        """What a subject that needs `name` is asked of, the message where nothing of that name is set."""
+        return self._focus.get(name, self.message)
+
+    @contextmanager
+    def focused(self, name: str, target: Any) -> Iterator[None]:
+        """While the context lasts, subjects that need `name` are asked of `target`."""
+        before = self._focus.get(name)
+        self._focus[name] = target
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._focus[name]
+            else:
+                self._focus[name] = before
+
+    @contextmanager
+    def leaving(self, word: object) -> Iterator[None]:
+        """A block that `leave(word)` leaves: what comes after the context is next."""
+        try:
+            yield
+        except _Left as left:
+            if left.word is not word:
+                raise
+
+    def leave(self, word: object) -> NoReturn:
+        """Leave all blocks up to the one that `word` has opened with `leaving`."""
+        raise _Left(word)
+
+    @contextmanager
+    def within(self, program: Program) -> Iterator[None]:
+        """While the context lasts, `program` runs in the place of this one: with variables and match values of its own,
+        and the same message, actions and memories (RFC 6609, 3). Its amenders stay."""
+        outer = self.program, self.variables, self.match_values, self.step, self.instrumented
+        self.program, self.variables, self.match_values = program, Variables(), ()
+        self.instrumented = self.instrumented or self._is_instrumented(program)
+        if program.amenders:
+            self.amenders = _joined(self.amenders, program.amenders)
+        try:
+            yield
+        finally:
+            self.program, self.variables, self.match_values, self.step, self.instrumented = outer
+
+    # ---- for tests of scripts
+
+    def attempt(self, block: Block) -> Fault | None:
+        """Run a block with steps and a clock of its own; the fault that ended it, or None. `stop` in it ends the block."""
+        steps, self._steps = self._steps, 0
+        begun = time.monotonic()
+        deadline, self._deadline = self._deadline, begun + self.limits.wall_clock
+        step = self.step
+        try:
+            block.run(self)
+        except _Stopped:
+            return None
+        except ScriptFault as error:
+            return error.fault
+        finally:
+            self._steps, self.step = steps, step
+            self._deadline = deadline + time.monotonic() - begun
+        return None
+
+    def execute(self, program: Program, before: Outcome = UNDECIDED) -> Outcome:
+        """The outcome of another script on the present message and envelope, with a context of its own."""
+        case = replace(self.case, message=self.message, envelope=self.envelope, context=self.context.copy())
+        with self._off_the_clock():
+            return Run(program, case, before).whole()
+
+    def outcome(self) -> Outcome:
+        """What this script has decided by itself so far, without what came before it."""
+        if self._ended:
+            refused = Outcome(trace=tuple(self.trace), notes=tuple(self._notes), records=tuple(self._records))
+            return refused.refused(self._response)
+        return Outcome(
+            actions=tuple(self.actions),
+            keep=self.keep or self._kept,
+            trace=tuple(self.trace),
+            implicit=self._implicit_keep(),
+            notes=tuple(self._notes),
+            records=tuple(self._records),
+        )
+
+    def reset(self) -> None:
+        """Forget what was decided; variables, memories, notes and the present message stay."""
+        self._begin()
+
+    # ---- the whole script
+
+    def whole(self) -> Outcome:
+        """Run the script to its end. The result holds what came before too: see `outcome.merge`. Exceptions that leave
+        here are bugs."""
+        try:
+            self.program.block.run(self)
+        except _Stopped:
+            self.explain(self.step, "the script ends", "stop")
+        except ScriptFault as error:
+            fault = error.fault
+            if self.case.tracing:
+                self.trace.append(Step(fault.place, "fault", fault.message))
+            notes = (*self._notes, Note(Severity.ERROR, fault.message, fault.place))
+            return merge(self.before, Outcome(fault=fault, trace=tuple(self.trace), notes=notes))
+        if self._is_idle():
+            return self.before if self.before.fault is None else replace(self.before, fault=None)
+        own = self.outcome()
+        return own if self.before is UNDECIDED else merge(self.before, own)
+
+    def _is_idle(self) -> bool:
+        """Whether the script has decided nothing: what most do with most messages."""
+        return (
+            self.keep
+            and self.before.keep
+            and not (self.actions or self.trace or self._notes or self._records or self._ended)
+            and self._implicit_keep() is self.before.implicit
+        )
+
+    def _implicit_keep(self) -> Action:
+        """The implicit keep, with what amends it, such as imap4flags' flags, applied."""
+        amenders = self.amenders.get("keep")
+        return self._amended(self.implicit, amenders, frozenset()) if amenders else self.implicit
+
+
+def _edited(message: Message, before: Outcome) -> Message:
+    """The message as the edits of earlier scripts have left it."""
+    for action in before.actions:
+        for effect in action.effects:
+            if isinstance(effect, Edit):
+                message = message.edited(effect)
+    return message
+
+
+def _sends(action: Action) -> int:
+    """How often the action sends the incoming message on."""
+    return sum([isinstance(effect, Send) and effect.message is None for effect in action.effects])
+
+
+def _joined(
+    ours: Mapping[str, tuple[Amender, ...]], theirs: Mapping[str, tuple[Amender, ...]]
+) -> dict[str, tuple[Amender, ...]]:
+    return {
+        name: tuple(dict.fromkeys((*ours.get(name, ()), *theirs.get(name, ())))) for name in ours.keys() | theirs.keys()
+    }
+
+
+def _shown(answer: object) -> str:
+    if isinstance(answer, Scanned):
+        return ", ".join(f"{v.engine}: {v.status}{f' ({v.info})' if v.info else ''}" for v in answer.verdicts)
+    return str(answer) if not isinstance(answer, bool) else "yes" if answer else "no"
