@@ -31,7 +31,6 @@ from sieveav.running.acting import Acting
 from sieveav.running.addresses import Address, address_flaw, mailboxes, parse_addr_spec
 from sieveav.running.addresses import envelope as envelope_address
 from sieveav.running.base import ascii_upper, check_names
-from sieveav.running.carrying import staged
 from sieveav.running.effects import (
     AddField,
     Call,
@@ -75,7 +74,7 @@ from sieveav.running.outcome import Action, Fault, Note, Outcome, Response, merg
 from sieveav.running.questions import (
     Addresses,
     Arrange,
-    CarryOut,
+    Decided,
     Delivered,
     Envelope,
     Environment,
@@ -89,7 +88,10 @@ from sieveav.running.questions import (
     Script,
     Seen,
     Service,
+    Tested,
+    Wanted,
 )
+from sieveav.running.rehearsing import Rehearsed
 from sieveav.running.run import Run
 from sieveav.running.variables import Namespace, check_variable, clip_value, was_set
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
@@ -121,11 +123,11 @@ __all__ = [
     "Break",
     "Call",
     "Capturer",
-    "CarryOut",
     "Checked",
     "Choice",
     "Comparator",
     "Count",
+    "Decided",
     "Delivered",
     "Discard",
     "DropFields",
@@ -160,6 +162,7 @@ __all__ = [
     "Program",
     "Record",
     "Refuse",
+    "Rehearsed",
     "Response",
     "Rewrite",
     "Run",
@@ -177,10 +180,12 @@ __all__ = [
     "Subject",
     "Template",
     "Test",
+    "Tested",
     "Tests",
     "Tick",
     "Use",
     "Verdict",
+    "Wanted",
     "Word",
     "address_flaw",
     "ascii_upper",
@@ -211,7 +216,6 @@ __all__ = [
     "parse_addr_spec",
     "plain",
     "response",
-    "staged",
     "tag",
     "unfold",
     "value",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sieveav.engines.contract import Content, Deadline, EngineKind
 from sieveav.engines.unpacking import Budget, Layer, layers
 from sieveav.options import FILES, Option
-from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, worst, plain
+from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 if TYPE_CHECKING:
     import yara_x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import NoReturn
 
 from sieveav import __version__
@@ -19,6 +20,16 @@ class _Parser(argparse.ArgumentParser):
         raise WrongUse(f"{message} (see {self.prog} --help)")
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _jobs(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"write a number from 1 to 256, not {text!r}")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = _Parser(
@@ -29,9 +40,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"sieveav {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, summary: str) -> argparse.ArgumentParser:
+    def command(name: str, summary: str, formats: tuple[str, ...] = ("text", "json")) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary + ".")
-        made.add_argument("--format", choices=("text", "json"), default="text", help="for people, or for machines")
+        made.add_argument("--format", choices=formats, default="text", help="for people (text), or for machines")
         made.add_argument("--debug", action="store_true", help="log more, and show where a fault of sieveav's own was")
         return made
 
@@ -86,6 +97,15 @@ def parser() -> argparse.ArgumentParser:
 
     made = command("check-config", "Find what is wrong with a configuration and with the scripts it names")
     made.add_argument("file", metavar="FILE", help="the configuration; - is standard input")
+
+    made = command("test", "Run tests of scripts, written in Sieve", formats=("text", "json", "junit", "tap"))
+    made.add_argument("paths", metavar="PATH", nargs="+", help="test files; directories are searched for *.svtest")
+    made.add_argument("--config", metavar="FILE", help="the site that test_run decides for, and whose settings count")
+    made.add_argument("--filter", metavar="NAME", default="", help="only the tests with NAME in their name")
+    made.add_argument(
+        "--jobs", metavar="N", type=_jobs, default=_processors(), help="files at a time (default: %(default)s)"
+    )
+    made.add_argument("--verbose", "-v", action="store_true", help="list the tests that pass, and what was logged")
 
     command("extensions", "List the extensions of the language")
     command("engines", "List the engines and their options")

@@ -220,6 +220,48 @@ def check_config(given: Namespace) -> int:
     return int(any(problem.severity is Severity.ERROR for _, problem in problems))
 
 
+# ---- test
+
+
+def _test_files(paths: Iterable[str]) -> Iterator[str]:
+    """The test files at `paths`, folders searched. WrongUse where a folder has none: a wrong path must not pass."""
+    from sieveav.frontends import testing
+
+    for path in paths:
+        if not Path(path).is_dir():
+            yield path
+            continue
+        found = sorted(str(file) for file in Path(path).rglob(f"*{testing.SUFFIX}") if file.is_file())
+        if not found:
+            raise WrongUse(f"{path}: no test files (*{testing.SUFFIX}) found")
+        yield from found
+
+
+def test(given: Namespace) -> int:
+    """`test PATH...`"""
+    from sieveav.frontends import testing
+
+    if given.config and _site(given) is None:
+        return 1
+    paths = list(dict.fromkeys(_test_files(given.paths)))
+    reading.check_readable(paths)
+    results = testing.run_files(paths, given.config, given.filter, given.jobs, testing.progress_line(len(paths)))
+    passed, failed = testing.counts(results)
+    if not passed + failed:
+        raise WrongUse(f'--filter: no test has "{given.filter}" in its name')
+    if given.format == "json":
+        _say_json(testing.json(results))
+    elif given.format == "junit":
+        say(testing.junit(results))
+    elif given.format == "tap":
+        say(*testing.tap(results))
+    else:
+        for result in results:
+            say(*showing.problem_lines(result.problems))
+        say(*testing.text(results, verbose=given.verbose))
+    return int(failed > 0)
+
+
 # ---- extensions, engines, explain
 
 
@@ -274,6 +316,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "scan": scan,
     "lint": lint,
     "check-config": check_config,
+    "test": test,
     "extensions": extensions,
     "engines": engines,
     "explain": explain,

@@ -123,7 +123,7 @@ class Vocabulary:
                 return False
             wanted[capability] = extension
         before = set(self.capabilities)
-        known = all([self.require(capability) for capability in wanted])
+        known = all(map(self.require, wanted))
         self.conditional |= self.capabilities - before
         return known
 

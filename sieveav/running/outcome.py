@@ -14,7 +14,7 @@ from typing import Any
 
 from sieveav import limits
 from sieveav.language.problems import Place, Severity
-from sieveav.running.effects import Effect, Record, Store, Target, fields_of
+from sieveav.running.effects import Effect, Record, Refuse, Store, Target, fields_of
 from sieveav.verdict import plain
 
 
@@ -171,6 +171,18 @@ class Outcome:
         lasting = response is None or response.code >= 500
         records = self.records if lasting and response is not None else ()
         return replace(self, actions=(), keep=False, response=response, ended=True, records=records)
+
+    @property
+    def answer(self) -> Response | None:
+        """The SMTP response: what a script set, else what a refusal among the actions asks for (RFC 5429, 2.5: 550 and
+        5.7.1); None for a message that is accepted."""
+        if self.response is not None:
+            return self.response
+        for action in self.actions:
+            for effect in action.effects:
+                if isinstance(effect, Refuse):
+                    return replace(response(550, f"5.7.1 {effect.reason}"), place=action.place)
+        return None
 
     def with_implicit_keep(self) -> Outcome:
         """The outcome with the implicit keep, if it applies, among its actions. RFC 5228, 2.10.2; a message that is in the

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from sieveav.language.checking import Checked
 from sieveav.verdict import Verdict
 
 if TYPE_CHECKING:
-    from sieveav.language.checking import Checked
+    from sieveav.language.problems import Place
     from sieveav.running.message import Message
-    from sieveav.running.outcome import Note, Outcome
+    from sieveav.running.outcome import Fault, Note, Outcome
 
 A = TypeVar("A")
 
@@ -167,7 +168,7 @@ class Members(Question[tuple[str, ...] | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class Script(Question["Checked | None"]):
+class Script(Question[Checked | None]):
     """A script by its name, checked; None where there is none. `location` is "personal" or "global" (RFC 6609, 3.2)."""
 
     otherwise: ClassVar[None] = None
@@ -205,6 +206,7 @@ class CarryOut(Question["tuple[Note, ...]"]):
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
     message: Message = field(compare=False, repr=False)
+    envelope: Envelope = field(compare=False, repr=False)
     outcome: Outcome = field(compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -212,8 +214,9 @@ class CarryOut(Question["tuple[Note, ...]"]):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered(Question[bytes | None]):
-    """The message of this number (from 0) that was stored in a mailbox or, with None, sent; None where there is none."""
+class Delivered(Question["tuple[bytes, Envelope | None] | None"]):
+    """The message of this number (from 0) that was stored in a mailbox or, with None, sent, then with its envelope; None
+    where there is none."""
 
     otherwise: ClassVar[None] = None
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -226,19 +229,63 @@ class Delivered(Question[bytes | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Decided(Question["Outcome | str"]):
+    """What the site decides for a recipient, with the script at a path as the user's own or, with "", the one the site
+    has; why it cannot be run."""
+
+    otherwise: ClassVar[str] = "this host is no rehearsal"
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    script: str
+    message: Message = field(compare=False, repr=False)
+    envelope: Envelope = field(compare=False, repr=False)
+    context: Context = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"decide for {self.envelope.recipient}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Question[bool]):
+    """Whether the test of this name is to be run."""
+
+    otherwise: ClassVar[bool] = True
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    name: str
+
+    def __str__(self) -> str:
+        return f'is the test "{self.name}" wanted'
+
+
+@dataclass(frozen=True, slots=True)
+class Tested(Question[None]):
+    """The result of the test of this name: where it begins, and why it failed, None where it passed."""
+
+    otherwise: ClassVar[None] = None
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    name: str
+    place: Place
+    failure: Fault | None
+
+    def __str__(self) -> str:
+        return f'the test "{self.name}" {"failed" if self.failure else "passed"}'
+
+
+@dataclass(frozen=True, slots=True)
 class Arrange(Question[str]):
-    """Change the world that the next questions are asked of: `what` names the change. What was wrong with it, "" when it
-    is done."""
+    """Change the world that the next questions are asked of: `what` names the change, `values` say it. What was wrong with
+    it, "" when it is done."""
 
     otherwise: ClassVar[str] = "this host is no rehearsal"
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
     what: str
-    key: str = ""
-    value: str | None = None
+    values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"arrange {self.what} {self.key}".rstrip()
+        return f"arrange {self.what} {' '.join(self.values)}".rstrip()
 
 
 Answers = Mapping[type, Callable[[Any], Any]]

@@ -93,7 +93,6 @@ class Run:
         self.message = _edited(case.message, before)
         self.envelope = case.envelope
         self.context = case.context
-        self.limits = case.limits
         self.before = before
         self.implicit = before.implicit
         """The implicit keep, as it would be without amenders; a word may put another in its place."""
@@ -131,6 +130,11 @@ class Run:
     def _is_instrumented(self, program: Program) -> bool:
         case = self.case
         return case.tracing or program.cost > INSTRUMENTED_COST or case.message.header_end > INSTRUMENTED_HEADER
+
+    @property
+    def limits(self) -> Limits:
+        """What this run may use."""
+        return self.case.limits
 
     # ---- steps and time
 
@@ -350,7 +354,7 @@ class Run:
     # ---- for tests of scripts
 
     def attempt(self, block: Block) -> Fault | None:
-        """Run a block with steps and a clock of its own; the fault that ended it, or None. `stop` in it ends the block."""
+        """Run a block with steps and a clock of its own; the fault that ended it, or None. That `stop` ended it is one."""
         steps, self._steps = self._steps, 0
         begun = time.monotonic()
         deadline, self._deadline = self._deadline, begun + self.limits.wall_clock
@@ -358,7 +362,7 @@ class Run:
         try:
             block.run(self)
         except _Stopped:
-            return None
+            return Fault("stop ended it", self.step.place)
         except ScriptFault as error:
             return error.fault
         finally:

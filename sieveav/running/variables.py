@@ -6,7 +6,6 @@ The core holds them, at `run.variables`, and says what a name is; it gives strin
 from __future__ import annotations
 
 import re
-
 from typing import TYPE_CHECKING
 
 from sieveav import limits

@@ -22,10 +22,9 @@ from typing import Any
 
 from sieveav.language.checking import Checked
 from sieveav.language.problems import Place, Source
-from sieveav.running.effects import Refuse
 from sieveav.running.executing import chain, execute
 from sieveav.running.message import Message
-from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step, response
+from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step
 from sieveav.running.questions import Answers, Context, Envelope, Question
 from sieveav.running.run import Case
 from sieveav.site.scripts import user_script
@@ -92,7 +91,7 @@ def decide(
     asker.scan_active_engines()
     case = Case(message, Envelope(transaction.sender), asker, context, site.settings.limits, tracing)
     outcome = UNDECIDED if asker.refusal else _through(site, case, asker, _data_scripts(site), UNDECIDED)
-    whole = outcome.response or asker.refusal or _refused(outcome)
+    whole = outcome.response or asker.refusal or outcome.answer
     if whole is None:
         decided = []
         for recipient in transaction.recipients:
@@ -128,7 +127,7 @@ def _for_recipient(site: Site, case: Case, asker: Asker, scripts: Iterator[_Scri
 
 
 def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | None]) -> ForRecipient:
-    answer = outcome.response or _refused(outcome)
+    answer = outcome.answer
     if answer is not None:
         _count(answer)
     return ForRecipient(recipient, outcome, answer, context)
@@ -137,15 +136,6 @@ def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | Non
 def _count(answer: Response) -> None:
     if answer.counter:
         _log.info("counted: %s", answer.counter)
-
-
-def _refused(outcome: Outcome) -> Response | None:
-    """The reply that a refusal among the actions asks for. RFC 5429, 2.5: 550 and 5.7.1."""
-    for action in outcome.actions:
-        for effect in action.effects:
-            if isinstance(effect, Refuse):
-                return replace(response(550, f"5.7.1 {effect.reason}"), place=action.place)
-    return None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ LATER = frozenset(
     """convert date duplicate editheader enclose enotify environment envelope-deliverby envelope-dsn
     extlists extracttext fcc ihave imapsieve include mailboxid mboxmetadata processcalendar redirect-deliverby redirect-dsn
     regex replace servermetadata snooze special-use vacation vacation-seconds vnd.dovecot.debug vnd.dovecot.environment
-    vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report vnd.dovecot.testsuite""".split()
+    vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report""".split()
 )
 """Capabilities of the standards and of other servers that this version does not have: told apart from slips of the pen."""
 

@@ -140,12 +140,14 @@ _USERS = (
 
 _USUAL = Limits()
 
-_LIMITS = (
+LIMIT_OPTIONS = (
     Option("actions", integer(1, 10_000), _USUAL.actions, "actions of one recipient"),
     Option("redirects", integer(0, 1_000), _USUAL.redirects, "redirects of one recipient"),
     Option("steps", integer(1, 10**12), _USUAL.steps, "commands and tests that one script may take"),
     Option("wall_clock", DURATION, _USUAL.wall_clock, "time that one script may take, scanners aside"),
     Option("received", integer(1, 10_000), _USUAL.received, "Received fields before a redirect counts as a loop"),
+    Option("edits", integer(0, 10_000), _USUAL.edits, "changes of the message by one script"),
+    Option("notes", integer(0, 100_000), _USUAL.notes, "lines that one script logs"),
 )
 
 FORMS = (
@@ -155,7 +157,7 @@ FORMS = (
          Named.MUST, within=("sieve",), many=True),
     Form("sieveav", "the server", _SIEVEAV),
     Form("users", "the users' own scripts", _USERS),
-    Form("limits", "what one run of a script may use", _LIMITS),
+    Form("limits", "what one run of a script may use", LIMIT_OPTIONS),
     Form("extension", "the settings of the extension of this name", (), Named.MUST),
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ Without a file there is the embedded site: the engine `yara`, passive, and nothi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +74,13 @@ class Site:
             dialect=dialect,
         )
 
+    def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
+        """The same site, scripts included, with other engines."""
+        site = copy(self)
+        site.__dict__.pop("engines", None)
+        site.scanners = scanners
+        return site
+
     def policies(self) -> Iterator[tuple[Path, str]]:
         """Each script that the configuration names, with the phase it is for."""
         for phase, paths in self.settings.phases.items():
@@ -116,7 +124,7 @@ def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tup
 def embedded() -> Site:
     """The site there is without a configuration. Its engine is made when a script asks: most do not."""
     site = Site(Settings())
-    site.scanners = (Scanner(EMBEDDED, _passive(EMBEDDED), _WhenAsked(EMBEDDED)),)
+    site.scanners = (Scanner(EMBEDDED, passive_settings(EMBEDDED), _WhenAsked(EMBEDDED)),)
     return site
 
 
@@ -148,7 +156,7 @@ def _assembled(kind: str, name: str, kinds: Mapping[str, EngineKind] | None = No
     return assemble(found, name, **settings)
 
 
-def _passive(kind: str) -> EngineSettings:
+def passive_settings(kind: str) -> EngineSettings:
     """The settings of an engine that scans only when a script asks, all others as they are by default."""
     common = {option.name: option.default for option in COMMON if option.name in PLAIN}
     common["context_variable"] = f"{kind}_status"

@@ -1,0 +1,74 @@
+"""rehearsing: what a test of scripts has come to: the present result, its errors, and the message before it.
+
+The words of the test languages share it: `run.memory(Rehearsed)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sieveav.language.checking import Checked
+from sieveav.language.problems import Severity
+from sieveav.running.effects import AddField, DropFields, Rewrite
+from sieveav.running.message import Message
+from sieveav.running.outcome import UNDECIDED, Action, Note, Outcome, merge
+from sieveav.running.questions import CarryOut
+from sieveav.running.run import Run
+
+
+class Rehearsed:
+    """The present result: what the scripts run since the last `begin` have decided, and then the test file itself."""
+
+    def __init__(self) -> None:
+        self.checked: Checked | None = None
+        """The script that was compiled last."""
+        self.errors: tuple[str, ...] = ()
+        """The errors of the last compile, run or execution."""
+        self.message: Message | None = None
+        """The message before the test file's own edits, None for the one it began with."""
+        self.outcome: Outcome = UNDECIDED
+        """What scripts have decided."""
+        self._done: list[Action] = []
+
+    def begin(self, run: Run, outcome: Outcome = UNDECIDED) -> None:
+        """Forget the present result, and the test file's own actions and edits; `outcome` takes its place."""
+        run.reset()
+        run.message = self.original(run)
+        self.outcome = outcome
+        self._done = []
+
+    def original(self, run: Run) -> Message:
+        """The message before the test file's own edits."""
+        return run.case.message if self.message is None else self.message
+
+    def result(self, run: Run) -> Outcome:
+        """The present result, the implicit keep included."""
+        return merge(self.outcome, run.outcome()).with_implicit_keep()
+
+    def actions(self, run: Run) -> list[Action]:
+        """The actions of the present result, changes of the message aside."""
+        edits = (AddField, DropFields, Rewrite)
+        actions = self.result(run).actions
+        return [a for a in actions if not a.effects or not all(isinstance(effect, edits) for effect in a.effects)]
+
+    def learn(self, notes: tuple[Note, ...]) -> None:
+        """The errors are those among `notes`."""
+        self.errors = tuple(note.text for note in notes if note.severity is Severity.ERROR)
+
+    def carry_out(self, run: Run) -> bool:
+        """Carry out what of the present result was not yet; whether all went well."""
+        result = self.result(run)
+        done = {id(action) for action in self._done}
+        todo = tuple(
+            action
+            for action in result.actions
+            if id(action) not in done and not (action.implicit and any(other.implicit for other in self._done))
+        )
+        # edits are kept: each effect gets the message as all of them up to it have left it
+        edits = (AddField, DropFields, Rewrite)
+        kept = {id(a) for a in todo} | {id(a) for a in result.actions if all(isinstance(e, edits) for e in a.effects)}
+        actions = tuple(action for action in result.actions if id(action) in kept)
+        notes = run.ask(CarryOut(self.original(run), run.envelope, replace(result, actions=actions)))
+        self._done += todo
+        self.learn(notes)
+        return not self.errors
