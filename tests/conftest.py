@@ -6,24 +6,25 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from sieveav.language import vocabulary
 from sieveav.language.checking import Checked, check
+from sieveav.language.extension import Extension
 from sieveav.language.problems import report
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.limits import Limits
 from sieveav.running.base import base
+from sieveav.running.executing import execute
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED, Outcome
-from sieveav.running.questions import Context, Envelope, Mailbox, Question, Scan, Scanned
-from sieveav.running.executing import execute
+from sieveav.running.questions import Answers, Context, Envelope, Host, Mailbox, Question, Scan, Scanned
 from sieveav.running.run import Case
 from sieveav.site.library import Library
 from sieveav.verdict import Status, Verdict
@@ -36,29 +37,39 @@ Hi.
 """
 
 
-@dataclass
-class FakeHost:
+class FakeHost(Host):
     """Answers what the test put in, and keeps what was asked."""
 
-    verdicts: Sequence[Verdict] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    mailboxes: Sequence[str] = ("INBOX",)
-    asked: list[Any] = field(default_factory=list)
+    def __init__(
+        self,
+        verdicts: Sequence[Verdict] = (),
+        variables: Mapping[str, str] | None = None,
+        mailboxes: Sequence[str] = ("INBOX",),
+        answers: Answers | None = None,
+    ) -> None:
+        self.verdicts = verdicts
+        self.variables = variables or {}
+        self.mailboxes = mailboxes
+        self.asked: list[Any] = []
+        super().__init__({Scan: self._scanned, Mailbox: self._exists, **(answers or {})})
+
+    def _scanned(self, question: Scan) -> Scanned:
+        wanted = [name.lower() for name in question.engines or [v.engine for v in self.verdicts]]
+        return Scanned(tuple(v for v in self.verdicts if v.engine.lower() in wanted), self.variables)
+
+    def _exists(self, question: Mailbox) -> bool:
+        return question.name in self.mailboxes
 
     def answer(self, question: Question[Any]) -> Any:
         self.asked.append(question)
-        if isinstance(question, Scan):
-            wanted = [name.lower() for name in question.engines or [v.engine for v in self.verdicts]]
-            return Scanned(tuple(v for v in self.verdicts if v.engine.lower() in wanted), self.variables)
-        if isinstance(question, Mailbox):
-            return question.name in self.mailboxes
-        raise AssertionError(f"nothing here answers {question}")
+        assert type(question) in self.answers, f"nothing here answers {question}"
+        return super().answer(question)
 
 
 class Sieve:
     """Checks and runs scripts."""
 
-    library = Library()
+    library: vocabulary.Library = Library()
 
     def check(self, script: str | bytes, *, engines: Sequence[str] = ("clamav", "yara"), **vocabulary: Any) -> Checked:
         raw = script.encode() if isinstance(script, str) else script
@@ -90,9 +101,10 @@ class Sieve:
         limits: Limits | None = None,
         tracing: bool = False,
         before: Outcome | None = None,
+        implicit: bool = True,
         **vocabulary: Any,
     ) -> Outcome:
-        """The settled outcome of a script that must check without an error."""
+        """The outcome of a script that must check without an error, with the implicit keep unless that is not wanted."""
         checked = self.check(script, **vocabulary)
         assert checked.program is not None, "\n".join(report(checked.source, problem) for problem in checked.problems)
         raw = message.encode() if isinstance(message, str) else message
@@ -104,7 +116,8 @@ class Sieve:
             limits or Limits(),
             tracing,
         )
-        return execute(checked.program, case, before or Outcome()).with_implicit_keep()
+        outcome = execute(checked.program, case, before or UNDECIDED)
+        return outcome.with_implicit_keep() if implicit else outcome
 
     def actions(self, script: str, message: bytes | str = HELLO, **more: Any) -> list[str]:
         """The outcome in short: `keep`, `fileinto Junk`, `redirect a@b`, `implicit keep`, `fault: ...`."""
@@ -126,6 +139,34 @@ class Sieve:
 @pytest.fixture
 def sieve() -> Sieve:
     return Sieve()
+
+
+class Shelf:
+    """A library of the extensions that a test declares."""
+
+    def __init__(self, extensions: Iterable[Extension]) -> None:
+        self.extensions = {extension.capability: extension for extension in extensions}
+
+    def find(self, capability: str) -> Extension | None:
+        return self.extensions.get(capability)
+
+    def later(self, capability: str) -> bool:
+        return capability == "vnd.later"
+
+    def everything(self) -> list[Extension]:
+        return [self.extensions[capability] for capability in sorted(self.extensions)]
+
+
+@pytest.fixture
+def shelf(sieve: Sieve) -> Callable[..., Sieve]:
+    """`sieve` with these extensions and no others, or with those that it has too where they are named."""
+
+    def put(*extensions: Extension | str) -> Sieve:
+        found = [Library().find(each) if isinstance(each, str) else each for each in extensions]
+        sieve.library = Shelf([extension for extension in found if extension is not None])
+        return sieve
+
+    return put
 
 
 @pytest.fixture

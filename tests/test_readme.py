@@ -16,9 +16,9 @@ from sieveav.language.checking import check
 from sieveav.language.problems import Source, report
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
+from sieveav.running.executing import execute
 from sieveav.running.message import Message
 from sieveav.running.questions import Context, Envelope
-from sieveav.running.executing import execute
 from sieveav.running.run import Case
 from sieveav.site import checking, configuration
 from sieveav.site.library import Library

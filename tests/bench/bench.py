@@ -19,9 +19,9 @@ from typing import Any
 from sieveav.language.checking import check
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
+from sieveav.running.executing import execute
 from sieveav.running.message import Message
 from sieveav.running.questions import Context, Envelope
-from sieveav.running.executing import execute
 from sieveav.running.run import Case
 from sieveav.site.library import Library
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sieveav.running.message import Message, shared
+from sieveav.running.message import Message, intern_subject
 
 body: Any = import_module("sieveav.extensions.body")
 
@@ -219,10 +219,10 @@ def test_keys_and_types_from_variables(sieve: Any) -> None:
 
 def test_worked_out_once_for_all_recipients() -> None:
     message = Message(EXAMPLE)
-    folded, plain = (message[shared(body.BodyValues(body.TextParts(), fold))] for fold in (str.upper, None))
+    folded, plain = (message[intern_subject(body.BodyValues(body.TextParts(), fold))] for fold in (str.upper, None))
     assert [text.upper() for text in plain] == list(folded)
-    assert message[shared(body.BodyValues(body.TextParts(), str.upper))] is folded
-    assert message[shared(body.TextParts())] is plain
+    assert message[intern_subject(body.BodyValues(body.TextParts(), str.upper))] is folded
+    assert message[intern_subject(body.TextParts())] is plain
 
 
 @pytest.mark.parametrize(

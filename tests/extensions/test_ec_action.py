@@ -16,7 +16,7 @@ def test_it_ends_everything_and_leaves_no_actions(sieve: Any) -> None:
     assert not outcome.keep
     assert outcome.response.as_json() == {"code": 550, "enhanced": "5.7.1", "text": "no"}
     assert outcome.response.counter == "virus:rejected"
-    assert outcome.response.place["line"] == 1
+    assert outcome.response.place.line == 1
 
 
 def test_what_earlier_scripts_did_is_gone_too(sieve: Any) -> None:

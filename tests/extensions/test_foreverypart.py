@@ -137,7 +137,7 @@ def test_a_loop_is_bounded_by_the_steps_of_a_run(sieve: Any) -> None:
     assert sieve.actions(script, message) == ["implicit keep"]
     faulty = sieve.run(script, message, limits=Limits(steps=500))
     assert faulty.fault is not None
-    assert "500 steps" in faulty.fault.message
+    assert faulty.fault.message == "step limit exceeded (500)"
 
 
 def test_the_trace_names_the_parts(sieve: Any) -> None:

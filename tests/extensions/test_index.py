@@ -64,8 +64,8 @@ def test_address(sieve: Any, test: str, holds: bool) -> None:
 @pytest.mark.parametrize(
     ("test", "problem"),
     [
-        ('header :last "x" "1"', "last-without-index 2:11 :last stands only with :index"),
-        ('header :index 0 "x" "1"', "index-zero 2:18 fields are counted from 1"),
+        ('header :last "x" "1"', "tag-missing 2:11 :last is allowed only beside :index"),
+        ('header :index 0 "x" "1"', "number-invalid 2:18 fields are counted from 1"),
         ('header :index 1 :index 2 "x" "1"', "tag-repeated 2:20 :index is given twice"),
         ('header :index "1" "x" "1"', "argument-type 2:18 :index is followed by a number"),
         ('exists :index 1 "x"', "tag-unknown 2:11 exists takes no :index"),

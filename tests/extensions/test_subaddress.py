@@ -39,8 +39,11 @@ def test_the_example(sieve: Any, recipient: str, actions: list[str]) -> None:
         ("+", '"ken+a b"@example.org', "ken", "a b"),
         ("+", "5551212#123@example.com", "5551212#123", None),
         ("#", "5551212#123@example.com", "5551212", "123"),
-        ("--", "ken--sieve@example.org", "ken", "sieve"),
-        ("--", "ken-sieve@example.org", "ken-sieve", None),
+        # of several characters each separates, the first one found
+        ("+-", "ken+sieve-a@example.org", "ken", "sieve-a"),
+        ("+-", "ken-sieve+a@example.org", "ken", "sieve+a"),
+        ("+-", "ken@example.org", "ken", None),
+        ("--", "ken--sieve@example.org", "ken", "-sieve"),
         ("", "ken+sieve@example.org", "ken+sieve", None),
         ("+", "nobody", None, None),
     ],

@@ -168,10 +168,10 @@ def test_a_fault_in_text(cli: Callable[..., Done], here: Path) -> None:
     done = cli("run", "s.sieve", "clean.eml")
     assert done.status == 1
     assert columns(done.lines[1]) == ["alice@example.com", "implicit keep"]
-    assert columns(done.lines[2]) == ["fault: reject cannot go together with keep", "s.sieve:2"]
+    assert columns(done.lines[2]) == ["fault: reject conflicts with keep", "s.sieve:2"]
     done = cli("run", "--format", "json", "s.sieve", "clean.eml")
     assert done.status == 1
-    assert done.json["recipients"][0]["fault"] == "s.sieve:2: reject cannot go together with keep"
+    assert done.json["recipients"][0]["fault"] == "s.sieve:2: reject conflicts with keep"
 
 
 def test_a_policys_fault_in_text(cli: Callable[..., Done], here: Path) -> None:
@@ -179,10 +179,10 @@ def test_a_policys_fault_in_text(cli: Callable[..., Done], here: Path) -> None:
     (here / "x.conf").write_text('sieve "s" { script "data_phase1" { source = "d.siv" } }')
     done = cli("decide", "--config", "x.conf", "clean.eml")
     assert done.status == 1
-    assert columns(done.lines[1]) == ["fault: ereject cannot go together with keep", "d.siv:1"]
+    assert columns(done.lines[1]) == ["fault: ereject conflicts with keep", "d.siv:1"]
     assert columns(done.lines[2])[1].startswith("451 4.3.0 ")
     done = cli("decide", "--config", "x.conf", "--format", "json", "clean.eml")
-    assert done.json["fault"] == "d.siv:1: ereject cannot go together with keep"
+    assert done.json["fault"] == "d.siv:1: ereject conflicts with keep"
     assert done.json["smtp"]["code"] == 451
 
 
@@ -190,8 +190,10 @@ def test_an_action_that_nobody_has_heard_of(
     cli: Callable[..., Done], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = Action("odd", (), cancels_keep=False, details={"why": "because"})
-    settled = Outcome.settled
-    monkeypatch.setattr(Outcome, "settled", lambda self: settled(Outcome((odd,), keep=self.keep)))
+    settled = Outcome.with_implicit_keep
+    monkeypatch.setattr(
+        Outcome, "with_implicit_keep", lambda self: settled(Outcome(actions=(odd,), keep=self.keep))
+    )
     assert columns(cli("run", "keep.sieve", "clean.eml").lines[1]) == ["alice@example.com", "odd"]
     actions = cli("run", "--format", "json", "keep.sieve", "clean.eml").json["recipients"][0]["actions"]
     assert actions[0] == {"action": "odd", "why": "because"}

@@ -469,7 +469,7 @@ def test_a_fault_leaves_an_implicit_keep_and_nothing_else(sieve: Any) -> None:
     assert [action.as_json() for action in outcome.actions] == [{"action": "keep", "flags": [], "implicit": True}]
     assert outcome.fault is not None
     assert outcome.fault.message == "more than 4 redirects"
-    assert outcome.fault.place == {"path": "test.sieve", "line": 7, "column": 1}
+    assert outcome.fault.place.as_json() == {"path": "test.sieve", "line": 7, "column": 1}
 
 
 def test_redirects_are_limited(sieve: Any) -> None:
@@ -493,13 +493,13 @@ def test_a_mail_loop_is_not_fed(sieve: Any) -> None:
     assert sieve.actions('redirect "a@b";', message(*fields)) == ["redirect a@b"]
     (kept, fault) = sieve.actions('redirect "a@b";', message(*fields, "received: from c by d"))
     assert kept == "implicit keep"
-    assert fault == "fault: redirect of a message with 51 Received fields: a mail loop"
+    assert fault == "fault: mail loop detected: 51 Received fields"
 
 
 def test_steps_are_limited(sieve: Any) -> None:
     script = "if true { keep; } " * 10
     assert sieve.actions(script, limits=Limits(steps=30)) == ["keep"]
-    assert sieve.actions(script, limits=Limits(steps=29)) == [*KEPT, "fault: the script takes more than 29 steps"]
+    assert sieve.actions(script, limits=Limits(steps=29)) == [*KEPT, "fault: step limit exceeded (29)"]
 
 
 BIG = "".join(f"s: {'a' * 60}\n" for _ in range(15_000)) + "\n"
@@ -520,7 +520,7 @@ def test_the_clock_runs_in_the_matchers(sieve: Any, match: str, key: str, bound:
     keys = ", ".join(f'"{key.format(i)}"' for i in range(3_000))
     begun = time.monotonic()
     found = sieve.actions(f'{bound} if header {match} "s" [{keys}] {{ discard; }}', BIG, limits=Limits(wall_clock=0.1))
-    assert found == [*KEPT, "fault: the script takes longer than 0.1 s"]
+    assert found == [*KEPT, "fault: time limit exceeded (0.1 s)"]
     assert time.monotonic() - begun < 4  # most of it for checking the keys and reading the header
 
 
@@ -528,7 +528,7 @@ def test_the_clock_runs_from_test_to_test(sieve: Any) -> None:
     tests = ", ".join(f'header :contains "s" "b{i}"' for i in range(3_000))
     begun = time.monotonic()
     found = sieve.actions(f"if anyof ({tests}) {{ discard; }}", BIG, limits=Limits(wall_clock=0.1))
-    assert found == [*KEPT, "fault: the script takes longer than 0.1 s"]
+    assert found == [*KEPT, "fault: time limit exceeded (0.1 s)"]
     assert time.monotonic() - begun < 3
 
 
@@ -584,7 +584,7 @@ if allof (not header "subject" "x", mailboxexists "INBOX") {
   stop;
 }"""
     outcome = sieve.run(script, tracing=True, host=fake_host())
-    lines = [(step.place["line"] if step.place else None, step.what, step.result) for step in outcome.trace]
+    lines = [(step.place.line if step.place else None, step.what, step.result) for step in outcome.trace]
     assert lines == [
         (2, "header", "does not hold"),
         (2, "not", "holds"),

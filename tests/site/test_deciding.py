@@ -485,7 +485,7 @@ def faults(decision: Any) -> list[str]:
         ("unknown;", "the script does not check: "),
         ("\xff\x00", "the script does not check: "),
         ('require ["fileinto", "variables"]; discard; fileinto "${nothing}";', ""),
-        ('require "reject"; keep; reject "x";', "reject cannot go together with keep"),
+        ('require "reject"; keep; reject "x";', "reject conflicts with keep"),
     ],
 )
 def test_a_users_script_that_faults_keeps(
@@ -496,7 +496,7 @@ def test_a_users_script_that_faults_keeps(
     assert shown(decision) == ["alice implicit keep"]
     (told,) = faults(decision)
     assert told.startswith(fault)
-    assert decision.recipients[0].outcome.fault.place["path"].endswith("alice.sieve")
+    assert decision.recipients[0].outcome.fault.place.path.endswith("alice.sieve")
     assert "alice.sieve" in caplog.text
 
 

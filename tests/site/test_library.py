@@ -13,15 +13,15 @@ from sieveav.language.extension import Extension
 from sieveav.site.library import LATER, Library
 
 SHOUT = '''"""shout: a test that shouts."""
-from sieveav.extending import Extension, OF_A_MESSAGE, Refuse, Action
+from sieveav.extending import OF_A_MESSAGE, Acting, Action, Extension, Refuse
 shout = Extension("vnd.example.shout", "example")
 
 @shout.action("shout", phases=OF_A_MESSAGE)
-class Shout:
+class Shout(Acting):
     """shout: refuse loudly."""
     text: str
-    def run(self, run):
-        run.act(self, Action("shout", (Refuse(self.text.upper()),)))
+    def stands_for(self):
+        return Action("shout", (Refuse(self.text.upper()),))
 '''
 
 

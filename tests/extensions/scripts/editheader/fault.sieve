@@ -1,0 +1,3 @@
+require ["editheader", "ihave"];
+addheader "X-Fault" "here";
+error "on purpose";

@@ -1,0 +1,1 @@
+if header "X-Seen" "here" { discard; }

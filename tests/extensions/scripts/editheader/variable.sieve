@@ -1,0 +1,2 @@
+require ["editheader", "variables"];
+if header :matches "subject" "*" { addheader "${1}" "value"; }

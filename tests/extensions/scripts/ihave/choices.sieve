@@ -1,0 +1,2 @@
+require ["ihave", "fileinto"];
+if header :frobnicate "subject" "x" { discard; }

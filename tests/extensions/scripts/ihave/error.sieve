@@ -1,0 +1,3 @@
+require ["ihave", "fileinto"];
+fileinto "Box";
+error "it is über";

@@ -1,0 +1,5 @@
+require ["ihave", "variables"];
+set "x" "copy";
+if ihave "${x}" { keep; }
+if ihave { keep; }
+if ihave "fileinto" { fileinto; }
