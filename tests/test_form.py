@@ -1,0 +1,128 @@
+"""The form of extensions: they use public names alone, change nothing of the run, and the packages name none of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sieveav import extending
+from sieveav.site.library import Library
+
+ROOT = Path(__file__).parent.parent
+
+EXTENSIONS = sorted(path for path in (ROOT / "extensions").glob("*.py") if path.name != "__init__.py")
+
+MAY_ASSIGN = {"match_values"}
+"""What of a run words may assign to."""
+
+TESTS_MAY_ASSIGN = {"match_values", "message", "envelope"}
+"""In the test languages."""
+
+
+def wrong(path: Path, tree: ast.AST) -> Iterator[str]:
+    """What a file does that no extension may, each with its line."""
+    may_assign = TESTS_MAY_ASSIGN if "testsuite" in path.stem else MAY_ASSIGN
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = ast.unparse(node.value)
+            private = node.attr.startswith("_") and not node.attr.startswith("__")
+            if private and owner not in ("self", "cls"):
+                yield f"{path.name}:{node.lineno} uses the private name {owner}.{node.attr}"
+            if isinstance(node.ctx, ast.Store | ast.Del) and owner == "run" and node.attr not in may_assign:
+                yield f"{path.name}:{node.lineno} assigns to run.{node.attr}"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("setattr", "delattr"):
+            target, name = ast.unparse(node.args[0]), ast.literal_eval(node.args[1])
+            if target == "run" and name not in may_assign:
+                yield f"{path.name}:{node.lineno} assigns to run.{name}"
+        if isinstance(node, ast.ImportFrom) and node.module == "sieveav.extending":
+            for alias in node.names:
+                if alias.name not in extending.__all__:
+                    yield f"{path.name}:{node.lineno} imports {alias.name}, which sieveav.extending does not name"
+
+
+@pytest.mark.parametrize("path", EXTENSIONS, ids=lambda path: path.stem)
+def test_an_extension_uses_public_names_alone(path: Path) -> None:
+    assert list(wrong(path, ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run._steps", "x.py:1 uses the private name run._steps"),
+        ("self._steps", None),
+        ("run.message = 1", "x.py:1 assigns to run.message"),
+        ("run.match_values = ()", None),
+        ("del run.keep", "x.py:1 assigns to run.keep"),
+        ("run.keep += 1", "x.py:1 assigns to run.keep"),
+        ("setattr(run, 'keep', 1)", "x.py:1 assigns to run.keep"),
+        ("from sieveav.extending import merge_all", "x.py:1 imports merge_all, which sieveav.extending does not name"),
+    ],
+)
+def test_what_is_wrong_is_seen(line: str, said: str | None) -> None:
+    assert list(wrong(Path("x.py"), ast.parse(line))) == ([said] if said else [])
+
+
+# ---- the packages name no extension
+
+PACKAGES = ("language", "running", "site", "frontends")
+
+
+EXCUSED = {
+    ("frontends", "error"): "a severity",
+    ("frontends", "test"): "a command",
+    ("language", "error"): "a severity",
+    ("language", "index"): "an attribute: the place of a token among all",
+    ("language", "string"): "a kind of token and of argument",
+    ("language", "test"): "a seam, a kind of word",
+    ("running", "mailbox"): "the field of a Store, as machines read it",
+    ("site", "antivirus"): "a stanza of Momentum's configuration",
+    ("site", "error"): "a severity, a verdict",
+    ("site", "mailbox"): "what a test arranges",
+    ("site", "reject"): "the value of an engine's option",
+}
+"""Package and string: plain words that are an extension's name too, with what they mean there."""
+
+
+def names_of_extensions() -> set[str]:
+    """Capabilities, words, tags, choices and files of our extensions that are of use nowhere else."""
+    names = {path.stem for path in EXTENSIONS}
+    for extension in Library(["sieveav.extensions"]).everything():
+        names.add(extension.capability)
+        names |= {d.name for d in extension.declared if d.seam in ("test", "action", "command", "tag", "namespace")}
+    return names
+
+
+def strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and text of each whole string literal of a file, docstrings aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asides = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in asides:
+            yield node.lineno, node.value
+
+
+def rules_in(path: Path) -> set[str]:
+    """The rules that a file gives to problems."""
+    text = path.read_text(encoding="utf-8")
+    return set(re.findall(r'(?:rule=|complain\(\s*)"([a-z]+(?:-[a-z]+)+)"', text))
+
+
+def test_the_packages_name_no_extension() -> None:
+    names = names_of_extensions()
+    assert len(names) > 80
+    core = [path for package in PACKAGES for path in (ROOT / "sieveav" / package).rglob("*.py")]
+    rules = set().union(*map(rules_in, EXTENSIONS)) - set().union(*map(rules_in, core))
+    used, named = set(), []
+    for path in core:
+        for line, text in strings(path):
+            where = path.relative_to(ROOT / "sieveav").parts[0]
+            if (where, text) in EXCUSED:
+                used.add((where, text))
+            elif text in names | rules:
+                named.append(f"{path.relative_to(ROOT)}:{line} names {text}")
+    assert named == [], "the core knows no extension: make what it does there a seam that any extension may use"
+    assert used == set(EXCUSED), "EXCUSED has what is no longer there"
