@@ -193,6 +193,7 @@ class Body(Matching):
     transform: Any = choice("body_transform", ":text")
     keys: Strings
     sets_match_values = False  # RFC 5173, 6
+    compares_texts = False
 
     def subject_for(self, fold: Fold) -> BodyValues:
         return BodyValues(self.transform.source(), fold)

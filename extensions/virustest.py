@@ -89,6 +89,7 @@ class _Result(MatchingValues):
     """A test of a number, "0" when nothing was tested; then also a :count of none (RFC 5235, 3.1)."""
 
     value: str
+    compares_texts = False
 
     def number(self, run: Run) -> int | None:
         """The result; None when the message was not tested."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sieveav.extending import (
+    LIST_HINT,
     OF_A_RECIPIENT,
     Arrange,
     Decided,
@@ -29,6 +30,8 @@ from sieveav.extending import (
     Strings,
     Word,
     address_flaw,
+    list_flaw,
+    list_key,
     optional,
     tag,
     value,
@@ -53,6 +56,29 @@ class TestVerdict(Word):
 
     def run(self, run: Run) -> None:
         wrong = run.ask(Arrange("verdict", (self.engine, self.status, self.info)))
+        if wrong:
+            run.fail(wrong, self)
+
+
+@testsuite.command("test_list", phases=OF_A_RECIPIENT)
+class TestList(Word):
+    """test_list: what the external list of this name has as its members from here on; no members, an empty list."""
+
+    name: str = value(valid=list_flaw, hint=LIST_HINT)
+    members: Strings = optional(())
+
+    def run(self, run: Run) -> None:
+        run.ask(Arrange("list", (list_key(self.name), *self.members)))
+
+
+@testsuite.command("test_wait", phases=OF_A_RECIPIENT)
+class TestWait(Word):
+    """test_wait: from here on it is so many seconds later: what was remembered may be out of date."""
+
+    seconds: int
+
+    def run(self, run: Run) -> None:
+        wrong = run.ask(Arrange("wait", (str(self.seconds),)))
         if wrong:
             run.fail(wrong, self)
 

@@ -7,21 +7,44 @@ words (RFC 2047), and no control character of the input reaches a line: a text f
 from __future__ import annotations
 
 import base64
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from sieveav import headers
 
 LINE = 78
 """Characters of a line, its end aside. RFC 5322, 2.1.1."""
 
+LONGEST_LINE = 998
+"""Octets that a line may have at most, its end aside. RFC 5322, 2.1.1."""
+
 WORD = 75
 """Characters of an encoded word. RFC 2047, 2."""
 
+WORD_LINE = 76
+"""Characters of a line with an encoded word. RFC 2047, 2."""
+
 _PREFIX, _SUFFIX = "=?utf-8?b?", "?="
 _OCTETS_OF_WORD = (WORD - len(_PREFIX) - len(_SUFFIX)) // 4 * 3
+_LONGEST_UNIT = 900
+"""Characters between two places where a line can be folded, so that no line is too long; more go into encoded words."""
+
+
+# ---- header fields
+
+
+_NO_CHARACTERS = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """`text` with a space for each control character, and U+FFFD for what is no character."""
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return text if text.isprintable() else "".join(" " if c < " " or "\x7f" <= c <= "\x9f" else c for c in text)
+    """`text` with a space for each control character and line separator, and U+FFFD for what is no character."""
+    if text.isprintable():
+        return text
+    return _CONTROLS.sub(" ", _NO_CHARACTERS.sub("\ufffd", text))
 
 
 def encoded(text: str, room: int = WORD) -> list[str]:
@@ -39,6 +62,10 @@ def encoded(text: str, room: int = WORD) -> list[str]:
     return words
 
 
+_UNIT = re.compile(" *[^ ]+")
+"""What no fold divides: a word with the spaces before it."""
+
+
 def field_line(name: str, value: str, newline: bytes = b"\r\n") -> bytes:
     """One header field of unstructured text: `name: value`, encoded and folded, with its line end.
 
@@ -46,25 +73,201 @@ def field_line(name: str, value: str, newline: bytes = b"\r\n") -> bytes:
     for an encoded word is one.
     """
     value = one_line(value).strip()
-    plain = value.isascii() and "=?" not in value and max(map(len, value.split(" "))) < 900
     first = f"{name}: "
-    if not plain:
-        words = encoded(value, LINE - len(first))
-        return (
-            (f"{first}{words[0]}" + "".join(f"\n {word}" for word in words[1:]) + "\n").encode().replace(b"\n", newline)
-        )
-    return (fold(first + value) + "\n").encode().replace(b"\n", newline)
+    if value.isascii() and "=?" not in value and max(map(len, _UNIT.findall(value)), default=0) < _LONGEST_UNIT:
+        lines = fold(first + value)
+    else:
+        lines = first + "\n ".join(encoded(value, WORD_LINE - len(first)))
+    return f"{lines}\n".encode().replace(b"\n", newline)
 
 
-def fold(line: str) -> str:
-    """A header line folded at spaces, where it has any that far. RFC 5322, 2.2.3: a fold adds a line break only."""
+_BREAK = re.compile(" (?=[^ ])")
+
+
+def fold(line: str, width: int = LINE) -> str:
+    """A header line folded before its words, where it has any that far, so that lines have at most `width` characters.
+
+    RFC 5322, 2.2.3: a fold adds a line break only. It never leaves a line of nothing but white space (4.2), and the first
+    word stays beside the name of the field.
+    """
     lines: list[str] = []
-    while len(line) > LINE:
-        at = line.rfind(" ", line.find(":") + 2 if not lines else 1, LINE + 1)
-        if at < 0:
-            at = line.find(" ", LINE)
-        if at <= 0 or not line[:at].strip() or not line[at:].strip():
-            break  # a line of nothing but white space would end the header
-        lines.append(line[:at])
-        line = line[at:]
-    return "\n".join([*lines, line])
+    begin = last = 0
+    value = line.find(":") + 2
+    for at in (*(found.start() for found in _BREAK.finditer(line, value)), len(line)):
+        if at - begin > width and last > begin:
+            lines.append(line[begin:last])
+            begin = last
+        last = at
+    return "\n".join([*lines, line[begin:]])
+
+
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_LONGEST_PHRASE = 200
+
+
+def phrase(name: str, room: int = WORD) -> str:
+    """The name of a mailbox as it is written before an address (RFC 5322, 3.2.5): atoms, a quoted string or encoded words
+    (RFC 2047, 5 (3)), the first of at most `room` characters."""
+    name = one_line(name).strip()
+    plain = name.isascii() and "=?" not in name and "  " not in name and len(name) <= _LONGEST_PHRASE
+    if not plain:
+        return " ".join(encoded(name, room))
+    if not name or _ATOMS.fullmatch(name):
+        return name
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+
+
+_ADDRESS = re.compile(
+    r"""(?:[^\x00-\x20()<>\[\]:;@\\,"\x7f]++|"(?>(?:[^"\\\r\n]|\\[^\r\n])*)")"""
+    r"""@(?:[^\x00-\x20()<>\[\]:;@\\,"\x7f]++|\[[^\[\]\\\s]*+\])"""
+)
+
+Mailboxes = Sequence[tuple[str, str]]
+"""Names and addresses, a name "" where there is none."""
+
+
+def address_line(name: str, mailboxes: Mailboxes, newline: bytes = b"\r\n") -> bytes:
+    """One header field of addresses, encoded and folded, with its line end; `name` must be a field's name.
+
+    Addresses are addr-specs (RFC 5322, 3.4.1), ValueError for others; one that is not ASCII is in UTF-8 (RFC 6532, 3.2).
+    """
+    line = f"{name}: "
+    room = WORD_LINE - len(line)
+    shown: list[str] = []
+    for label, address in mailboxes:
+        if not _ADDRESS.fullmatch(address) or one_line(address) != address:
+            raise ValueError(f"{address!r} is not an addr-spec")
+        shown.append(f"{phrase(label, room)} <{address}>".lstrip() if label else address)
+        room = WORD
+    line += ", ".join(shown)
+    width = WORD_LINE if "=?" in line else LINE
+    return f"{fold(line, width)}\n".encode().replace(b"\n", newline)
+
+
+def structured_line(name: str, value: str, newline: bytes = b"\r\n") -> bytes:
+    """One header field with a syntax of its own, as it is written: folded, never encoded (RFC 2047, 5), with its line end.
+    What is not ASCII is a `?`."""
+    line = f"{name}: {one_line(value).strip()}".encode("ascii", "replace").decode("ascii")
+    return f"{fold(line)}\n".encode().replace(b"\n", newline)
+
+
+# ---- messages
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date_time(date: datetime) -> str:
+    """A date as header fields have it (RFC 5322, 3.3), in its own zone; -0000 where it has none."""
+    offset = date.utcoffset()
+    zone = "-0000"
+    if offset is not None:
+        minutes = round(offset.total_seconds() / 60)
+        zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
+    day = f"{_DAYS[date.weekday()]}, {date.day} {_MONTHS[date.month - 1]} {date.year:04}"
+    return f"{day} {date.hour:02}:{date.minute:02}:{date.second:02} {zone}"
+
+
+_NAME = re.compile("[!-9;-~]+")
+_MADE_HERE = frozenset({"date", "message-id", "mime-version"})
+
+Field = tuple[str, str | bytes | Mailboxes]
+"""A header field: its name, and unstructured text, the ASCII of a structured value as it is written, or addresses."""
+
+
+def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity: Sequence[str]) -> bytes:
+    """A whole message, its lines ending in CRLF: Message-ID and Date, then `fields` in their order, then its content.
+
+    `body` is text, or the octets of a MIME entity: its Content-* fields and, after an empty line, its content. The
+    Message-ID is a hash of `identity`, which tells the message from others, and of `date`: two runs with the same input
+    give the same message. ValueError for what cannot be the name of a field or is made here.
+    """
+    lines: list[bytes] = []
+    domain = ""
+    for name, value in fields:
+        if not _NAME.fullmatch(name) or name.lower() in _MADE_HERE or name.lower().startswith("content-"):
+            raise ValueError(f"{name!r} is not the name of a field that can be given")
+        if isinstance(value, str):
+            lines.append(field_line(name, value))
+        elif isinstance(value, bytes):
+            lines.append(structured_line(name, value.decode("ascii", "replace")))
+        elif value:
+            lines.append(address_line(name, value))
+            domain = domain or value[0][1].rpartition("@")[2]
+    head = [f"Message-ID: <{_unique(identity, date)}@{_right_side(domain)}>\r\n".encode()]
+    head.append(f"Date: {date_time(date)}\r\n".encode())
+    lines.append(b"MIME-Version: 1.0\r\n")
+    content, octets = _text(body) if isinstance(body, str) else _entity(body)
+    return b"".join([*head, *lines, *content, b"\r\n", octets])
+
+
+def _unique(identity: Sequence[str], date: datetime) -> str:
+    return sha256(repr((tuple(identity), date.isoformat())).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+_DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,9}")
+
+
+def _right_side(domain: str) -> str:
+    """RFC 5322, 3.6.4: a domain of whoever makes the Message-ID."""
+    return domain if _DOMAIN.fullmatch(domain) else "localhost.invalid"
+
+
+_BODY_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _text(text: str) -> tuple[list[bytes], bytes]:
+    """The fields and the octets of text/plain content in UTF-8, in whatever encoding passes every transport."""
+    text = _NO_CHARACTERS.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _BODY_CONTROLS.sub(" ", text)
+    octets = (text if text.endswith("\n") or not text else f"{text}\n").encode()
+    if octets.isascii() and max(map(len, octets.split(b"\n"))) <= LONGEST_LINE:
+        encoding = "7bit"
+    elif 3 * len(octets) <= 4 * len(text):  # mostly ASCII: people can read what is quoted-printable
+        encoding, octets = "quoted-printable", binascii.b2a_qp(octets)
+    else:
+        encoding, octets = "base64", base64.encodebytes(octets)
+    fields = [b'Content-Type: text/plain; charset="utf-8"\r\n', f"Content-Transfer-Encoding: {encoding}\r\n".encode()]
+    return fields, octets.replace(b"\n", b"\r\n")
+
+
+def _entity(raw: bytes) -> tuple[list[bytes], bytes]:
+    """The Content-* fields and the content of a MIME entity (RFC 2045, 2.4); other fields mean nothing there, and are left
+    out, as is the second of two with the same name."""
+    raw = _crlf(raw)
+    end, begin = headers.ends(raw, 0, len(raw))
+    octets = raw[begin:]
+    known: dict[str, tuple[str, str]] = {}
+    for name, value in headers.fields(raw[:end]):
+        if name.lower().startswith("content-"):
+            known.setdefault(name.lower(), (name, headers.unfold(value)))
+    known.setdefault("content-type", ("Content-Type", 'text/plain; charset="utf-8"'))
+    encoding = known.get("content-transfer-encoding", ("", "7bit"))[1].lower()
+    if encoding == "7bit" and not octets.isascii():  # RFC 2045, 6.2
+        known["content-transfer-encoding"] = ("Content-Transfer-Encoding", "8bit")
+    return [structured_line(name, value) for name, value in known.values()], octets
+
+
+def _crlf(raw: bytes) -> bytes:
+    """RFC 5322, 2.3: lines end in CRLF, and CR and LF are nowhere else; RFC 2045, 2.7: no NUL."""
+    raw = raw.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return raw.replace(b"\n", b"\r\n")
+
+
+_FIELD_OR_MORE = re.compile(rb"(?:[!-9;-~]+[ \t]*:|[ \t]).*")
+
+
+def entity_flaw(text: str) -> str:
+    """Why `text` cannot be a MIME entity with its header (RFC 2045, 2.4), "" when it can."""
+    raw = _crlf(text.encode("utf-8", "replace"))
+    end, _ = headers.ends(raw, 0, len(raw))
+    header = raw[:end]
+    if not header.isascii():
+        return "the header of a MIME entity cannot contain 8-bit characters"
+    lines = header.split(b"\r\n")
+    for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
+        if not _FIELD_OR_MORE.fullmatch(line) or (number == 1 and line[:1] in b" \t"):
+            return f"not a MIME entity: line {number} is not a header field"
+    if max(map(len, raw.split(b"\r\n"))) > LONGEST_LINE:  # RFC 5322, 2.1.1
+        return f"a line of a MIME entity cannot be longer than {LONGEST_LINE} octets"
+    return ""

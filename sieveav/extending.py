@@ -30,7 +30,7 @@ from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option
 from sieveav.running.acting import Acting
 from sieveav.running.addresses import Address, address_flaw, mailboxes, parse_addr_spec
 from sieveav.running.addresses import envelope as envelope_address
-from sieveav.running.base import ascii_upper, check_names
+from sieveav.running.base import RedirectTarget, ascii_upper, check_names
 from sieveav.running.effects import (
     AddField,
     Call,
@@ -47,6 +47,7 @@ from sieveav.running.effects import (
 )
 from sieveav.running.executing import chain
 from sieveav.running.globs import Tick
+from sieveav.running.lists import LIST_HINT, list_flaw, list_key
 from sieveav.running.loops import PART, Break
 from sieveav.running.matching import (
     Capturer,
@@ -100,6 +101,7 @@ __all__ = [
     "BOOLEAN",
     "FOUND",
     "INTEGER",
+    "LIST_HINT",
     "OF_A_MESSAGE",
     "OF_A_RECIPIENT",
     "PART",
@@ -161,6 +163,7 @@ __all__ = [
     "Place",
     "Program",
     "Record",
+    "RedirectTarget",
     "Refuse",
     "Rehearsed",
     "Response",
@@ -204,6 +207,8 @@ __all__ = [
     "integer",
     "intern_subject",
     "is_constant",
+    "list_flaw",
+    "list_key",
     "mailbox_flaw",
     "mailboxes",
     "match_type",

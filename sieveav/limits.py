@@ -78,3 +78,6 @@ class Limits:
 
     notes: int = 100
     """Lines that one script logs; what goes beyond is dropped."""
+
+    records: int = 100
+    """Keys that one script remembers (RFC 7352, 6): a loop could else fill the memory that all scripts share."""

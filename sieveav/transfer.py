@@ -1,4 +1,5 @@
-"""transfer: transfer encodings undone, as leniently as mail readers do: what a scanner gives up on, a reader may show.
+"""transfer: transfer encodings, undone as leniently as mail readers do it (what a scanner gives up on, a reader may show),
+and done again where something in an encoded part has changed.
 
 A leaf, pure and total: any octets give an answer, in linear time.
 """
@@ -69,3 +70,46 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
 
 PLAIN = frozenset({"7bit", "8bit", "binary"})
 """The encodings that change nothing."""
+
+# ---- encoding
+
+
+def _to_base64(content: bytes, newline: bytes) -> bytes:
+    """RFC 2045, 6.8: lines of 76 characters."""
+    lines = [binascii.b2a_base64(content[at : at + 57], newline=False) for at in range(0, len(content), 57)]
+    return newline.join([*lines, b""])
+
+
+_NOT_PRINTABLE = re.compile(rb"[^\t !-<>-~]|[ \t]\Z")
+_PIECE = re.compile(rb".{1,70}(?:(?<==)..|(?<==.).)?")
+
+
+def _quoted(line: bytes) -> list[bytes]:
+    """A line in pieces of at most 74 characters, none of which begins with a hyphen: so none is a boundary."""
+    line = _NOT_PRINTABLE.sub(lambda octet: b"=%02X" % ord(octet[0]), line)
+    return [b"=2D" + piece[1:] if piece[:1] == b"-" else piece for piece in _PIECE.findall(line)]
+
+
+def _to_quoted_printable(content: bytes, newline: bytes) -> bytes:
+    """RFC 2045, 6.7. A line end that is not `newline` is octets like others."""
+    soft = b"=" + newline
+    return newline.join([soft.join(_quoted(line)) for line in content.split(newline)])
+
+
+def _to_uuencode(content: bytes, newline: bytes) -> bytes:
+    lines = [b"begin 644 part"]
+    at = 0
+    while at < len(content):
+        length = 12 if len(content) - at == 13 else 45  # a line of 13 octets would begin with a hyphen, as a boundary does
+        lines.append(binascii.b2a_uu(content[at : at + length], backtick=True).rstrip(b"\n"))
+        at += length
+    return newline.join([*lines, b"`", b"end", b""])
+
+
+ENCODERS: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "base64": _to_base64,
+    "quoted-printable": _to_quoted_printable,
+    **dict.fromkeys(("uuencode", "uue", "x-uue", "x-uuencode"), _to_uuencode),
+}
+"""By the encoding's name, as DECODERS; the second argument is the line end. What they give, the decoder of that name turns
+back into the same octets, and none of its lines begins with a hyphen."""

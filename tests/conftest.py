@@ -18,6 +18,7 @@ from sieveav.language import vocabulary
 from sieveav.language.checking import Checked, check
 from sieveav.language.extension import Extension
 from sieveav.language.problems import report
+from sieveav.language.program import Program
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.limits import Limits
 from sieveav.running.base import base
@@ -66,15 +67,26 @@ class FakeHost(Host):
         return super().answer(question)
 
 
+CASE = {"sender", "recipient", "host", "context", "limits", "tracing"}
+"""The arguments of `Sieve.run` that are for the case, the others being for the vocabulary."""
+
+
 class Sieve:
     """Checks and runs scripts."""
 
     library: vocabulary.Library = Library()
 
-    def check(self, script: str | bytes, *, engines: Sequence[str] = ("clamav", "yara"), **vocabulary: Any) -> Checked:
+    def check(
+        self,
+        script: str | bytes,
+        *,
+        engines: Sequence[str] = ("clamav", "yara"),
+        path: str = "test.sieve",
+        **vocabulary: Any,
+    ) -> Checked:
         raw = script.encode() if isinstance(script, str) else script
         words = Vocabulary([base], self.library, names={"engines": engines}, **vocabulary)
-        return check(raw, "test.sieve", words)
+        return check(raw, path, words)
 
     def problems(self, script: str | bytes, **vocabulary: Any) -> list[str]:
         """`rule line:column message` of each problem."""
@@ -89,26 +101,26 @@ class Sieve:
         """The rule of each problem."""
         return [problem.rule for problem in self.check(script, **vocabulary).problems]
 
-    def run(
+    def program(self, script: str, **vocabulary: Any) -> Program:
+        """The program of a script that must check without an error."""
+        checked = self.check(script, **vocabulary)
+        assert checked.program is not None, "\n".join(report(checked.source, problem) for problem in checked.problems)
+        return checked.program
+
+    def case(
         self,
-        script: str,
         message: bytes | str = HELLO,
         *,
         sender: str = "bob@example.org",
         recipient: str = "alice@example.com",
-        host: FakeHost | None = None,
+        host: Host | None = None,
         context: Context | None = None,
         limits: Limits | None = None,
         tracing: bool = False,
-        before: Outcome | None = None,
-        implicit: bool = True,
-        **vocabulary: Any,
-    ) -> Outcome:
-        """The outcome of a script that must check without an error, with the implicit keep unless that is not wanted."""
-        checked = self.check(script, **vocabulary)
-        assert checked.program is not None, "\n".join(report(checked.source, problem) for problem in checked.problems)
+    ) -> Case:
+        """What scripts are run on."""
         raw = message.encode() if isinstance(message, str) else message
-        case = Case(
+        return Case(
             Message(raw),
             Envelope(sender, recipient),
             host or FakeHost(),
@@ -116,7 +128,20 @@ class Sieve:
             limits or Limits(),
             tracing,
         )
-        outcome = execute(checked.program, case, before or UNDECIDED)
+
+    def run(
+        self,
+        script: str,
+        message: bytes | str = HELLO,
+        *,
+        before: Outcome = UNDECIDED,
+        implicit: bool = True,
+        **more: Any,
+    ) -> Outcome:
+        """The outcome of a script that must check without an error, with the implicit keep unless that is not wanted."""
+        of_the_case = {name: more.pop(name) for name in CASE & more.keys()}
+        program = self.program(script, **more)
+        outcome = execute(program, self.case(message, **of_the_case), before)
         return outcome.with_implicit_keep() if implicit else outcome
 
     def actions(self, script: str, message: bytes | str = HELLO, **more: Any) -> list[str]:

@@ -45,6 +45,7 @@ KEPT = {
     "yara_x": ["sieveav/engines/yara.py"],
     "ply": ["sieveav/site/configuration.py"],
     "email_validator": ["sieveav/lint/linting.py"],
+    "re2": ["extensions/regex.py"],
 }
 """Package of others -> the only files that may import it."""
 

@@ -72,9 +72,13 @@ def explain(name: str) -> list[str]:
     return found
 
 
+_NAMELESS = ("reader", "amender")
+"""Seams whose declarations stand in no script."""
+
+
 def _names(declared: Declared) -> set[str]:
     """All by which one may ask for a declaration."""
-    if declared.seam == "reader":
+    if declared.seam in _NAMELESS:
         return set()
     if declared.seam == "family":
         return {declared.name, *(declared.name.replace("{}", identifier(name)) for name in discovery.kinds())}
@@ -104,7 +108,7 @@ def _extension(extension: Extension) -> list[str]:
     lines += _docs(sys.modules[extension.module].__doc__)
     lines.append("")
     for declared in extension.declared:
-        if declared.seam != "reader":
+        if declared.seam not in _NAMELESS:
             lines += [f"  {_usage(declared)}"]
     for option in extension.settings.values():
         lines += _setting(extension, option)

@@ -6,6 +6,7 @@ none can disturb another; one alone runs in this one.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -97,7 +98,8 @@ def run_files(
             failed += results[path].failed
             progress(len(results), failed)
         return [results[path] for path in paths]
-    with ProcessPoolExecutor(min(jobs, len(paths)), get_context("spawn")) as pool:
+    quiet = partial(logging.basicConfig, level=logging.getLogger().level)  # as in this process
+    with ProcessPoolExecutor(min(jobs, len(paths)), get_context("spawn"), initializer=quiet) as pool:
         pending = {pool.submit(run, path): path for path in paths}
         for future in as_completed(pending):
             path = pending[future]

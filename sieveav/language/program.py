@@ -186,19 +186,19 @@ class Unmet:
 
 
 class Conditional:
-    """A word of extensions that the script has only asked for (`use.learn`): an error where it is met before the test
-    that did so has held (RFC 5463, 4)."""
+    """A word of extensions that the script has only asked for (`use.learn`): an error where it is met before a test that
+    did so has held (RFC 5463, 4). `capabilities` are those, each with the ones of which any brings it."""
 
-    def __init__(self, word: Any, capabilities: frozenset[str]) -> None:
+    def __init__(self, word: Any, capabilities: Mapping[str, frozenset[str]]) -> None:
         self.word = word
         self.span = word.span
         self.place = word.place
         self._capabilities = capabilities
 
     def _checked(self, run: Any) -> Any:
-        if not run.enabled >= self._capabilities:
-            names = ", ".join(sorted(self._capabilities - run.enabled))
-            run.fail(f"extension {names} is used before a test has enabled it", self)
+        missing = [name for name, by in self._capabilities.items() if by.isdisjoint(run.enabled)]
+        if missing:
+            run.fail(f"extension {', '.join(missing)} is used before a test has enabled it", self)
         return self.word
 
     def run(self, run: Any) -> None:

@@ -72,8 +72,9 @@ class Script:
             word = Unexpanded(word, templates, rules)
         else:
             self._unprepared.append(word)
-        conditional = self.vocabulary.conditional.intersection(brought)
-        return Conditional(word, frozenset(conditional)) if conditional else word
+        known = self.vocabulary.conditional
+        conditional = {name: known[name] for name in sorted(brought) if name in known} if known else {}
+        return Conditional(word, conditional) if conditional else word
 
     def prepare(self) -> None:
         """Let every word derive what follows from its arguments; runs after checking, when all marks are recorded. Inner

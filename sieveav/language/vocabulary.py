@@ -78,8 +78,9 @@ class Vocabulary:
         self.phase = phase
         self.dialect = dialect
         self.capabilities: set[str] = set()
-        self.conditional: set[str] = set()
-        """The capabilities that the script has only asked for: see `learn_if_there`."""
+        self.conditional: dict[str, frozenset[str]] = {}
+        """The capabilities that the script has only asked for, each with those asked for that bring it: see
+        `learn_if_there`."""
         self.deferring = False
         """Whether an unknown word is an error only when it is met (`Extension.defers`)."""
         self.commands: dict[str, Declared] = {}
@@ -102,7 +103,7 @@ class Vocabulary:
     def require(self, capability: str) -> bool:
         """Learn the words of `capability`, and of those it implies; False when there is no such thing."""
         if capability in self.capabilities:
-            self.conditional.discard(capability)
+            self.conditional.pop(capability, None)
             return True
         extension = self.library.find(capability)
         if extension is None:
@@ -114,18 +115,33 @@ class Vocabulary:
     def learn_if_there(self, capabilities: Iterable[str]) -> bool:
         """Learn the words of all of `capabilities`, or of none: RFC 5463, 4. False when one is missing, or changes how
         scripts are read."""
-        wanted: dict[str, Extension] = {}
-        for capability in capabilities:
-            if capability in self.capabilities:
-                continue
-            extension = self.library.find(capability)
-            if extension is None or any(declared.seam == "reader" for declared in extension.declared):
+        brought: dict[str, dict[str, Extension]] = {}
+        for asked in capabilities:
+            found = self._brought(asked)
+            if found is None:
                 return False
-            wanted[capability] = extension
-        before = set(self.capabilities)
-        known = all(map(self.require, wanted))
-        self.conditional |= self.capabilities - before
-        return known
+            brought[asked] = found
+        for asked, found in brought.items():
+            for capability, extension in found.items():
+                if capability not in self.capabilities:
+                    self.learn(extension)
+                self.conditional[capability] = self.conditional.get(capability, frozenset()) | {asked}
+        return True
+
+    def _brought(self, capability: str) -> dict[str, Extension] | None:
+        """What comes with `capability`, itself the first, beside what is required; None when any of it is missing, or
+        changes how scripts are read."""
+        found: dict[str, Extension] = {}
+        names = [capability]
+        for name in names:
+            if name in found or (name in self.capabilities and name not in self.conditional):
+                continue
+            extension = self.library.find(name)
+            if extension is None or any(declared.seam == "reader" for declared in extension.declared):
+                return None
+            found[name] = extension
+            names += extension.implies
+        return found
 
     def learn(self, extension: Extension, *, required: bool = True) -> None:
         """Add what `extension` declares."""

@@ -4,5 +4,6 @@
 *Gives*: an `Outcome`: actions, response, fault, trace, as data.
 *Imports*: language, itself, the leaves.
 *Never*: opens anything, asks but through its host, catches its own bugs, names an extension.
-*Begin at*: `runner.py` (what words see), then `base.py` (the words of RFC 5228), `matching.py` (values against keys).
+*Begin at*: `executing.py` (a script to an outcome), `run.py` (what words see), then `base.py` (the words of RFC 5228),
+`matching.py` (values against keys).
 """

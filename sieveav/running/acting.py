@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Acting(Word):
     """A word that takes one action each time it is met.
 
-    What depends on the arguments alone is `stands_for`. A word whose action depends on the message overrides `run`, and
+    What depends on the arguments alone is `stands_for`. A word whose action depends on the message has `run` instead, which
     calls `run.act(self.amended(action), self.written)`.
     """
 
@@ -42,6 +42,8 @@ class Acting(Word):
         return action
 
     def prepare(self) -> None:
+        if type(self).stands_for is Acting.stands_for:
+            return
         self.action = self.amended(self.stands_for())
 
     def run(self, run: Run) -> None:

@@ -82,8 +82,30 @@ class DiscardCommand(Acting):
         return Action("discard", (Discard(),))
 
 
+class RedirectTarget(Choice):
+    """What the argument of redirect names: `flaw(text)` is the rule for it (`rule` by name) and `hint` what to write,
+    `addresses(text, run)` gives the addresses."""
+
+    rule = "address-invalid"
+    hint = ""
+    mentions = ""
+    """What it names outside of the script (`use.mentions`), "" for nothing."""
+
+    def flaw(self, text: str) -> str:
+        """What is wrong with the argument, "" for nothing."""
+        raise NotImplementedError
+
+    def addresses(self, text: str, run: Any) -> tuple[str, ...]:
+        """Where the message goes."""
+        raise NotImplementedError
+
+    def details(self, text: str) -> dict[str, object]:  # noqa: ARG002
+        """What the actions show beside the address."""
+        return {}
+
+
 @base.choice("redirect_target", "address")
-class ToAddress(Choice):
+class ToAddress(RedirectTarget):
     """redirect to an address, where no tag says that the argument is something else."""
 
     hint = 'write it as "user@example.com"'
@@ -101,8 +123,8 @@ class ToAddress(Choice):
 class Redirect(Acting):
     """redirect: the message goes on to an address, its content unchanged. RFC 5228, 4.2.
 
-    What the argument names is a choice of the kind "redirect_target", so that other extensions can add theirs
-    (RFC 6134): `flaw(text)` is the rule for the argument and `hint` what to write, `addresses(text, run)` gives the addresses.
+    What the argument names is a choice of the kind "redirect_target", a `RedirectTarget`, so that other extensions can add
+    theirs (RFC 6134).
     """
 
     to: Any = choice("redirect_target", "address")
@@ -113,14 +135,17 @@ class Redirect(Acting):
         for address in use.strings("address"):
             flaw = self.to.flaw(address.value)
             if flaw:  # RFC 5228, 2.4.2.3
-                use.complain(address, flaw, self.to.hint, rule="address-invalid")
+                use.complain(address, flaw, self.to.hint, rule=self.to.rule)
+            elif self.to.mentions:
+                use.mentions(self.to.mentions, address)
 
     def prepare(self) -> None:
         known = isinstance(self.to, ToAddress) and not self.to.flaw(self.address)
         self.actions = self._actions(self.to.addresses(self.address, None)) if known else ()
 
     def _actions(self, addresses: Iterable[str]) -> tuple[Action, ...]:
-        return tuple(self.amended(Action("redirect", (Send(address),))) for address in addresses)
+        details = self.to.details(self.address)
+        return tuple(self.amended(Action("redirect", (Send(address),), details=details)) for address in addresses)
 
     def run(self, run: Run) -> None:
         flaw = "" if self.actions else self.to.flaw(self.address)

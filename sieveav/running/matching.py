@@ -93,6 +93,8 @@ class _WithKeys(Word):
     """The keys: a test states them again, in the place where its syntax has them."""
     sets_match_values = True
     """Whether a match sets the match variables (RFC 5229, 3.2)."""
+    compares_texts = True
+    """Whether its values are texts that an external list can contain (RFC 6134, 2.2): no numbers, no whole bodies."""
     matches: Matcher = derived()
     captures: Capturer = derived()
 

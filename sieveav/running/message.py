@@ -119,7 +119,7 @@ class Message(HeaderSource):
     @cached_property
     def whole(self) -> Entity:
         """The message as the outermost of its parts."""
-        return Entity(self.structure)
+        return Entity(self.structure, outermost=True)
 
     def walk(self) -> Iterator[Entity]:
         """All its parts, itself the first, in their order."""
@@ -190,9 +190,15 @@ class EditedHeader(Message):
 class Entity(HeaderSource):
     """One MIME part of a message, its outermost included; shared as the message is."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, *, outermost: bool = False) -> None:
         super().__init__(part.header)
         self.part = part
+        self.outermost = outermost
+        """Whether it is the message itself."""
+
+    def as_message(self) -> Message:
+        """The part as though it were the whole message (RFC 6609, 3.5)."""
+        return PartMessage(self)
 
     @cached_property
     def parts(self) -> tuple[Entity, ...]:
@@ -206,6 +212,33 @@ class Entity(HeaderSource):
             entity = todo.pop()
             yield entity
             todo.extend(reversed(entity.parts))
+
+
+class PartMessage(Message):
+    """A message that is a part of another; its octets are copied when somebody asks for them."""
+
+    def __init__(self, entity: Entity) -> None:
+        dict.__init__(self)
+        part = entity.part
+        self.fields = entity.fields
+        self.structure = part
+        blank = b"\r\n" if part.source[max(0, part.start - 2) : part.start] == b"\r\n" else b"\n"
+        self.header_end = len(part.header)
+        self.body_start = self.header_end + len(blank)
+        self.size = self.body_start + part.end - part.start
+        self._blank = blank
+
+    @property
+    def header(self) -> bytes:
+        return self.structure.header
+
+    @cached_property
+    def below(self) -> bytes:  # type: ignore[override]  # worked out, as are the octets
+        return self._blank + self.structure.body
+
+    @cached_property
+    def raw(self) -> bytes:  # type: ignore[override]
+        return self.header + self.below
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ class Listed(Question[bool | None]):
 
 @dataclass(frozen=True, slots=True)
 class Members(Question[tuple[str, ...] | None]):
-    """The members of an external list (RFC 6134, 2.7); None where there is no such list."""
+    """The members of an external list (RFC 6134, 2.3); None where there is no such list."""
 
     otherwise: ClassVar[None] = None
 

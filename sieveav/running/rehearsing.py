@@ -43,7 +43,11 @@ class Rehearsed:
 
     def result(self, run: Run) -> Outcome:
         """The present result, the implicit keep included."""
-        return merge(self.outcome, run.outcome()).with_implicit_keep()
+        before = self.outcome
+        if before.ended:  # a response: nothing comes after it
+            return before
+        result = merge(before, run.outcome())
+        return replace(result, keep=result.keep and before.keep).with_implicit_keep()
 
     def actions(self, run: Run) -> list[Action]:
         """The actions of the present result, changes of the message aside."""

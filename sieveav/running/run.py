@@ -15,7 +15,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from sieveav.language.problems import Place, Severity
 from sieveav.language.program import Amender, Block, Program
 from sieveav.limits import Limits
-from sieveav.running.effects import Edit, Record, Send
+from sieveav.running.effects import AddField, Edit, Record
 from sieveav.running.message import Message
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
@@ -41,6 +41,13 @@ INSTRUMENTED_COST = 2000
 INSTRUMENTED_HEADER = 64 * 1024
 """So does a run on a message with a longer header than this, in octets."""
 
+SHOWN = 1000
+"""Characters of an answer that a trace shows."""
+
+
+STEPS_BETWEEN_LOOKS = 32
+"""Steps for which a block does not look at the clock: what takes long looks by itself."""
+
 
 class ScriptFault(Exception):
     """A script cannot go on (RFC 5228, 2.10.6); raised by words through `run.fail`."""
@@ -59,6 +66,23 @@ class _Left(Exception):
 
     def __init__(self, word: object) -> None:
         self.word = word
+
+
+class _Taken:
+    """What is known of the actions taken so far: so that a further one costs the same, however many there are."""
+
+    __slots__ = ("at", "before", "conflicts", "count", "names", "sends")
+
+    def __init__(self, before: tuple[Action, ...]) -> None:
+        self.before = {action.key for action in before}
+        """The keys of what earlier scripts did."""
+        self.at: dict[tuple[object, ...], int] = {}
+        """Key -> place among this script's own actions."""
+        self.names: set[str] = set()
+        self.conflicts: set[str] = set()
+        self.count = sum([action.key is not None for action in before])
+        """Actions of all scripts, edits aside."""
+        self.sends = sum([action.sends for action in before])
 
 
 class Placed(Protocol):
@@ -87,49 +111,48 @@ class Run:
     Words read everything here, and assign to `match_values` only; `message` and `envelope` are set by tests of scripts.
     """
 
+    # What most runs never change is of the class: a run that meets no rule costs a microsecond less.
+    match_values: tuple[str, ...] = ()
+    enabled: frozenset[str] = frozenset()
+    """The capabilities that tests have enabled (RFC 5463)."""
+    step: Any = None
+    keep = True
+    _response: Response | None = None
+    _ended = False
+    _kept = False
+    _edits = 0
+    _steps = 0
+    _next_look = 0
+    _taken: _Taken | None = None
+    _notes: tuple[Note, ...] = ()
+    _marks: Action | None = None
+    _around: tuple[Message, ...] = ()
+    """Where the script sees but a part: the whole message, and the parts around that one."""
+
     def __init__(self, program: Program, case: Case, before: Outcome = UNDECIDED) -> None:
         self.program = program
         self.case = case
-        self.message = _edited(case.message, before)
+        self.message = case.message
         self.envelope = case.envelope
         self.context = case.context
         self.before = before
         self.implicit = before.implicit
         """The implicit keep, as it would be without amenders; a word may put another in its place."""
-        self.match_values: tuple[str, ...] = ()
         self.variables = Variables()
-        self.enabled: set[str] = set()
-        """The capabilities that tests have enabled (RFC 5463)."""
-        self.step: Any = None
         self.amenders: Mapping[str, tuple[Amender, ...]] = program.amenders
+        self.actions: list[Action] = []
         self.trace: list[Step] = []
-        self.instrumented = self._is_instrumented(program)
-        self._steps = 0
+        self.instrumented = (
+            case.tracing or program.cost > INSTRUMENTED_COST or case.message.header_end > INSTRUMENTED_HEADER
+        )
         self._deadline = time.monotonic() + case.limits.wall_clock
         self._memories: dict[Any, Any] = {}
         self._focus: dict[str, Any] = {}
-        self._notes: list[Note] = []
-        self._marks = before.implicit if before.implicit is not IMPLICIT_KEEP else None
-        self._begin()
-
-    def _begin(self) -> None:
-        self.actions: list[Action] = []
-        self.keep = True
-        self._response: Response | None = None
-        self._ended = False
-        self._kept = False
-        self._edits = 0
-        self._records: list[Record] = []
-        self._at: dict[tuple[object, ...], int] = {}
-        self._names: set[str] = set()
-        self._conflicts: set[str] = set()
-        before = self.before.actions
-        self._taken = sum([action.key is not None for action in before]) if before else 0
-        self._sends = sum(map(_sends, before)) if before else 0
-
-    def _is_instrumented(self, program: Program) -> bool:
-        case = self.case
-        return case.tracing or program.cost > INSTRUMENTED_COST or case.message.header_end > INSTRUMENTED_HEADER
+        self._records: dict[str, Record] = {}
+        if before is not UNDECIDED:
+            self.message = _edited(case.message, before)
+            if before.implicit is not IMPLICIT_KEEP:
+                self._marks = before.implicit
 
     @property
     def limits(self) -> Limits:
@@ -139,11 +162,16 @@ class Run:
     # ---- steps and time
 
     def spend(self, steps: int) -> None:
-        """Count `steps` and look at the clock."""
+        """Count `steps` and, after some, look at the clock."""
         self._steps += steps
-        if self._steps > self.limits.steps:
-            self.fail(f"step limit exceeded ({self.limits.steps})")
-        self.tick()
+        if self._steps >= self._next_look:
+            most = self.case.limits.steps
+            if self._steps > most:
+                self.fail(f"step limit exceeded ({most})")
+            soon = self._steps + STEPS_BETWEEN_LOOKS
+            self._next_look = soon if soon <= most else most + 1
+            if time.monotonic() > self._deadline:
+                self.tick()
 
     def tick(self) -> None:
         """Look at the clock; long-running words call it as they go."""
@@ -200,46 +228,41 @@ class Run:
         An action that does the same to the same as one taken before takes its place: see `outcome.repeated`.
         """
         name = action.name
-        amenders = self.amenders.get(name)
-        if amenders:
-            action = self._amended(action, amenders, written)
+        if self.amenders and name in self.amenders:
+            action = self._amended(action, self.amenders[name], written)
         elif self._marks is not None:
             action = action.marked_like(self._marks)
+        taken = self._taken
+        if taken is None:  # most scripts take no action for most messages
+            taken = self._taken = _Taken(self.before.actions)
         conflicts = action.conflicts
-        if name in self._conflicts or not (self._names.isdisjoint(conflicts) if conflicts else True):
+        if name in taken.conflicts or (conflicts and not taken.names.isdisjoint(conflicts)):
             other = next(o for o in self.actions if o.name in conflicts or name in o.conflicts)
             self.fail(f"{name} conflicts with {other.name}")  # RFC 5228, 2.10.1
         key = action.key
-        at = self._at.get(key) if key is not None else None
+        at = taken.at.get(key) if key is not None else None
         if at is not None:
-            action = repeated(self.actions[at], action)
-            self.actions[at] = action
+            action = self.actions[at] = repeated(self.actions[at], action)
         else:
-            if key is None or not any(other.key == key for other in self.before.actions):
-                self._count(action)
+            if key is None or key not in taken.before:
+                taken.count += 1
+                if taken.count > self.case.limits.actions:  # RFC 5228, 2.10.4
+                    self.fail(f"more than {self.case.limits.actions} actions")
+                taken.sends += action.sends
+                if taken.sends > self.case.limits.redirects:  # RFC 5228, 10 (2)
+                    self.fail(f"more than {self.case.limits.redirects} redirects")
             if key is not None:
-                self._at[key] = len(self.actions)
+                taken.at[key] = len(self.actions)
             self.actions.append(action)
-        self._names.add(name)
+        taken.names.add(name)
         if conflicts:
-            self._conflicts |= conflicts
+            taken.conflicts |= conflicts
         if action.keeps:
             self._kept = True
         if action.cancels_keep:
             self.keep = False
         if self.case.tracing:
             self.trace.append(Step(action.place, "action", action.summary()))
-
-    def _count(self, action: Action) -> None:
-        """Count an action that repeats none."""
-        self._taken += 1
-        if self._taken > self.limits.actions:  # RFC 5228, 2.10.4
-            self.fail(f"more than {self.limits.actions} actions")
-        sends = _sends(action)
-        if sends:
-            self._sends += sends
-            if self._sends > self.limits.redirects:  # RFC 5228, 10 (2)
-                self.fail(f"more than {self.limits.redirects} redirects")
 
     def _amended(self, action: Action, amenders: Iterable[Amender], written: Set[str]) -> Action:
         for amender in amenders:
@@ -251,19 +274,27 @@ class Run:
 
     def edit(self, word: Placed, name: str, edit: Edit) -> None:
         """Change the message: for all that looks at it, stores it or sends it from here on, in this script and those that
-        follow. `name` is the action's. More than the limit of edits is a fault."""
+        follow. `name` is the action's. More than the limit of edits is a fault. So is one that takes something away where
+        the script sees but a part of the message: what it has seen is not in the whole."""
         self._edits += 1
         if self._edits > self.limits.edits:
             self.fail(f"more than {self.limits.edits} edits", word)
+        if self._around and not isinstance(edit, AddField):
+            self.fail(f"{name} is not possible in a script that is included in a loop over parts", word)
         action = Action(name, (edit,), cancels_keep=False, place=word.place)
         self.actions.append(action)
         self.message = self.message.edited(edit)
+        if self._around:
+            self._around = tuple(message.edited(edit) for message in self._around)
         if self.case.tracing:
             self.trace.append(Step(action.place, "action", action.summary()))
 
     def remember(self, record: Record) -> None:
-        """Remember a key once all that is decided has succeeded; it is no action."""
-        self._records.append(record)
+        """Remember a key once all that is decided has succeeded; it is no action. The last record of a key is the one that
+        counts. More than the limit of keys is a fault."""
+        self._records[record.key] = record
+        if len(self._records) > self.limits.records:
+            self.fail(f"more than {self.limits.records} keys to remember")
 
     def respond(self, word: Placed, answer: Response) -> NoReturn:
         """Set the SMTP response and end the phase: no action and no keep is left beside it."""
@@ -274,7 +305,7 @@ class Run:
 
     def enable(self, capabilities: Iterable[str]) -> None:
         """From here on the words of these capabilities may be met: a test has found them (RFC 5463, 4)."""
-        self.enabled.update(capabilities)
+        self.enabled = self.enabled.union(capabilities)
 
     def redirecting(self) -> None:
         """Refuse to feed a mail loop. RFC 5228, 10 (1); RFC 5321, 6.3."""
@@ -296,7 +327,7 @@ class Run:
         """Add a note: something ignored or withheld, or what a script logs. Notes are kept even after a fault."""
         step = self.step if word is None else word
         if len(self._notes) < self.limits.notes:
-            self._notes.append(Note(severity, text, step.place if step is not None else None))
+            self._notes = (*self._notes, Note(severity, text, step.place if step is not None else None))
 
     # ---- what spans several words
 
@@ -338,24 +369,32 @@ class Run:
         raise _Left(word)
 
     @contextmanager
-    def within(self, program: Program) -> Iterator[None]:
-        """While the context lasts, `program` runs in the place of this one: with variables and match values of its own,
-        and the same message, actions and memories (RFC 6609, 3). Its amenders stay."""
-        outer = self.program, self.variables, self.match_values, self.step, self.instrumented
-        self.program, self.variables, self.match_values = program, Variables(), ()
-        self.instrumented = self.instrumented or self._is_instrumented(program)
+    def within(self, program: Program, message: Message | None = None) -> Iterator[None]:
+        """While the context lasts, `program` runs in the place of this one: with variables, match values and enabled
+        capabilities of its own, and the same message, actions and memories (RFC 6609, 3). Its amenders stay. With
+        `message`, it sees that in the place of the whole message: the part that a loop is at (RFC 6609, 3.5)."""
+        outer = self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented
+        self.program, self.variables, self.match_values, self.enabled = program, Variables(), (), frozenset()
+        focus = self._focus
+        if message is not None:
+            self._around = (*self._around, self.message)
+            self.message, self._focus = message, {}
+        self.instrumented = self.instrumented or program.cost > INSTRUMENTED_COST
         if program.amenders:
             self.amenders = _joined(self.amenders, program.amenders)
         try:
             yield
         finally:
-            self.program, self.variables, self.match_values, self.step, self.instrumented = outer
+            self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented = outer
+            if message is not None:
+                *around, self.message = self._around
+                self._around, self._focus = tuple(around), focus
 
     # ---- for tests of scripts
 
     def attempt(self, block: Block) -> Fault | None:
         """Run a block with steps and a clock of its own; the fault that ended it, or None. That `stop` ended it is one."""
-        steps, self._steps = self._steps, 0
+        steps, self._steps, self._next_look = self._steps, 0, 0
         begun = time.monotonic()
         deadline, self._deadline = self._deadline, begun + self.limits.wall_clock
         step = self.step
@@ -378,21 +417,24 @@ class Run:
 
     def outcome(self) -> Outcome:
         """What this script has decided by itself so far, without what came before it."""
+        records = tuple(self._records.values())
         if self._ended:
-            refused = Outcome(trace=tuple(self.trace), notes=tuple(self._notes), records=tuple(self._records))
+            refused = Outcome(trace=tuple(self.trace), notes=self._notes, records=records)
             return refused.refused(self._response)
         return Outcome(
             actions=tuple(self.actions),
             keep=self.keep or self._kept,
             trace=tuple(self.trace),
             implicit=self._implicit_keep(),
-            notes=tuple(self._notes),
-            records=tuple(self._records),
+            notes=self._notes,
+            records=records,
         )
 
     def reset(self) -> None:
         """Forget what was decided; variables, memories, notes and the present message stay."""
-        self._begin()
+        self.actions, self._records = [], {}
+        for name in ("keep", "_response", "_ended", "_kept", "_edits", "_taken"):
+            self.__dict__.pop(name, None)
 
     # ---- the whole script
 
@@ -409,24 +451,17 @@ class Run:
                 self.trace.append(Step(fault.place, "fault", fault.message))
             notes = (*self._notes, Note(Severity.ERROR, fault.message, fault.place))
             return merge(self.before, Outcome(fault=fault, trace=tuple(self.trace), notes=notes))
-        if self._is_idle():
+        idle = not (self.actions or self.trace or self._notes or self._records or self._ended)
+        if idle and self.keep and self.before.keep and self._implicit_keep() is self.before.implicit:
             return self.before if self.before.fault is None else replace(self.before, fault=None)
         own = self.outcome()
         return own if self.before is UNDECIDED else merge(self.before, own)
 
-    def _is_idle(self) -> bool:
-        """Whether the script has decided nothing: what most do with most messages."""
-        return (
-            self.keep
-            and self.before.keep
-            and not (self.actions or self.trace or self._notes or self._records or self._ended)
-            and self._implicit_keep() is self.before.implicit
-        )
-
     def _implicit_keep(self) -> Action:
         """The implicit keep, with what amends it, such as imap4flags' flags, applied."""
-        amenders = self.amenders.get("keep")
-        return self._amended(self.implicit, amenders, frozenset()) if amenders else self.implicit
+        if not self.amenders:
+            return self.implicit
+        return self._amended(self.implicit, self.amenders.get("keep", ()), frozenset())
 
 
 def _edited(message: Message, before: Outcome) -> Message:
@@ -436,11 +471,6 @@ def _edited(message: Message, before: Outcome) -> Message:
             if isinstance(effect, Edit):
                 message = message.edited(effect)
     return message
-
-
-def _sends(action: Action) -> int:
-    """How often the action sends the incoming message on."""
-    return sum([isinstance(effect, Send) and effect.message is None for effect in action.effects])
 
 
 def _joined(
@@ -454,4 +484,7 @@ def _joined(
 def _shown(answer: object) -> str:
     if isinstance(answer, Scanned):
         return ", ".join(f"{v.engine}: {v.status}{f' ({v.info})' if v.info else ''}" for v in answer.verdicts)
-    return str(answer) if not isinstance(answer, bool) else "yes" if answer else "no"
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    text = str(answer)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

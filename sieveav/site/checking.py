@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sieveav.language.problems import Problem, Severity, Source, Span, did_you_mean
 from sieveav.limits import PROBLEMS, Limits
 from sieveav.options import Option
+from sieveav.running.lists import LIST_HINT, list_flaw, list_key
 from sieveav.site import options as tables
 from sieveav.site.configuration import Setting, Stanza
 from sieveav.site.options import TOP, EngineSettings, Form, Framework, Named, Settings, Users
@@ -51,6 +52,7 @@ def check(
         users=next((_users(complaints, users, source, base) for users in _of(top, "users")), Users()),
         limits=next((Limits(**limits.values()) for limits in _of(top, "limits")), Limits()),
         extensions={extension.instance: extension.values() for extension in _of(top, "extension")},
+        lists=_lists(complaints, _of(top, "list")),
     )
     return settings, sorted(complaints.problems, key=lambda problem: problem.span)[:PROBLEMS]
 
@@ -362,3 +364,27 @@ def _wrong_marks(source: Source, span: Span) -> Iterator[tuple[Span, str]]:
     for mark in re.finditer(r'%([^"]?)', source.text[span.start : span.end]):
         if mark[1] not in ("u", "n", "d", "%"):
             yield Span(span.start + mark.start(), span.start + mark.end()), mark[0]
+
+
+# What the stanzas mean together: external lists.
+
+
+def _lists(complain: _Complaints, lists: Sequence[_Placed]) -> dict[str, Path]:
+    """The file of each external list, by its name, a URI."""
+    files: dict[str, Path] = {}
+    for one in lists:
+        name = one.stanza.instance
+        if "file" not in one.given:
+            message = f"{_head(one.stanza)} has no file"
+            complain("missing-option", message, one.stanza.kind_span, 'write file = "…"')
+        if not name:
+            continue  # it is reported already
+        place = one.stanza.instance_span or one.stanza.kind_span
+        flaw = list_flaw(name)
+        if flaw:
+            complain("bad-value", flaw, place, LIST_HINT)
+        elif list_key(name) in files:
+            complain("repeated-stanza", f"a second list of the name {list_key(name)}", place)
+        elif one.values()["file"] is not None:
+            files[list_key(name)] = one.values()["file"]
+    return files

@@ -82,12 +82,13 @@ def decide(
     answers: Callable[[str], Answers] = lambda _: {},
 ) -> Decision:
     """Decide one transaction. `script` is the user's script of every recipient instead of their own; `answers` gives, for
-    a recipient ("" in the data phase), how questions about what belongs to them are answered, such as their mailboxes."""
+    a recipient ("" in the data phase), how questions about what belongs to them are answered, such as their mailboxes,
+    beside what the site itself answers."""
     message = Message(transaction.raw)
     scans = Scans(message, site.scanners)
     context = transaction.context.copy()
     shared: dict[Question[Any], Any] = {}
-    asker = Asker(scans, context, answers(""), shared)
+    asker = Asker(scans, context, {**site.answers, **answers("")}, shared)
     asker.scan_active_engines()
     case = Case(message, Envelope(transaction.sender), asker, context, site.settings.limits, tracing)
     outcome = UNDECIDED if asker.refusal else _through(site, case, asker, _data_scripts(site), UNDECIDED)
@@ -96,7 +97,7 @@ def decide(
         decided = []
         for recipient in transaction.recipients:
             own_context = context.copy()
-            own_asker = Asker(scans, own_context, answers(recipient), shared)
+            own_asker = Asker(scans, own_context, {**site.answers, **answers(recipient)}, shared)
             envelope = replace(case.envelope, recipient=recipient)
             own = replace(case, envelope=envelope, context=own_context, host=own_asker)
             scripts = _scripts_of(site, recipient, script)

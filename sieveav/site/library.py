@@ -21,8 +21,8 @@ from sieveav.language.extension import Extension, identifier
 GROUP = "sieveav.extensions"
 
 LATER = frozenset(
-    """convert date duplicate editheader enclose enotify environment envelope-deliverby envelope-dsn
-    extlists extracttext fcc ihave imapsieve include mailboxid mboxmetadata processcalendar redirect-deliverby redirect-dsn
+    """convert date editheader enclose enotify environment envelope-deliverby envelope-dsn
+    extracttext fcc ihave imapsieve include mailboxid mboxmetadata processcalendar redirect-deliverby redirect-dsn
     regex replace servermetadata snooze special-use vacation vacation-seconds vnd.dovecot.debug vnd.dovecot.environment
     vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report""".split()
 )

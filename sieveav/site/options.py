@@ -138,6 +138,8 @@ _USERS = (
     Option("after", FILE, None, "the script that runs after every user's own"),
 )
 
+_LIST = (Option("file", FILE, None, "its members, one on a line, at most 4 MiB; lines that begin with # do not count"),)
+
 _USUAL = Limits()
 
 LIMIT_OPTIONS = (
@@ -148,6 +150,7 @@ LIMIT_OPTIONS = (
     Option("received", integer(1, 10_000), _USUAL.received, "Received fields before a redirect counts as a loop"),
     Option("edits", integer(0, 10_000), _USUAL.edits, "changes of the message by one script"),
     Option("notes", integer(0, 100_000), _USUAL.notes, "lines that one script logs"),
+    Option("records", integer(0, 10_000), _USUAL.records, "keys that one script remembers"),
 )
 
 FORMS = (
@@ -158,6 +161,7 @@ FORMS = (
     Form("sieveav", "the server", _SIEVEAV),
     Form("users", "the users' own scripts", _USERS),
     Form("limits", "what one run of a script may use", LIMIT_OPTIONS),
+    Form("list", "an external list that scripts ask by its name, a URI or \":addrbook:default\"", _LIST, Named.MUST),
     Form("extension", "the settings of the extension of this name", (), Named.MUST),
 )  # fmt: skip
 
@@ -252,7 +256,7 @@ class Users:
 @dataclass(frozen=True)
 class Settings:
     """What a configuration file says. `phases` has every phase that has scripts; `extensions` every extension that has
-    a stanza, with all of its settings."""
+    a stanza, with all of its settings; `lists` the file of each external list, by its name, a URI."""
 
     frameworks: tuple[Framework, ...] = ()
     phases: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -260,3 +264,4 @@ class Settings:
     users: Users = field(default_factory=Users)
     limits: Limits = field(default_factory=Limits)
     extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Mapping[str, Path] = field(default_factory=dict)

@@ -39,7 +39,9 @@ from sieveav.running.questions import (
     Wanted,
 )
 from sieveav.running.run import Case, Run
+from sieveav.site import lists
 from sieveav.site.deciding import Transaction, decide
+from sieveav.site.lists import MemberList
 from sieveav.site.options import LIMIT_OPTIONS
 from sieveav.site.scripts import contents, dialect_of
 from sieveav.site.site import Site, passive_settings
@@ -135,7 +137,8 @@ class Delivery:
         return f'there is no service "{effect.service}"'
 
     def record(self, effect: Record) -> str:
-        self.remembered[effect.key] = self.now() + timedelta(seconds=effect.seconds)
+        if effect.sliding or not self.seen(effect.key):
+            self.remembered[effect.key] = self.now() + timedelta(seconds=effect.seconds)
         return ""
 
     def count(self, effect: Count) -> str:  # noqa: ARG002
@@ -170,8 +173,9 @@ class Rehearsal(Asker):
         }
         self._delivery_settings: dict[str, str] = {}
         self._pending: dict[tuple[str, str], str | dict[str, str]] = {}
-        self._began = datetime.now().astimezone()
-        self._delivery = Delivery(lambda: self._began, self._delivery_settings)
+        self._now = datetime.now().astimezone()
+        self._lists: dict[str, MemberList] = {}
+        self._delivery = Delivery(lambda: self._now, self._delivery_settings)
         self._engines = {s.name: Scanner(s.name, s.settings, _Arranged(s.name, s.engine)) for s in site.scanners}
         self.case = Case(
             Message(DEFAULT_MESSAGE),
@@ -188,11 +192,12 @@ class Rehearsal(Asker):
             Delivered: self._delivered,
             Mailbox: self._has_mailbox,
             Metadata: lambda asked: self._delivery.metadata.get(_annotation(asked.mailbox, asked.annotation)),
-            Now: lambda _: self._began,
+            Now: lambda _: self._now,
             Script: self._script,
             Seen: lambda asked: self._delivery.seen(asked.key),
             Tested: lambda tested: self.results.append(Result(tested.name, tested.place, tested.failure)),
             Wanted: lambda asked: wanted(asked.name),
+            **lists.answers(lambda name: self._lists.get(name) or site.lists.find(name)),
         }
         self._about_recipients = answers
         super().__init__(self._new_scans(), self.case.context, answers)
@@ -291,6 +296,17 @@ class Rehearsal(Asker):
         self._delivery.metadata[_annotation(mailbox or None, annotation)] = value
         return ""
 
+    def _arrange_list(self, name: str, *members: str) -> str:
+        self._lists[name] = MemberList(members)
+        return ""
+
+    def _arrange_wait(self, seconds: str) -> str:
+        try:
+            self._now += timedelta(seconds=int(seconds))
+        except OverflowError:
+            return "the clock does not go on that far"
+        return ""
+
     def _arrange_verdict(self, name: str, status: str, info: str) -> str:
         scanner = self._engines.get(name)
         if scanner is None:
@@ -360,6 +376,8 @@ _ARRANGED: Mapping[str, Callable[..., str]] = {
     "outbox": Rehearsal._arrange_outbox,
     "mailbox": Rehearsal._arrange_mailbox,
     "metadata": Rehearsal._arrange_metadata,
+    "list": Rehearsal._arrange_list,
+    "wait": Rehearsal._arrange_wait,
     "verdict": Rehearsal._arrange_verdict,
     "setting": Rehearsal._arrange_setting,
     "reload": Rehearsal._arrange_reload,

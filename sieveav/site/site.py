@@ -16,6 +16,8 @@ from sieveav.language.extension import identifier
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
+from sieveav.running.questions import Answers
+from sieveav.site import lists
 from sieveav.site.library import Library
 from sieveav.site.options import COMMON, PLAIN, EngineSettings, Settings
 from sieveav.site.scripts import Scripts
@@ -54,6 +56,7 @@ class Site:
         if problems:
             raise Refused(source or Source("", ""), tuple(problems))
         self.scripts = Scripts(self.vocabulary)
+        self.lists = lists.Lists(settings.lists)
 
     @cached_property
     def engines(self) -> tuple[str, ...]:
@@ -73,6 +76,11 @@ class Site:
             phase=phase,
             dialect=dialect,
         )
+
+    @property
+    def answers(self) -> Answers:
+        """How questions are answered that are not about one recipient."""
+        return lists.answers(self.lists.find)
 
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
         """The same site, scripts included, with other engines."""

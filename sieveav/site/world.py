@@ -10,13 +10,13 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
 from sieveav.running.questions import Answers, Context, Host, Now, Question, Scan, Scanned
+from sieveav.site import clock
 from sieveav.site.options import EngineSettings
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
@@ -114,7 +114,7 @@ class Asker(Host):
     def __init__(
         self, scans: Scans, context: Context, answers: Answers, transaction: dict[Question[Any], Any] | None = None
     ) -> None:
-        known: Answers = {Now: lambda _: datetime.now().astimezone(), **answers, Scan: self._scanned}
+        known: Answers = {Now: lambda _: clock.now(), **answers, Scan: self._scanned}
         super().__init__(known, transaction)
         self._scans = scans
         self._context = context

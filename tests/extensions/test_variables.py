@@ -256,6 +256,25 @@ def test_a_long_value_is_cut(sieve: Any) -> None:
     assert text(sieve, script, "${n} ${m}") == "4096 4096"  # characters, RFC 5229, 6, not octets
 
 
+@pytest.mark.parametrize(
+    ("before", "last", "kept"),
+    [
+        (4095, "*", ""),  # \\* would be cut in two
+        (4094, "*", "\\*"),
+        (4095, "\\", ""),
+        (4094, "\\", "\\\\"),
+        (4093, "\\*", "\\\\"),
+        (4096, "*", ""),
+    ],
+)
+def test_a_value_is_not_cut_within_an_escape(sieve: Any, before: int, last: str, kept: str) -> None:
+    """RFC 5229, 6: half an escape would take the next character of a pattern with it."""
+    written = last.replace("\\", "\\\\")
+    wanted = "x" * before + kept.replace("\\", "\\\\")
+    script = f'set "a" "{"x" * before}"; set "z" "{written}"; set :quotewildcard "b" "${{a}}${{z}}";'
+    assert sieve.holds(f'string "${{b}}" "{wanted}"', require=f'require "variables"; {script}')
+
+
 @given(st.text(alphabet="${}.ab01_ \\é", max_size=40))
 def test_any_string_is_read(written: str) -> None:
     class Use:
@@ -264,7 +283,7 @@ def test_any_string_is_read(written: str) -> None:
             return ""
 
         def complain(self, *_: object, **__: object) -> None: ...
-        def note(self, key: str) -> None: ...
+        def mark(self, key: str) -> None: ...
 
     class Run:
         variables = Variables(a="${b}", b="x")
@@ -272,7 +291,7 @@ def test_any_string_is_read(written: str) -> None:
 
     read = References().read(written, Use(), None)
     pieces = [read] if isinstance(read, str) else read
-    assert all(isinstance(piece, str) or isinstance(piece.settle(Run()), str) for piece in pieces)
+    assert all(isinstance(piece, str) or isinstance(piece.expand(Run()), str) for piece in pieces)
     if "${" not in written or "}" not in written:
         assert read == written
 

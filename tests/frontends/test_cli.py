@@ -191,9 +191,7 @@ def test_an_action_that_nobody_has_heard_of(
 ) -> None:
     odd = Action("odd", (), cancels_keep=False, details={"why": "because"})
     settled = Outcome.with_implicit_keep
-    monkeypatch.setattr(
-        Outcome, "with_implicit_keep", lambda self: settled(Outcome(actions=(odd,), keep=self.keep))
-    )
+    monkeypatch.setattr(Outcome, "with_implicit_keep", lambda self: settled(Outcome(actions=(odd,), keep=self.keep)))
     assert columns(cli("run", "keep.sieve", "clean.eml").lines[1]) == ["alice@example.com", "odd"]
     actions = cli("run", "--format", "json", "keep.sieve", "clean.eml").json["recipients"][0]["actions"]
     assert actions[0] == {"action": "odd", "why": "because"}
@@ -737,7 +735,9 @@ def names() -> list[str]:
     for extension in [base, *Library().everything()]:
         found |= {extension.capability} if extension.capability else set()
         found |= set(extension.settings)
-        found |= {declared.name for declared in extension.declared if declared.seam not in ("reader", "family")}
+        found |= {
+            declared.name for declared in extension.declared if declared.seam not in ("reader", "amender", "family")
+        }
         found |= {d.name.replace("{}", "clamav") for d in extension.declared if d.seam == "family"}
     for form in forms(discovery.kinds()).values():
         found |= {form.kind} | {option.name for option in form.options}

@@ -591,7 +591,7 @@ if allof (not header "subject" "x", mailboxexists "INBOX") {
         (2, 'does the mailbox "INBOX" exist', "yes"),
         (2, "mailboxexists", "holds"),
         (2, "allof", "holds"),
-        (3, "fileinto", 'into "a"'),
+        (3, "action", 'fileinto "a"'),
         (4, "stop", "the script ends"),
     ]
     assert sieve.run(script, host=fake_host()).trace == ()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sieveav.engines import yara
-from sieveav.running.questions import Context
+from sieveav.running.questions import Answers, Context, Mailbox
 from sieveav.site.deciding import DEFERRED
 from sieveav.site.options import Settings, Users
 from sieveav.site.scripts import Scripts, user_script
@@ -588,7 +588,12 @@ def test_mailboxes_that_exist(site: Any, decided: Any, shown: Any) -> None:
     script = 'require ["mailbox", "fileinto"]; if mailboxexists "Junk" { fileinto "Junk"; }'
     made = site('users { scripts = "u.sieve" }', {"u.sieve": script})
     assert shown(decided(made)) == ["alice implicit keep"]
-    assert shown(decided(made, exists=lambda name: name == "Junk")) == ["alice fileinto Junk"]
+
+    def answers(recipient: str) -> Answers:
+        return {Mailbox: lambda question: (recipient, question.name) == ("alice@example.com", "Junk")}
+
+    decision = decided(made, "alice@example.com", "carol@example.com", answers=answers)
+    assert shown(decision) == ["alice fileinto Junk", "carol implicit keep"]  # asked anew for each recipient
 
 
 # ---- where users' scripts are

@@ -1,0 +1,97 @@
+"""duplicate: whether the message, or something about it, was seen before (RFC 7352).
+
+    if duplicate { discard; }
+    if duplicate :seconds 1800 :handle "alerts" :uniqueid "${sender} ${subject}" { stop; }
+
+What tells a message from others is its unique ID: its Message-ID, another header field (:header), or any string
+(:uniqueid). It is remembered once the script has succeeded, and forgotten after :seconds, counted from the first time it was
+seen or, with :last, from the last time. Tests with different handles know nothing of each other. A message without the
+header field is never a duplicate.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from sieveav.extending import (
+    SECONDS,
+    Extension,
+    Option,
+    Record,
+    Run,
+    Seen,
+    Severity,
+    Use,
+    Word,
+    check_names,
+    decode_words,
+    tag,
+    unfold,
+)
+
+duplicate = Extension("duplicate", "RFC 7352")
+# RFC 7352, 3.3: a default MUST be there, and a maximum SHOULD
+duplicate.setting(Option("default_period", SECONDS, 43200.0, "how long a unique ID is remembered without :seconds"))
+duplicate.setting(Option("max_period", SECONDS, 172800.0, "how long a unique ID is remembered at most"))
+
+
+def key_of(handle: str | None, unique_id: str) -> str:
+    """What is remembered of a unique ID: a hash (RFC 7352, 6), another one for every handle and for none (3.2). Letters of
+    different case are different (3.1)."""
+    digest = sha256()
+    for text in ("" if handle is None else f"h{handle}", unique_id):
+        octets = text.encode("utf-8", "surrogatepass")
+        digest.update(len(octets).to_bytes(8, "big"))  # so that no pair of texts reads like another
+        digest.update(octets)
+    return f"duplicate:{digest.hexdigest()}"
+
+
+# RFC 7352, 3.4: not with IMAP events; without a recipient nobody remembers
+@duplicate.test("duplicate", phases=["each_rcpt"])
+class Duplicate(Word):
+    """duplicate: whether the unique ID was seen by an earlier execution of the script. RFC 7352, 3."""
+
+    handle: str = tag(":handle", "")
+    header: str = tag(":header", "message-id")
+    uniqueid: str = tag(":uniqueid", "")
+    seconds: int = tag(":seconds", 0)
+    last: bool = tag(":last")
+
+    def check(self, use: Use) -> None:
+        if use.has("header") and use.has("uniqueid"):  # RFC 7352, 3.1: an error
+            message = ":header and :uniqueid cannot be used together"
+            use.complain("uniqueid", message, "write one of them", rule="tag-conflict")
+        check_names(use, "header")  # RFC 7352, 3.1: an invalid name is no error
+        longest = int(self.settings["max_period"])
+        if self.seconds > longest:  # RFC 7352, 3.3: no error
+            message = f"this is longer than a unique ID is remembered here, which is {longest} seconds"
+            use.complain("seconds", message, f"write :seconds {longest}", rule="too-long", severity=Severity.WARNING)
+        if use.has("seconds") and not self.seconds:
+            message = "duplicate never holds with :seconds 0"
+            use.complain("seconds", message, rule="never-holds", severity=Severity.WARNING)
+
+    def _unique_id(self, run: Run) -> str:
+        """The unique ID, "" where the message has none. RFC 7352, 3.1."""
+        if ":uniqueid" in self.written:
+            return self.uniqueid
+        values = run.message.fields.get(self.header.lower(), ())
+        return decode_words(unfold(values[0])).strip(" \t\r\n") if values else ""  # only the first occurrence
+
+    def _period(self) -> int:
+        """The seconds for which the unique ID is remembered. RFC 7352, 3.3: no more than the maximum."""
+        period = self.seconds if ":seconds" in self.written else self.settings["default_period"]
+        return int(min(period, self.settings["max_period"]))
+
+    def holds(self, run: Run) -> bool:
+        unique_id, period = self._unique_id(run), self._period()
+        # RFC 7352, 3.1 and 3.3: without an ID, or for no time at all, false, and nothing is remembered. So is an empty
+        # field, for it identifies nothing; but whatever string :uniqueid has is an ID.
+        if period <= 0 or not (unique_id or ":uniqueid" in self.written):
+            return False
+        key = key_of(self.handle if ":handle" in self.written else None, unique_id)
+        # RFC 7352, 3: what this execution has seen does not count: it is remembered at the end of a successful one; where it
+        # is not known what was seen, nothing is taken for a duplicate
+        seen = run.ask(Seen(key)) is True
+        if self.last or not seen:  # RFC 7352, 3.3: else the time is counted from when it was first seen
+            run.remember(Record(key, period, sliding=self.last))
+        return seen

@@ -1,0 +1,90 @@
+"""lists: the external lists of a site: names to members, read from files, and the questions about them to answers.
+
+A file has one member on a line, in UTF-8. White space around a member, empty lines and lines that begin with `#` do not
+count. A value is in a list when a member is the same but for the case of ASCII letters, local parts of addresses included:
+as `:is` compares where a script names no comparator.
+"""
+
+from __future__ import annotations
+
+import logging
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from sieveav.limits import MIB
+from sieveav.running.base import ascii_upper
+from sieveav.running.questions import Answers, Listed, Members
+
+_log = logging.getLogger(__name__)
+
+LARGEST = 4 * MIB
+"""Octets of a list's file. A larger one is not read at all: a part of a list is not the list."""
+
+
+class MemberList:
+    """The members of one list, in their order."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self.members = tuple(dict.fromkeys(members))
+        self._keys = frozenset(map(ascii_upper, self.members))
+
+    def has_any(self, values: Iterable[str]) -> bool:
+        """Whether any of the values is in the list."""
+        return any(ascii_upper(value) in self._keys for value in values)
+
+
+def answers(find: Callable[[str], MemberList | None]) -> Answers:
+    """How questions about lists are answered; `find` gives a list by its name (a URI), None where there is none."""
+
+    def listed(asked: Listed) -> bool | None:
+        found = find(asked.list)
+        return None if found is None else not asked.values or found.has_any(asked.values)
+
+    def members(asked: Members) -> tuple[str, ...] | None:
+        found = find(asked.list)
+        return None if found is None else found.members
+
+    return {Listed: listed, Members: members}
+
+
+def members_in(text: str) -> list[str]:
+    """The members in the text of a file."""
+    lines = (line.strip() for line in text.removeprefix("\ufeff").split("\n"))
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+_Stamp = tuple[int, int, int]
+
+
+class Lists:
+    """The lists whose members are in files: name (a URI) -> file. A file is read again when it has changed."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+        self._kept: dict[str, tuple[_Stamp, MemberList]] = {}
+
+    def find(self, name: str) -> MemberList | None:
+        """The list of that name; None where there is none or its file cannot be read, which is logged."""
+        path = self._files.get(name)
+        if path is None:
+            return None
+        try:
+            return self._read(name, path)
+        except OSError as error:
+            _log.error("list %s: %s: %s", name, path, error.strerror or error)
+            return None
+
+    def _read(self, name: str, path: Path) -> MemberList:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
+            raise OSError("not a regular file")
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != stamp:
+            with path.open("rb") as file:
+                raw = file.read(LARGEST + 1)
+            if len(raw) > LARGEST:
+                raise OSError(f"larger than {LARGEST // MIB} MiB")
+            kept = self._kept[name] = (stamp, MemberList(members_in(raw.decode("utf-8", "replace"))))
+        return kept[1]

@@ -1,0 +1,3 @@
+require ["extlists", "fileinto"];
+fileinto "Before";
+redirect :list "tag:example.com,2024:nobody";

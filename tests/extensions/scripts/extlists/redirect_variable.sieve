@@ -1,0 +1,2 @@
+require ["extlists", "variables"];
+if header :matches "subject" "*" { redirect :list "${1}"; }
