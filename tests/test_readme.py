@@ -22,6 +22,9 @@ from sieveav.running.questions import Context, Envelope
 from sieveav.running.run import Case
 from sieveav.site import checking, configuration
 from sieveav.site.library import Library
+from sieveav.site.options import Settings
+from sieveav.site.rehearsal import Rehearsal
+from sieveav.site.site import Site, load
 
 README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
 
@@ -49,15 +52,53 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize(("subject", "shouts"), [("HELLO WORLDWIDEWEB", True), ("Hello worldwideweb", False)])
-def test_the_extension(package: Path, subject: str, shouts: bool) -> None:
-    (package / "vnd_example_shouting.py").write_text(example('"""shouting:'), encoding="utf-8")
-    script = b'require "vnd.example.shouting"; if shouting :least 9 "subject" { discard; }'
-    checked = check(script, "shout.sieve", Vocabulary([base], Library(["theirs"])))
+@pytest.fixture
+def theirs(package: Path) -> Library:
+    """Our extensions, and README's."""
+    (package / "vnd_example_archive.py").write_text(example('"""vnd.example.archive:'), encoding="utf-8")
+    return Library(["sieveav.extensions", "theirs"])
+
+
+@pytest.mark.parametrize(
+    ("script", "subject", "actions"),
+    [
+        ('if shouting :least 9 "subject" { discard; }', "HELLO WORLDWIDEWEB", ["discard"]),
+        ('if shouting :least 9 "subject" { discard; }', "Hello worldwideweb", []),
+        ('archive "A";', "x", ['archive "Archive/2026/A"']),
+        ('archive :year 2025 :urgent "A";', "x", ['archive "Archive/2025/A" with \\Flagged']),
+        ("keep :urgent;", "x", ["keep with \\Flagged"]),
+    ],
+)
+def test_the_extension(theirs: Library, script: str, subject: str, actions: list[str]) -> None:
+    text = f'require "vnd.example.archive"; {script}'.encode()
+    checked = check(text, "example.sieve", Vocabulary([base], theirs))
     assert checked.program is not None, [problem.message for problem in checked.problems]
     host: Any = None
     case = Case(Message(f"Subject: {subject}\n\n".encode()), Envelope(), host, Context())
-    assert bool(execute(checked.program, case).actions) is shouts
+    assert [action.summary() for action in execute(checked.program, case).actions] == actions
+
+
+def test_the_test_of_the_extension(theirs: Library, tmp_path: Path) -> None:
+    rehearsal = Rehearsal(Site(Settings(), theirs), tmp_path / "example.svtest")
+    checked = rehearsal.check(
+        example('require ["vnd.dovecot.testsuite", "vnd.example.archive"').encode(), "example.svtest"
+    )
+    assert checked.program is not None, [report(checked.source, problem) for problem in checked.problems]
+    assert rehearsal.run(checked).fault is None
+    assert [(result.name, result.failure) for result in rehearsal.results] == [
+        ("Mail that shouts is archived, and kept", None)
+    ]
+
+
+def test_the_test_of_a_policy(tmp_path: Path) -> None:
+    site, _, _ = load(Path(__file__).parent.parent / "samples/two-users/site.conf")
+    rehearsal = Rehearsal(site, tmp_path / "policy.svtest")
+    checked = rehearsal.check(
+        example('require ["vnd.dovecot.testsuite", "vnd.sieveav.testsuite"];').encode(), "policy.svtest"
+    )
+    assert checked.program is not None, [report(checked.source, problem) for problem in checked.problems]
+    assert rehearsal.run(checked).fault is None
+    assert [result.failure for result in rehearsal.results] == [None, None]
 
 
 def test_the_engine(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
