@@ -84,6 +84,7 @@ from sieveav.running.questions import (
     Members,
     Metadata,
     Now,
+    Ran,
     Scan,
     Scanned,
     Script,
@@ -94,7 +95,7 @@ from sieveav.running.questions import (
 )
 from sieveav.running.rehearsing import Rehearsed
 from sieveav.running.run import Run
-from sieveav.running.variables import Namespace, check_variable, clip_value, was_set
+from sieveav.running.variables import Namespace, Variables, check_variable, clip_value, was_set
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 __all__ = [
@@ -162,6 +163,7 @@ __all__ = [
     "Pipe",
     "Place",
     "Program",
+    "Ran",
     "Record",
     "RedirectTarget",
     "Refuse",
@@ -187,6 +189,7 @@ __all__ = [
     "Tests",
     "Tick",
     "Use",
+    "Variables",
     "Verdict",
     "Wanted",
     "Word",

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parent.parent
 
 EXTENSIONS = sorted(path for path in (ROOT / "extensions").glob("*.py") if path.name != "__init__.py")
 
-MAY_ASSIGN = {"match_values"}
+MAY_ASSIGN = {"match_values", "implicit"}
 """What of a run words may assign to."""
 
-TESTS_MAY_ASSIGN = {"match_values", "message", "envelope"}
+TESTS_MAY_ASSIGN = {*MAY_ASSIGN, "message", "envelope"}
 """In the test languages."""
 
 

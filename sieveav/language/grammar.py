@@ -209,7 +209,8 @@ def grammar_of(cls: type) -> Grammar:
 def _field(where: str, name: str, annotation: Any, stated: Stated) -> Field:
     if stated.kind:
         return Field(name, Shape.STRING, stated.tag, stated.kind, stated.default)
-    shape = next((shape for type_, named, shape in _SHAPES if annotation in (type_, named)), None)
+    written = annotation.rpartition(".")[2] if isinstance(annotation, str) else annotation
+    shape = next((shape for type_, named, shape in _SHAPES if written in (type_, named)), None)
     if shape is None or (shape is Shape.BARE and not stated.tag):
         types = ", ".join(named for _, named, _ in _SHAPES)
         raise TypeError(

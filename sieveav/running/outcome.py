@@ -25,6 +25,7 @@ class Action:
     `place` is where in which script it was written, None for an implicit keep. `cancels_keep` says whether it cancels the
     implicit keep, `keeps` whether it is itself a keep, which lets the next script run. `conflicts` names the actions that
     it is incompatible with. `details` are fields of its own for people and machines to read, beyond those of its effects.
+    `withheld` says why nothing is done after all; such an action has no effects, and is there for what it excludes.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Action:
     details: Mapping[str, object] = field(default_factory=dict)
     place: Place | None = None
     implicit: bool = False
+    withheld: str = ""
 
     @cached_property
     def key(self) -> tuple[object, ...] | None:
@@ -56,13 +58,13 @@ class Action:
         return replace(self, effects=effects)
 
     def marked_like(self, other: Action) -> Action:
-        """The action with the flags and expiry of `other`'s store, where its own stores have none."""
+        """The action with the flags and expiry of `other`'s store, where its own stores of the incoming message have none."""
         marks = next((effect for effect in other.effects if isinstance(effect, Store)), None)
         if marks is None or not (marks.flags or marks.expire):
             return self
         effects: list[Effect] = []
         for effect in self.effects:
-            if isinstance(effect, Store):
+            if isinstance(effect, Store) and effect.message is None:
                 effect = replace(effect, flags=effect.flags or marks.flags, expire=effect.expire or marks.expire)
             effects.append(effect)
         return replace(self, effects=tuple(effects))
@@ -79,6 +81,7 @@ class Action:
     def summary(self) -> str:
         """The action in a few words: its name and what its effects say."""
         said = ", ".join(text for effect in self.effects if (text := effect.summary()))
+        said = said or (f"withheld: {self.withheld}" if self.withheld else "")
         head = f"implicit {self.name}" if self.implicit else self.name
         return f"{head}{'' if said.startswith(':') else ' '}{said}".strip()
 
@@ -101,13 +104,16 @@ def repeated(earlier: Action, later: Action) -> Action:
 @dataclass(frozen=True, slots=True)
 class Response:
     """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines;
-    `counter` names what a server counts it under, `place` where in which script it was set."""
+    `counter` names what a server counts it under, `place` where in which script it was set. A server waits `delay` seconds
+    before it answers, and with `disconnect` closes the connection after it."""
 
     code: int
     enhanced: str
     text: str
     counter: str = ""
     place: Place | None = None
+    delay: float = 0.0
+    disconnect: bool = False
 
     def as_json(self) -> dict[str, object]:
         return {"code": self.code, "enhanced": self.enhanced, "text": self.text}

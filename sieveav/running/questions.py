@@ -182,6 +182,22 @@ class Script(Question[Checked | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Ran(Question[tuple[int, bytes] | None]):
+    """Run a program that the site has configured by this name, with `input` as its standard input: its exit status and
+    output; None where there is none, or it could not be run."""
+
+    otherwise: ClassVar[None] = None
+    remembered: ClassVar[Remembered] = Remembered.NEVER
+
+    program: str
+    arguments: tuple[str, ...] = ()
+    input: bytes = field(default=b"", repr=False)
+
+    def __str__(self) -> str:
+        return f"run {self.program}"
+
+
+@dataclass(frozen=True, slots=True)
 class Service(Question[Mapping[str, str] | None]):
     """What a service that the site has configured by this name answers to a request; None where the site has none."""
 

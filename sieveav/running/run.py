@@ -15,8 +15,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from sieveav.language.problems import Place, Severity
 from sieveav.language.program import Amender, Block, Program
 from sieveav.limits import Limits
-from sieveav.running.effects import AddField, Edit, Record
-from sieveav.running.message import Message
+from sieveav.running.effects import AddField, Edit, Record, Rewrite
+from sieveav.running.message import Entity, Message
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
     UNDECIDED,
@@ -67,6 +67,11 @@ class _Left(Exception):
     def __init__(self, word: object) -> None:
         self.word = word
 
+    def leaves(self, word: object) -> bool:
+        """Whether `word` is the one, or the copy of it that its variables have made."""
+        place = getattr(self.word, "place", None)
+        return self.word is word or (place is not None and place is getattr(word, "place", None))
+
 
 class _Taken:
     """What is known of the actions taken so far: so that a further one costs the same, however many there are."""
@@ -78,11 +83,21 @@ class _Taken:
         """The keys of what earlier scripts did."""
         self.at: dict[tuple[object, ...], int] = {}
         """Key -> place among this script's own actions."""
-        self.names: set[str] = set()
-        self.conflicts: set[str] = set()
+        self.names: dict[str, None] = {}
+        """The names of this script's own actions, in their order."""
+        self.conflicts: dict[str, str] = {}
+        """Name of an action that may not follow -> name of the one that it conflicts with."""
         self.count = sum([action.key is not None for action in before])
         """Actions of all scripts, edits aside."""
         self.sends = sum([action.sends for action in before])
+
+
+@dataclass
+class Focus:
+    """What some words look at while a context lasts; with `path`, the part that is there."""
+
+    target: Any
+    path: tuple[int, ...] | None
 
 
 class Placed(Protocol):
@@ -108,7 +123,8 @@ class Case:
 class Run:
     """One script being run, with what it includes.
 
-    Words read everything here, and assign to `match_values` only; `message` and `envelope` are set by tests of scripts.
+    Words read everything here, and assign to `match_values` and `implicit` only; tests of scripts set `message` and
+    `envelope` too.
     """
 
     # What most runs never change is of the class: a run that meets no rule costs a microsecond less.
@@ -121,6 +137,7 @@ class Run:
     _ended = False
     _kept = False
     _edits = 0
+    _octets = 0
     _steps = 0
     _next_look = 0
     _taken: _Taken | None = None
@@ -147,7 +164,8 @@ class Run:
         )
         self._deadline = time.monotonic() + case.limits.wall_clock
         self._memories: dict[Any, Any] = {}
-        self._focus: dict[str, Any] = {}
+        self._focus: dict[str, Focus] = {}
+        self._foci: list[Focus] = []
         self._records: dict[str, Record] = {}
         if before is not UNDECIDED:
             self.message = _edited(case.message, before)
@@ -236,11 +254,13 @@ class Run:
         if taken is None:  # most scripts take no action for most messages
             taken = self._taken = _Taken(self.before.actions)
         conflicts = action.conflicts
-        if name in taken.conflicts or (conflicts and not taken.names.isdisjoint(conflicts)):
-            other = next(o for o in self.actions if o.name in conflicts or name in o.conflicts)
-            self.fail(f"{name} conflicts with {other.name}")  # RFC 5228, 2.10.1
+        if name in taken.conflicts or (conflicts and not conflicts.isdisjoint(taken.names)):
+            other = taken.conflicts.get(name) or next(other for other in taken.names if other in conflicts)
+            self.fail(f"{name} conflicts with {other}")  # RFC 5228, 2.10.1
         key = action.key
         at = taken.at.get(key) if key is not None else None
+        if action.keeps:
+            self._kept = True
         if at is not None:
             action = self.actions[at] = repeated(self.actions[at], action)
         else:
@@ -254,11 +274,9 @@ class Run:
             if key is not None:
                 taken.at[key] = len(self.actions)
             self.actions.append(action)
-        taken.names.add(name)
-        if conflicts:
-            taken.conflicts |= conflicts
-        if action.keeps:
-            self._kept = True
+        taken.names[name] = None
+        for other in conflicts:
+            taken.conflicts.setdefault(other, name)
         if action.cancels_keep:
             self.keep = False
         if self.case.tracing:
@@ -281,13 +299,25 @@ class Run:
             self.fail(f"more than {self.limits.edits} edits", word)
         if self._around and not isinstance(edit, AddField):
             self.fail(f"{name} is not possible in a script that is included in a loop over parts", word)
+        self.message = self.message.edited(edit)
+        if isinstance(edit, Rewrite):
+            edit = self._rewritten(word, edit)
         action = Action(name, (edit,), cancels_keep=False, place=word.place)
         self.actions.append(action)
-        self.message = self.message.edited(edit)
         if self._around:
             self._around = tuple(message.edited(edit) for message in self._around)
         if self.case.tracing:
             self.trace.append(Step(action.place, "action", action.summary()))
+
+    def _rewritten(self, word: Placed, edit: Rewrite) -> Rewrite:
+        """The edit that has just made the message. All recipients with an equal one share its octets."""
+        self._octets += len(edit.octets)
+        if self._octets > self.limits.rewritten:
+            self.fail(f"more than {self.limits.rewritten} octets of rewritten messages", word)
+        for focus in self._foci:
+            if focus.path is not None:
+                focus.path = (*edit.inside, *focus.path)
+        return replace(edit, octets=self.message.raw)
 
     def remember(self, record: Record) -> None:
         """Remember a key once all that is decided has succeeded; it is no action. The last record of a key is the one that
@@ -339,17 +369,25 @@ class Run:
         return memory
 
     def focus(self, name: str) -> Any:
-        """What a subject that needs `name` is asked of, the message where nothing of that name is set."""
-        return self._focus.get(name, self.message)
+        """What a subject that needs `name` is asked of, the message where nothing of that name is set. A part is the one
+        that is at its place now, after all edits."""
+        focus = self._focus.get(name)
+        if focus is None:
+            return self.message
+        return focus.target if focus.path is None else self.message.at(focus.path)
 
     @contextmanager
-    def focused(self, name: str, target: Any) -> Iterator[None]:
-        """While the context lasts, subjects that need `name` are asked of `target`."""
+    def focused(self, name: str, target: Any) -> Iterator[Focus]:
+        """While the context lasts, subjects that need `name` are asked of `target`. The focus that it gives follows a part
+        when the message becomes one of another (`Rewrite.inside`)."""
         before = self._focus.get(name)
-        self._focus[name] = target
+        path = target.path if isinstance(target, Entity) else None
+        focus = self._focus[name] = Focus(target, path)
+        self._foci.append(focus)
         try:
-            yield
+            yield focus
         finally:
+            self._foci.pop()
             if before is None:
                 del self._focus[name]
             else:
@@ -361,7 +399,7 @@ class Run:
         try:
             yield
         except _Left as left:
-            if left.word is not word:
+            if not left.leaves(word):
                 raise
 
     def leave(self, word: object) -> NoReturn:
@@ -405,7 +443,7 @@ class Run:
         except ScriptFault as error:
             return error.fault
         finally:
-            self._steps, self.step = steps, step
+            self._steps, self._next_look, self.step = steps, 0, step
             self._deadline = deadline + time.monotonic() - begun
         return None
 
@@ -433,7 +471,7 @@ class Run:
     def reset(self) -> None:
         """Forget what was decided; variables, memories, notes and the present message stay."""
         self.actions, self._records = [], {}
-        for name in ("keep", "_response", "_ended", "_kept", "_edits", "_taken"):
+        for name in ("keep", "_response", "_ended", "_kept", "_edits", "_octets", "_taken"):
             self.__dict__.pop(name, None)
 
     # ---- the whole script
