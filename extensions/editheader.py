@@ -4,8 +4,8 @@
     deleteheader :index 1 :contains "Delivered-To" "bob@example.com";
 
 What comes later in the script, in later scripts of the same recipient, and what is stored or sent after it has the header
-as changed; other recipients do not. Received, Auto-Submitted and the fields of the setting `protected` are never deleted;
-a change that is not permitted is ignored.
+as changed; other recipients do not. Received, Auto-Submitted, Original-Subject, Original-From and the fields of the setting
+`protected` are never deleted; a change that is not permitted is ignored.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ editheader.setting(Option("protected", TEXTS, (), "fields that are neither added
 editheader.setting(Option("forbid_add", TEXTS, (), "fields that are not added"))
 editheader.setting(Option("forbid_delete", TEXTS, (), "fields that are not deleted"))
 
-ALWAYS_KEPT = frozenset({"received", "auto-submitted"})
-"""RFC 5293, 6: these MUST NOT be deleted."""
+ALWAYS_KEPT = frozenset({"received", "auto-submitted", "original-subject", "original-from"})
+"""RFC 5293, 6, and RFC 5703, 5, for what was replaced: these MUST NOT be deleted."""
 
 NEVER_PROTECTED = "subject"
 """RFC 5293, 6: adding and deleting it MUST be permitted."""

@@ -41,14 +41,19 @@ class Foreverypart(Word):
             use.complain(None, f"more than {FOREVERYPART_NESTING} loops within one another", rule="loops-too-deep")
 
     def run(self, run: Run) -> None:
-        entities = (run.focus(PART) if self.nested else run.message).walk()
-        if self.nested:
-            next(entities)  # RFC 5703, 3: the parts contained within the current one
+        within = run.focus(PART).path if self.nested else ()
+        # RFC 5703, 3: a nested loop is over the parts contained within the current one
+        entity = run.message.after(within, within) if self.nested else run.message.whole
         with run.leaving(self):
-            for entity in entities:
+            while entity is not None:
                 run.explain(self, entity.part.content_type, "part")
-                with run.focused(PART, entity):
+                below = len(entity.path) - len(within)
+                with run.focused(PART, entity) as focus:
                     self.block.run(run)
+                # RFC 5703, 5: the message as the block has left it, without parts that no longer exist
+                path = focus.path or ()
+                within = path[: len(path) - below]  # another, where the message is now a part of one that encloses it
+                entity = run.message.after(path, within)
 
 
 foreverypart.command("break", phases=OF_A_MESSAGE)(Break)

@@ -167,7 +167,7 @@ class Set(Word):
 
     def prepare(self) -> None:
         self.text = clip_value(self.amended(self.value))
-        if len(self.text) == VARIABLE_VALUE and any(isinstance(tag, QuoteWildcard) for tag in self.tags):
+        if len(self.text) == VARIABLE_VALUE and any(getattr(tag, "quotes", False) for tag in self.tags):
             escapes = len(self.text) - len(self.text.rstrip("\\"))
             self.text = self.text[: len(self.text) - escapes % 2]  # RFC 5229, 6: cut before an escape, not within it
 
@@ -178,7 +178,8 @@ class Set(Word):
             self.namespace.set(run, self.name, self.text)
 
 
-# ---- modifiers, RFC 5229, 4.1: more come as tags on "set" that have a `precedence` and `amend(text)`
+# ---- modifiers, RFC 5229, 4.1: more come as tags on "set" that have a `precedence` and `amend(text)`,
+# and `quotes = True` where that puts backslashes before characters
 
 
 def lower(text: str) -> str:
@@ -231,6 +232,7 @@ class QuoteWildcard(ForeignTag):
     """:quotewildcard: with a backslash before *, ? and \\, so that :matches takes them as they are."""
 
     precedence = 20
+    quotes = True
 
     def amend(self, text: str) -> str:
         return re.sub(r"([*?\\])", r"\\\1", text)

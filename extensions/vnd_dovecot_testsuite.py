@@ -387,7 +387,7 @@ class TestResultExecute(Word):
 
 @testsuite.command("test_result_reset", phases=OF_A_RECIPIENT)
 class TestResultReset(Word):
-    """test_result_reset: forget the present result and what was sent."""
+    """test_result_reset: forget the present result, what was sent and what is remembered (of vacation, duplicate)."""
 
     def run(self, run: Run) -> None:
         run.memory(Rehearsed).begin(run)

@@ -10,7 +10,8 @@
     }
 
 test_run runs all that the site (`sieveav test --config FILE`) runs for this recipient: the engines that are not passive, the
-scripts of the data phase, *before*, the script named (or else the recipient's own) and *after*.
+scripts of the data phase, *before*, the script named (or else the recipient's own) and *after*. test_list makes an external
+list, and test_wait lets time go by.
 """
 
 from __future__ import annotations

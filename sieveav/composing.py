@@ -107,9 +107,9 @@ _LONGEST_PHRASE = 200
 
 def phrase(name: str, room: int = WORD) -> str:
     """The name of a mailbox as it is written before an address (RFC 5322, 3.2.5): atoms, a quoted string or encoded words
-    (RFC 2047, 5 (3)), the first of at most `room` characters."""
-    name = one_line(name).strip()
-    plain = name.isascii() and "=?" not in name and "  " not in name and len(name) <= _LONGEST_PHRASE
+    (RFC 2047, 5 (3)), the first of at most `room` characters. Several spaces are one."""
+    name = re.sub(" +", " ", one_line(name)).strip()
+    plain = name.isascii() and "=?" not in name and len(name) <= _LONGEST_PHRASE
     if not plain:
         return " ".join(encoded(name, room))
     if not name or _ATOMS.fullmatch(name):
@@ -194,7 +194,7 @@ def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity
         elif value:
             lines.append(address_line(name, value))
             domain = domain or value[0][1].rpartition("@")[2]
-    head = [f"Message-ID: <{_unique(identity, date)}@{_right_side(domain)}>\r\n".encode()]
+    head = [f"Message-ID: {message_id(identity, date, domain)}\r\n".encode()]
     head.append(f"Date: {date_time(date)}\r\n".encode())
     lines.append(b"MIME-Version: 1.0\r\n")
     content, octets = _text(body) if isinstance(body, str) else _entity(body)
@@ -271,3 +271,63 @@ def entity_flaw(text: str) -> str:
     if max(map(len, raw.split(b"\r\n"))) > LONGEST_LINE:  # RFC 5322, 2.1.1
         return f"a line of a MIME entity cannot be longer than {LONGEST_LINE} octets"
     return ""
+
+
+# ---- parts
+
+
+def text_part(text: str, newline: bytes = b"\r\n") -> bytes:
+    """`text` as a MIME entity of type text/plain in UTF-8: its fields, an empty line, and the encoded text."""
+    fields, octets = _text(text)
+    return b"".join([*fields, b"\r\n", octets]).replace(b"\r\n", newline)
+
+
+def entity_part(text: str, newline: bytes = b"\r\n") -> bytes:
+    """A MIME entity that is given as text (see `entity_flaw`) as it is written into a message: its Content-* fields, an
+    empty line, and its content."""
+    fields, octets = _entity(text.encode("utf-8", "replace"))
+    return b"".join([*fields, b"\r\n", octets]).replace(b"\r\n", newline)
+
+
+def boundary(*contents: bytes) -> str:
+    """A boundary (RFC 2046, 5.1.1) that no line of the contents begins with, the same for the same contents."""
+    digest = sha256()
+    for octets in contents:
+        digest.update(octets)
+    while True:
+        found = f"=_{digest.hexdigest()[:32]}"
+        if not any(found.encode() in octets for octets in contents):
+            return found
+        digest.update(found.encode())
+
+
+def _label(octets: bytes) -> bytes:
+    """The encoding of octets that stay as they are. RFC 2045, 2.7 to 2.9."""
+    bare = octets.replace(b"\r\n", b"\n")
+    if b"\0" in bare or b"\r" in bare or max(map(len, bare.split(b"\n"))) > LONGEST_LINE:
+        return b"binary"
+    return b"7bit" if bare.isascii() else b"8bit"
+
+
+def message_part(message: bytes, newline: bytes = b"\r\n") -> bytes:
+    """A whole message as a MIME entity of type message/rfc822, octet for octet (RFC 2046, 5.2.1)."""
+    fields = [b"Content-Type: message/rfc822", b"Content-Transfer-Encoding: " + _label(message)]
+    return newline.join([*fields, b"", message])
+
+
+def mixed(parts: Sequence[bytes], newline: bytes = b"\r\n") -> bytes:
+    """MIME entities as one of type multipart/mixed, each octet for octet (RFC 2046, 5.1.3). Its encoding is the widest of
+    those of its parts (RFC 2045, 6.4)."""
+    mark = boundary(*parts)
+    labels = {_label(part) for part in parts}
+    label = next(label for label in (b"binary", b"8bit", b"7bit") if label in labels)
+    lines = [f'Content-Type: multipart/mixed; boundary="{mark}"'.encode(), b"Content-Transfer-Encoding: " + label, b""]
+    for part in parts:
+        # a CR at the end of a part would else be taken for a part of the line end before the boundary
+        lines += [f"--{mark}".encode(), part + b"\r" if part.endswith(b"\r") and newline == b"\n" else part]
+    return newline.join([*lines, f"--{mark}--".encode(), b""])
+
+
+def message_id(identity: Sequence[str], date: datetime, domain: str) -> str:
+    """A Message-ID, the same for the same arguments (RFC 5322, 3.6.4)."""
+    return f"<{_unique(identity, date)}@{_right_side(domain)}>"

@@ -11,8 +11,20 @@ are given. README.rst shows a whole extension. The others, by what they are for:
 *values*: addresses, header fields, mailbox names, settings, verdicts.
 """
 
-from sieveav.composing import field_line
-from sieveav.headers import decode_words, fields, unfold
+from sieveav.composing import (
+    address_line,
+    compose,
+    date_time,
+    entity_flaw,
+    entity_part,
+    field_line,
+    message_id,
+    message_part,
+    mixed,
+    structured_line,
+    text_part,
+)
+from sieveav.headers import codec_of, decode_words, field_octets, fields, unfold
 from sieveav.language.checking import Checked
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
 from sieveav.language.grammar import choice, derived, optional, tag, value
@@ -26,9 +38,16 @@ from sieveav.limits import (
     VARIABLES,
 )
 from sieveav.mime import Part, disposition_of, media_type_of, parameters_of, walk
-from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, integer, one_of
+from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Kind, Option, integer, one_of
 from sieveav.running.acting import Acting
-from sieveav.running.addresses import Address, address_flaw, mailboxes, parse_addr_spec
+from sieveav.running.addresses import (
+    Address,
+    address_flaw,
+    mailbox_list_flaw,
+    mailboxes,
+    parse_addr_spec,
+    parse_mailbox_list,
+)
 from sieveav.running.addresses import envelope as envelope_address
 from sieveav.running.base import RedirectTarget, ascii_upper, check_names
 from sieveav.running.effects import (
@@ -37,6 +56,7 @@ from sieveav.running.effects import (
     Count,
     Discard,
     DropFields,
+    Effect,
     Pipe,
     Record,
     Refuse,
@@ -134,6 +154,7 @@ __all__ = [
     "Delivered",
     "Discard",
     "DropFields",
+    "Effect",
     "Entity",
     "Envelope",
     "Environment",
@@ -145,6 +166,7 @@ __all__ = [
     "Given",
     "HeaderSource",
     "HeaderValues",
+    "Kind",
     "Listed",
     "Mailbox",
     "MatchType",
@@ -194,18 +216,25 @@ __all__ = [
     "Wanted",
     "Word",
     "address_flaw",
+    "address_line",
     "ascii_upper",
     "chain",
     "check_names",
     "check_variable",
     "choice",
     "clip_value",
+    "codec_of",
     "comparator",
+    "compose",
+    "date_time",
     "decode_words",
     "derived",
     "disposition_of",
+    "entity_flaw",
+    "entity_part",
     "envelope_address",
     "field_line",
+    "field_octets",
     "fields",
     "integer",
     "intern_subject",
@@ -213,18 +242,25 @@ __all__ = [
     "list_flaw",
     "list_key",
     "mailbox_flaw",
+    "mailbox_list_flaw",
     "mailboxes",
     "match_type",
     "media_type_of",
     "merge",
+    "message_id",
+    "message_part",
+    "mixed",
     "names_of",
     "one_of",
     "optional",
     "parameters_of",
     "parse_addr_spec",
+    "parse_mailbox_list",
     "plain",
     "response",
+    "structured_line",
     "tag",
+    "text_part",
     "unfold",
     "value",
     "walk",

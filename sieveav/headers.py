@@ -42,6 +42,12 @@ def header_end(raw: bytes) -> tuple[int, int]:
     return min(stop, limits.HEADER_BLOCK), body
 
 
+def newline_of(raw: bytes) -> bytes:
+    """The line end of a message: that of its first line, CRLF where it has none."""
+    first = raw.find(b"\n")
+    return b"\n" if first == 0 or (first > 0 and raw[first - 1] != 13) else b"\r\n"
+
+
 def fields(raw: bytes) -> list[tuple[str, str]]:
     """The fields of the header block `raw`: name as written, value with its folding and without its last line end.
 
@@ -57,6 +63,30 @@ _LINES = re.compile(rb"^([!-9;-~]++)[ \t]*+:(?:.*+\n[ \t])*+.*+\n?", re.MULTILIN
 def field_spans(header: bytes) -> list[tuple[str, int, int]]:
     """Where each field of `fields(header)` is: its lower-case name, its first octet and the end of its last line."""
     return [(found[1].decode("ascii").lower(), found.start(), found.end()) for found in _LINES.finditer(header)]
+
+
+_NO_BEGIN = re.compile(rb"(?:[ \t].*+(?:\n|\Z))*+")
+
+
+def begin(header: bytes) -> int:
+    """Where the first line of the header block is that is not folded: lines before it belong to no field."""
+    found = _NO_BEGIN.match(header)
+    return found.end() if found else 0
+
+
+_STRAY = re.compile(rb"\r(?!\n)|\0")
+
+
+def field_octets(header: bytes, newline: bytes) -> list[tuple[str, bytes]]:
+    """The fields of `fields(header)` as they may be written into another header: their lower-case names, and their octets
+    with `newline` at the end, without white space before the colon (RFC 5322, 4.5), and with a space for what some readers
+    take for the end of a line."""
+    written = []
+    for name, begin, end in field_spans(header):
+        octets = _STRAY.sub(b" ", header[begin:end].removesuffix(b"\n").removesuffix(b"\r"))
+        before, colon, value = octets.partition(b":")
+        written.append((name, before.rstrip() + colon + value + newline))
+    return written
 
 
 def unfold(value: str) -> str:

@@ -76,6 +76,9 @@ class Limits:
     edits: int = 64
     """Changes of the message by one script (addheader, replace): each is a copy of the header, or of the message."""
 
+    rewritten: int = 256 * MIB
+    """Octets of all the messages that one script makes of the message (replace, enclose): all are kept until the end."""
+
     notes: int = 100
     """Lines that one script logs; what goes beyond is dropped."""
 

@@ -7,18 +7,29 @@ Where readers of mail are known to differ, the tree is one reading and `defects`
 which a scanner and a mail reader may see different parts. Chosen where they differ: the first field and the first
 parameter win, an outer boundary beats an inner one (RFC 2046, 5.1.2), a boundary line is the boundary and nothing more.
 
-Over 400 lines, for reading a part and telling where readers differ look at the same octets.
+Over 400 lines, for reading a part, telling where readers differ and replacing one look at the same octets.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from sieveav import limits
-from sieveav.headers import characters, codec_of, decode_words, ends, fields, one_line, unfold
-from sieveav.transfer import DECODERS, PLAIN, bad_base64
+from sieveav.composing import boundary as new_boundary
+from sieveav.headers import (
+    characters,
+    codec_of,
+    decode_words,
+    ends,
+    field_spans,
+    fields,
+    newline_of,
+    one_line,
+    unfold,
+)
+from sieveav.transfer import DECODERS, ENCODERS, PLAIN, bad_base64
 
 DEFECTS = {
     "bad-base64": "base64 with other characters, a wrong length or more after the padding; some stop there, some go on",
@@ -190,6 +201,8 @@ class Part:
     defects: tuple[str, ...] = ()
     """This part's own; see DEFECTS."""
     source: bytes = field(default=b"", repr=False)
+    begin: int = 0
+    """Where its header begins in `source`; its body is from `start` to `end`."""
     start: int = 0
     end: int = 0
     around: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
@@ -275,6 +288,7 @@ def _read(source: bytes, start: int, end: int, default: str) -> Part:
         filename=decode_words(filename),
         defects=tuple(defects),
         source=source,
+        begin=start,
         start=body,
         end=end,
     )
@@ -346,8 +360,9 @@ def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
     source, start, end = part.source, part.start, part.end
     if part.encoding in DECODERS:
         part.defects += ("encoded-multipart",)
-        if source is raw and (plain := part.decoded()) != part.body:
-            part.defects += ("hidden-parts",)
+        if source is raw:
+            plain = part.decoded()
+            part.defects += ("hidden-parts",) if plain != part.body else ()
             source, start, end = plain, 0, len(plain)
     return (_read(source, start, end, "text/plain"),)
 
@@ -379,7 +394,9 @@ def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, l
     if division.rest and parts:
         first, last = division.spans[-1]
         beyond = ("too-many-parts",)
-        parts[-1] = Part(b"", "application/octet-stream", defects=beyond, source=source, start=first, end=last)
+        parts[-1] = Part(
+            b"", "application/octet-stream", defects=beyond, source=source, begin=first, start=first, end=last
+        )
     return tuple(parts)
 
 
@@ -429,3 +446,119 @@ def walk(part: Part) -> Iterator[Part]:
 def defects(part: Part) -> tuple[str, ...]:
     """Every defect of the part and of all below it, each once, in the order of the message."""
     return tuple(dict.fromkeys(defect for below in walk(part) for defect in below.defects))
+
+
+STRUCTURAL = frozenset(_DUPLICATES)
+"""The fields that say what a body is: an edit of any other leaves the tree as it is."""
+
+
+def with_header(root: Part, header: bytes) -> Part:
+    """The same tree below another header of the message, whose STRUCTURAL fields are the same. The root's `begin`, `start`
+    and `end` stay those in its `source`."""
+    return replace(root, header=header)
+
+
+# ---- another part in the place of one
+
+_Change = tuple[int, int, bytes]
+"""What comes in the place of the octets from one offset to another."""
+
+
+def replaced(root: Part, path: Sequence[int], octets: bytes) -> bytes:
+    """The whole message of which `root` is the tree, with `octets` in the place of the part at `path`: its header and body.
+
+    A path is the numbers, from 0, of parts within one another; the empty one is the root's. IndexError where there is no
+    such part. What lies in an encoded message or multipart is encoded again as it was. A multipart around it gets another
+    boundary if the octets have a line that begins with its own: they are one part, whatever they are.
+    """
+    chain = [root]
+    for number in path:
+        chain.append(chain[-1].parts[number])
+    part = chain.pop()
+    source = part.source
+    if not chain or octets == source[part.begin : part.end]:
+        return root.source if chain else octets
+    octets = _set_off(octets, source, part.end)
+    if chain[-1].content_type not in _MESSAGES and source[part.begin - 1 : part.begin] != b"\n":
+        octets = newline_of(source) + octets  # the message ends with the boundary
+    elif chain[-1].content_type in _MESSAGES and chain[-1].source is source:
+        octets = _as_body(octets, chain[-1])
+    changes = [(part.begin, part.end, octets)]
+    while chain:
+        around = chain.pop()
+        header: Iterable[_Change] = ()
+        divided = around.content_type not in _MESSAGES
+        mark = b"--" + _boundary(around)
+        if divided and (octets.startswith(mark) or b"\n" + mark in octets):
+            other = new_boundary(source, octets, b"%d" % len(chain))
+            changes += _gaps(around, source, mark, b"--" + other.encode())
+            header = _renamed(around, other)
+        if around.source is not source:
+            content = _spliced(source, changes)[1 if divided else 0 :]  # see _multipart
+            source = around.source
+            octets = ENCODERS[around.encoding](content, newline_of(source))
+            octets = _as_body(_set_off(octets, source, around.end), around)
+            changes = [(around.start, around.end, octets)]
+        changes += header
+    return _spliced(source, changes)
+
+
+def _spliced(source: bytes, changes: list[_Change]) -> bytes:
+    pieces, at = [], 0
+    for begin, end, octets in sorted(changes):
+        pieces += [source[at:begin], octets]
+        at = end
+    return b"".join([*pieces, source[at:]])
+
+
+def _set_off(octets: bytes, source: bytes, end: int) -> bytes:
+    """`octets` as they come before source[end:], which is nothing or a boundary with the line end before it."""
+    after = source[end : end + 1]
+    if octets and after not in (b"", b"\r", b"\n"):  # that line end is also the last boundary's own
+        return octets + newline_of(source)
+    if octets.endswith(b"\r") and after == b"\n":  # the boundary would take it for a part of its line end
+        return octets + b"\r"
+    return octets
+
+
+_EMPTY_LINE_LAST = re.compile(rb"(?:\A|\n)\r?\n\Z")
+
+
+def _as_body(octets: bytes, around: Part) -> bytes:
+    """`octets` as they come below the header of `around`, which may have no empty line after it."""
+    newline = newline_of(around.source)
+    head = around.source[around.begin : around.start]
+    added = b"\n" if head.endswith(b"\r") else newline if head and not head.endswith(b"\n") else b""
+    if _EMPTY_LINE_LAST.search(head + added) is None:
+        added += newline
+    return added + octets
+
+
+def _gaps(around: Part, source: bytes, mark: bytes, other: bytes) -> Iterator[_Change]:
+    """Another boundary in each boundary line of a multipart."""
+    end = around.around[0][1]
+    begins = [(part.begin, part.end) for part in around.parts]
+    if around.around[1] != (0, 0):
+        begins.append((around.around[1][0], 0))
+    for begin, next_end in begins:
+        yield end, begin, source[end:begin].replace(mark, other, 1)
+        end = next_end
+
+
+def _renamed(around: Part, boundary: str) -> Iterator[_Change]:
+    """Another boundary in the header of a multipart: one Content-Type field with its parameters in the place of all."""
+    newline = newline_of(around.source)
+    lines = [f"Content-Type: {around.content_type}"]
+    for name, value in {**around.parameters, "boundary": boundary}.items():
+        if not re.fullmatch(_TOKEN, name, re.ASCII):
+            continue
+        if value.isascii() and value.isprintable():
+            value = value.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'{name}="{value}"')
+        else:  # RFC 2231, 4
+            lines.append(f"{name}*=utf-8''" + "".join(f"%{octet:02X}" for octet in value.encode("utf-8", "replace")))
+    field = f";{newline.decode()} ".join(lines).encode("utf-8", "replace") + newline
+    for name, begin, end in field_spans(around.header):
+        if name == "content-type":
+            yield around.begin + begin, around.begin + end, field
+            field = b""

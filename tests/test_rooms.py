@@ -17,9 +17,9 @@ LEAVES = {
     "limits": [],
     "options": [],
     "transfer": [],
-    "composing": [],
+    "composing": ["headers"],
     "headers": ["limits"],
-    "mime": ["limits", "headers", "transfer"],
+    "mime": ["limits", "headers", "transfer", "composing"],
 }
 """What every room may use, and what they use themselves."""
 

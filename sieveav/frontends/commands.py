@@ -13,7 +13,7 @@ from sieveav.language.checking import Checked, check
 from sieveav.language.problems import Problem, Severity, Source, as_json, printable
 from sieveav.running.effects import mailbox_key
 from sieveav.running.message import Message
-from sieveav.running.questions import Context, Mailbox
+from sieveav.running.questions import Answers, Context, Mailbox, Seen
 from sieveav.site.deciding import Decision, Transaction, decide
 from sieveav.site.scripts import dialect_of
 from sieveav.site.site import Refused, Site, embedded, load
@@ -71,6 +71,9 @@ def _context(given: Namespace) -> Context:
 def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
     status = 0
     mailboxes = {"INBOX", *map(mailbox_key, given.mailbox)}
+    answers: Answers = {Mailbox: lambda asked: mailbox_key(asked.name) in mailboxes}
+    if script is not None:  # a script that is tried: it has seen and answered nothing before
+        answers = {**answers, Seen: lambda _: False}
     for name, raw in reading.messages(given.messages):
         message = Message(raw)
         sender = reading.sender_of(message, given.sender)
@@ -80,7 +83,7 @@ def _decide_all(given: Namespace, site: Site, script: Checked | None) -> int:
             Transaction(raw, sender, recipients, _context(given)),
             script=script,
             tracing=given.trace,
-            answers=lambda _: {Mailbox: lambda asked: mailbox_key(asked.name) in mailboxes},
+            answers=lambda _: answers,
         )
         if given.format == "json":
             _say_json(showing.decision_json(name, decision, tracing=given.trace))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from sieveav.language.problems import Place, Problem, Severity, Source, printable, report
-from sieveav.running.outcome import Fault, Note, Response, Step
+from sieveav.running.outcome import Fault, Note, Outcome, Response, Step
 from sieveav.site.deciding import Decision, ForRecipient
 from sieveav.verdict import FOUND, Status, Verdict, plain
 
@@ -81,11 +81,14 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
         rows.append([(_response(one.response), "bad"), (_decided(one.response, one.outcome.fault), "dim")])
     else:
         for action in one.outcome.actions:
+            if action.withheld:
+                continue  # a note says why
             colour = "" if action.keeps else "odd"
             rows.append([(action.summary(), colour), (_where(action.place), "dim")])
     fault = one.outcome.fault
     if fault is not None:
         rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])
+    rows += [[(f"{n.severity}: {n.text}", "odd"), (_where(n.place), "dim")] for n in _said(one.outcome)]
     return [[(one.recipient if i == 0 else "", "bold"), *row] for i, row in enumerate(rows)]
 
 
@@ -125,8 +128,17 @@ def fault_text(fault: Fault | None) -> str | None:
     return f"{place}: {fault.message}" if place else fault.message
 
 
-def _notes(notes: Iterable[Note]) -> list[dict[str, object]]:
-    return [{"severity": str(n.severity), "text": n.text, "at": n.place.as_json() if n.place else None} for n in notes]
+def _said(outcome: Outcome) -> list[Note]:
+    """The notes of an outcome, except that of its fault, which is shown by itself."""
+    fault = outcome.fault
+    return [n for n in outcome.notes if fault is None or (n.text, n.place) != (fault.message, fault.place)]
+
+
+def _notes(outcome: Outcome) -> list[dict[str, object]]:
+    return [
+        {"severity": str(n.severity), "text": n.text, "at": n.place.as_json() if n.place else None}
+        for n in _said(outcome)
+    ]
 
 
 def _steps(steps: Iterable[Step]) -> list[dict[str, object]]:
@@ -154,8 +166,9 @@ def _recipient_json(one: ForRecipient, *, tracing: bool) -> dict[str, object]:
         "recipient": one.recipient,
         "smtp": one.response.as_json() if one.response else None,
         "context": one.context,
-        "actions": [action.as_json() for action in one.outcome.actions],
+        "actions": [action.as_json() for action in one.outcome.actions if not action.withheld],
         "fault": fault_text(one.outcome.fault),
+        "notes": _notes(one.outcome),
     }
     if tracing:
         found["trace"] = _steps(one.outcome.trace)

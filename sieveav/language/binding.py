@@ -117,6 +117,8 @@ class Binding:
             name = stream.take() if isinstance(stream.peek(), String) else None
             if not isinstance(name, String):
                 self.wrong("argument-type", f"{tag.name} is followed by a string", tag.span, self.usage)
+                if isinstance(stream.peek(), Number):
+                    stream.take()  # what was meant as the string: no second complaint
                 return
             self.use.spans[field.name] = name.span
             chosen = self.script.choice(field.kind, name.value, name.span)

@@ -31,6 +31,9 @@ class Checked:
     problems: tuple[Problem, ...]
     phrases: tuple[Phrase, ...]
 
+    def __str__(self) -> str:
+        return self.source.path
+
 
 def check(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
     """Check the script `script`, known as `path`, with a vocabulary made for it. Never raises for what a script says."""
@@ -57,6 +60,8 @@ class _Checker:
         self.complain = script.complain
         self.charged = 0
         self.hinted: set[tuple[str, str]] = set()
+        self.unended = {problem.span: problem for problem in script.problems if problem.rule == "semicolon-missing"}
+        """Where a command was taken to end though no ; is there."""
 
     # commands
 
@@ -106,7 +111,7 @@ class _Checker:
             if phrases[i].word == "if":
                 while i + chain < len(phrases) and phrases[i + chain].word in ("elsif", "else"):
                     chain += 1
-            step = self._command(phrases[i : i + chain])
+            step = self._command(phrases[i : i + chain], phrases[i - 1].word if i else "")
             if step is not None:
                 steps.append(step)
             i += chain
@@ -120,7 +125,8 @@ class _Checker:
         self.script.enclosing.pop()
         return block
 
-    def _command(self, phrases: Sequence[Phrase]) -> Any:
+    def _command(self, phrases: Sequence[Phrase], before: str) -> Any:
+        """A command as one step; `before` is the word of the command before it."""
         phrase = phrases[0]
         word = phrase.word
         self.script.cost += 1
@@ -129,7 +135,11 @@ class _Checker:
             self.complain("require-late", "require stands after other commands", phrase.span, "move it to the top")
             return None
         declared = self.vocabulary.commands.get(word)
-        if word and declared is None:
+        if word in self.vocabulary.tests and declared is None and phrase.span in self.unended:
+            # what was taken for a command of its own is a test that the one before does not take
+            self.script.withdraw(self.unended.pop(phrase.span))
+            self.complain("argument-type", f"{before} takes no test", phrase.span)
+        elif word and declared is None:
             what = (
                 f"{word} is a test, not a command"
                 if word in self.vocabulary.tests

@@ -128,9 +128,17 @@ class Unexpanded:
 
 
 def _length(values: tuple[Any, ...]) -> int:
-    return sum(
-        _length(value) if isinstance(value, tuple) else len(value) if isinstance(value, str) else 0 for value in values
-    )
+    """Characters of the strings in `values`, those of tags and choices among them too."""
+    length = 0
+    for value in values:
+        if isinstance(value, str):
+            length += len(value)
+        elif isinstance(value, tuple):
+            length += _length(value)
+        elif hasattr(value, "__dict__"):
+            held = [item for held in vars(value).values() for item in (held if isinstance(held, tuple) else (held,))]
+            length += sum([len(item) for item in held if isinstance(item, str)])
+    return length
 
 
 class Pieces:

@@ -46,6 +46,11 @@ class Script:
         if self._counted[severity] <= limits.PROBLEMS:  # of each severity, so that no advice hides an error
             self.problems.append(Problem(rule, message, span, hint, severity))
 
+    def withdraw(self, problem: Problem) -> None:
+        """Take back a problem, for one that says better what is wrong."""
+        self._counted[problem.severity] -= 1
+        self.problems.remove(problem)
+
     def choice(self, kind: str, name: str, span: Span) -> Declared | None:
         """The choice of `kind` that a string names; where there is none, a problem is reported."""
         choices = self.vocabulary.choices.get(kind, {})

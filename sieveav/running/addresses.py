@@ -1,14 +1,20 @@
 """addresses: the text of a header field to the mailboxes in it, and a script's own addresses to their parts.
 
-One regular expression reads a field that holds plain mailboxes, which is nearly every field; the email package reads what
-that refuses (groups, comments in odd places, routes). Both are lenient, as mail readers are: tests look at what is there
-(RFC 5228, 2.7.4). What a script sends mail to is held to RFC 5228, 2.4.2.3.
+One regular expression reads a field that holds plain mailboxes, which is nearly every field. What it refuses (comments,
+groups, routes, white space in odd places, and what is no address) is read by a slower way that is still linear: comments
+are taken out, then the field is split at its commas, and each item is read for itself, so a bad address spoils none of
+its neighbours. What is no address is kept as text, for `:all` alone (RFC 5228, 2.7.4). What a script sends mail to is held
+to RFC 5228, 2.4.2.3.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
+
+from sieveav import headers
 
 # Groups that repeat are atomic, (?>(?:...)*), not possessive, (?:...)*+: until 3.11.5 Python loses its place after the
 # last, failing, round of the latter.
@@ -18,7 +24,8 @@ _ATOM = r'[^\x00-\x20()<>\[\]:;@\\,."\x7f]'
 _QUOTED = r'"[^"\\\r\n]*+(?>(?:\\[^\r\n][^"\\\r\n]*+)*)"'
 _LOCAL = rf"(?:{_ATOM}++(?>(?:\.{_ATOM}++)*)|{_QUOTED})"
 _LABEL = r"[^\x00-,./:-@\[-^`{-\x7f]"
-_DOMAIN = rf"(?:{_LABEL}++(?>(?:\.{_LABEL}++)*)|\[[^\[\]\\\s]*+\])"
+_LITERAL = r"\[[^\[\]\\\s]*+\]"
+_DOMAIN = rf"(?:{_LABEL}++(?>(?:\.{_LABEL}++)*)|{_LITERAL})"
 
 _MAILBOX = re.compile(
     rf"""\s*+(?:
@@ -40,15 +47,17 @@ class Address(NamedTuple):
 
 
 def mailboxes(text: str) -> list[Address]:
-    """The addresses in the (unfolded) value of a header field, in their order; a word that is no address is an
-    Address without parts."""
+    """The addresses in the (unfolded) value of a header field, in their order; what is there in the place of an address
+    and is none is an Address without parts."""
     found: list[Address] = []
     at, end = 0, len(text)
     match = _MAILBOX.match
     while at < end:
         m = match(text, at)
         if m is None:
-            return _by_the_package(text)
+            for item in _items(_without_comments(text[at:])):
+                found += _read(item)
+            return found
         local, domain, local2, domain2 = m.groups()
         found.append(_address(local or local2, domain or domain2))
         at = m.end()
@@ -56,61 +65,179 @@ def mailboxes(text: str) -> list[Address]:
 
 
 def _address(local: str, domain: str) -> Address:
-    plain = re.sub(r"\\(.)", r"\1", local[1:-1]) if local[0] == '"' else local
-    return Address(f"{local}@{domain}", plain, domain)
+    return Address(f"{local}@{domain}", _unquoted(local), domain)
 
 
-_LONGEST = 64 * 1024
-"""Characters of a field that go to the email package, whose time is more than linear; a longer one is no address."""
+def _unquoted(word: str) -> str:
+    return re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] == '"' else word
 
 
-_OBSOLETE_ROUTE = re.compile(r"<\s*+@[^<>:]*+:")
-"""RFC 5322, 4.4: what a reader passes over."""
+# ---- fields that hold more than plain mailboxes
 
-_ANY_SPEC = re.compile(rf"(?P<local>(?>(?:{_ATOM}|\.)+)|{_QUOTED})@(?P<domain>{_DOMAIN})")
-"""Senders put dots anywhere in a local part, and mean it."""
-
-
-def _by_the_package(text: str) -> list[Address]:
-    if len(text) > _LONGEST:
-        return [Address(text, None, None)]
-    import email.utils  # 10 ms, for the odd field
-
-    # newer patch releases of Python give up on a whole field for one bad address unless told not to
-    lenient = {"strict": False} if getattr(email.utils, "supports_strict_parsing", False) else {}
-    try:
-        pairs = email.utils.getaddresses([_OBSOLETE_ROUTE.sub("<", text)], **lenient)
-    except RecursionError:  # thousands of open parentheses
-        return [Address(text, None, None)]
-    found: list[Address] = []
-    for _, address in pairs:
-        m = _ANY_SPEC.fullmatch(address)
-        if m is not None:
-            found.append(_address(m["local"], m["domain"]))
-        elif address:
-            found.append(Address(address, None, None))  # RFC 5228, 2.7.4
-    return found  # RFC 5228, 5.1: names of groups, phrases and comments are no addresses
+_OUTSIDE = re.compile(rf'{_QUOTED}|\\["\\]|\(')
+_INSIDE = re.compile(r"(?>(?:\\.)+)|\(++|\)++", re.DOTALL)
 
 
-_SPEC = re.compile(rf"(?P<local>{_LOCAL})@(?P<domain>{_DOMAIN})")
+def _without_comments(text: str) -> str:
+    """`text` with a space for each comment (RFC 5322, 3.2.2). They may nest, which is counted, so no depth is too much;
+    what begins a comment that never ends stays, and so spoils the address that it stands in."""
+    if "(" not in text:
+        return text
+    kept: list[str] = []
+    at = seen = 0
+    while (opening := _OUTSIDE.search(text, seen)) is not None:
+        seen = opening.end()
+        if opening[0] == "(":
+            end = _comment_end(text, seen)
+            if end is None:
+                break
+            kept += [text[at : opening.start()], " "]
+            at = seen = end
+    return "".join([*kept, text[at:]])
+
+
+def _comment_end(text: str, at: int) -> int | None:
+    """Where the comment ends that was opened before `at`."""
+    depth = 1
+    for found in _INSIDE.finditer(text, at):
+        start, end = found.span()
+        if text[start] == "(":
+            depth += end - start
+        elif text[start] == ")":
+            if end - start >= depth:
+                return start + depth
+            depth -= end - start
+    return None
+
+
+_WHITE = r"[ \t\r\n]*+"
+_ANGLED = rf'(?>(?:{_QUOTED}|\\["\\]?|[^<>"\\]++)*)'
+"""What stands before, within or after angle brackets: anything but them, save in a quoted string."""
+
+_SEPARATOR = re.compile(rf'{_QUOTED}|<{_ANGLED}>|\\["\\]|@{_WHITE}{_LITERAL}|(?P<separator>[,;][,;\s]*+|:)')
+_GROUP_NAME = re.compile(rf'(?>(?:{_QUOTED}|[^"<>@]++)*)')
+
+
+def _items(text: str) -> Iterator[str]:
+    """What the separators of `text` (without comments) separate: its mailboxes, without the names of groups.
+
+    A separator is a comma, or the semicolon after a group, outside of quoted strings, angle brackets and domain literals;
+    a quote or bracket that is never closed holds none back.
+    """
+    start, named = 0, True
+    for found in _SEPARATOR.finditer(text):
+        separator = found["separator"]
+        if separator is None:
+            continue
+        if separator == ":":
+            name = text[start : found.start()] if named else ""
+            if name.strip() and _GROUP_NAME.fullmatch(name):
+                start = found.end()  # RFC 5228, 5.1: never acts on group names
+            else:
+                named = False
+            continue
+        yield text[start : found.start()]
+        start, named = found.end(), True
+    yield text[start:]
+
+
+_BRACKETED = re.compile(rf"(?P<name>{_ANGLED})(?P<opening><[<\s]*+)(?P<content>{_ANGLED})(?P<closing>[>\s]*+)")
+_QUOTED_STRING = re.compile(_QUOTED)
+
+
+def _read(item: str) -> Iterator[Address]:
+    """The address that `item` is, and what else of it may be meant as one; nothing where there is nothing, or <>."""
+    item = item.strip()
+    if not item:
+        return
+    address = _spec(item)
+    if address is not None:
+        yield address
+        return
+    bracketed = _BRACKETED.fullmatch(item)
+    name = bracketed["name"].strip() if bracketed is not None else ""
+    content = bracketed["content"].strip() if bracketed is not None else ""
+    if bracketed is None or (name and not content):
+        yield _no_address(item)
+        return
+    if bracketed["opening"].strip() == "<" and bracketed["closing"].strip() == ">":
+        address = _spec(_sent_to(content))
+    if address is not None:
+        yield address
+    elif content:
+        yield _no_address(content)
+    if "@" in name and "@" in _QUOTED_STRING.sub("", name):
+        yield _no_address(name)  # no phrase holds an @: what looks like an address is seen, though it is none
+
+
+def _no_address(text: str) -> Address:
+    """RFC 5228, 2.7.4: what is not syntactically valid is not matched by its parts; it is still there, as text."""
+    return Address(re.sub(r"[ \t\r\n]+", " ", text), None, None)
+
+
+_ROUTE = re.compile(rf"(?>(?:[,\s]*+@{_DOMAIN})++)\s*+:")
+"""RFC 5322, 4.4; RFC 5228, 5.4: a source route is passed over."""
+
+
+def _sent_to(content: str) -> str:
+    """What stands in angle brackets, without a route or what makes it a URL (RFC 2369, 2: `List-Post: <mailto:...>`)."""
+    if content[:7].lower() == "mailto:":
+        return content[7:].partition("?")[0]
+    route = _ROUTE.match(content)
+    return content if route is None else content[route.end() :]
+
+
+# Senders put dots anywhere in a local part, and mean it; servers take them, so one rule is for fields and envelopes.
+_ANY_SPEC = re.compile(rf"(?P<local>\.*+{_ATOM}(?>(?:{_ATOM}|\.)*)|{_QUOTED})@(?P<domain>{_DOMAIN})")
+_LOOSE_SPEC = re.compile(
+    rf"(?P<local>(?>(?:{_ATOM}++|{_QUOTED}|[. \t\r\n])+))@"
+    rf"{_WHITE}(?P<domain>{_LITERAL}|{_LABEL}++(?>(?:{_WHITE}\.{_WHITE}{_LABEL}++)*)){_WHITE}"
+)
+"""RFC 5322, 4.4: white space, and comments, may stand around the words of an address; some may be quoted."""
+_WORD = re.compile(rf"{_QUOTED}|{_ATOM}++|\.++")
+
+
+def _spec(text: str) -> Address | None:
+    """The address that `text` is, as others write it; None where it is none."""
+    m = _ANY_SPEC.fullmatch(text)
+    if m is not None:
+        return _address(m["local"], m["domain"])
+    m = _LOOSE_SPEC.fullmatch(text)
+    if m is None:
+        return None
+    words = _WORD.findall(m["local"])
+    if all(word[0] == "." for word in words) or any(a[0] != "." != b[0] for a, b in pairwise(words)):
+        return None  # dots alone, or two words without one between them
+    domain = re.sub(r"[ \t\r\n]+", "", m["domain"])
+    return Address(f"{''.join(words)}@{domain}", "".join(map(_unquoted, words)), domain)
+
+
+# ---- addresses that mail is sent to
+
+_STRICT_SPEC = rf"(?P<local%s>{_LOCAL}){_WHITE}@{_WHITE}(?P<domain%s>{_DOMAIN})"
 _SIEVE_ADDRESS = re.compile(
-    rf"""\s*+(?: (?P<spec>{_LOCAL}@{_DOMAIN})
-              | (?>(?:(?:{_QUOTED}|{_ATOM}(?>(?:{_ATOM}|\.)*))\s*+)*) <(?P<spec2>{_LOCAL}@{_DOMAIN})> )\s*+""",
+    rf"""{_WHITE}(?: {_STRICT_SPEC % ("", "")}
+              | (?P<name>(?>(?:(?:{_QUOTED}|{_ATOM}(?>(?:{_ATOM}|\.)*)){_WHITE})*))
+                <{_WHITE}{_STRICT_SPEC % (2, 2)}{_WHITE}> ){_WHITE}""",
     re.VERBOSE,
 )
 
 
 def parse_addr_spec(text: str) -> str | None:
-    """The addr-spec of an address that a script sends mail to, None where `text` is none.
+    """The addr-spec of an address that a script sends mail to, without comments and white space; None where `text` is
+    none.
 
-    RFC 5228, 2.4.2.3: addr-spec, or phrase <addr-spec>; no route, no group. RFC 5321, 4.5.3.1 bounds the lengths.
+    RFC 5228, 2.4.2.3: addr-spec, or phrase <addr-spec>; no route, no group. RFC 2822, 3.2.4 and 3.4.1: comments and white
+    space may stand around the local part and the domain. RFC 5321, 4.5.3.1 bounds the lengths.
     """
-    m = _SIEVE_ADDRESS.fullmatch(text)
-    if m is None:
-        return None
-    spec = m["spec"] or m["spec2"]
-    parts = _SPEC.fullmatch(spec)
-    if parts is None or len(parts["local"]) > 64 or len(parts["domain"]) > 255 or not spec.isprintable():
+    m = _SIEVE_ADDRESS.fullmatch(_without_comments(text))
+    return None if m is None else _sendable(m)
+
+
+def _sendable(m: re.Match[str]) -> str | None:
+    local, domain = m["local"] or m["local2"], m["domain"] or m["domain2"]
+    spec = f"{local}@{domain}"
+    if len(local) > 64 or len(domain) > 255 or not spec.isprintable():
         return None
     return spec
 
@@ -120,20 +247,53 @@ def address_flaw(text: str) -> str:
     return "not a valid email address" if parse_addr_spec(text) is None else ""
 
 
-_ROUTE = re.compile(rf"@{_DOMAIN}(?>(?:,@{_DOMAIN})*):")
+LIST_LENGTH = 2048
+"""Characters of a list of mailboxes that a script gives."""
+
+
+def parse_mailbox_list(text: str) -> list[tuple[str, str]] | None:
+    """The names, "" where there is none, and the addr-specs of a mailbox-list that a script gives (RFC 5322, 3.4), as those
+    in the From field of what it sends; None where `text` is none. Names are unquoted, and their encoded words decoded."""
+    if len(text) > LIST_LENGTH:
+        return None
+    text = _without_comments(text)
+    found: list[tuple[str, str]] = []
+    at = -1
+    while at < len(text):
+        m = _SIEVE_ADDRESS.match(text, at + 1)
+        spec = None if m is None else _sendable(m)
+        if m is None or spec is None or text[m.end() : m.end() + 1] not in ("", ","):
+            return None
+        found.append((_name(m["name"] or ""), spec))
+        at = m.end()
+    return found
+
+
+def _name(phrase: str) -> str:
+    phrase = " ".join(phrase.split())
+    if '"' not in phrase:
+        return headers.decode_words(phrase)  # RFC 2047, 5 (3): never within a quoted string
+    return _QUOTED_STRING.sub(lambda quoted: _unquoted(quoted[0]), phrase)
+
+
+def mailbox_list_flaw(text: str) -> str:
+    """Why `text` cannot be the authors of a message that a script sends, "" when it can."""
+    return "not a valid email address, or list of them" if parse_mailbox_list(text) is None else ""
+
+
+# ---- addresses of the envelope
 
 
 def envelope(text: str) -> Address:
-    """An envelope address, without its angle brackets; the null reverse-path is the empty text with empty parts."""
-    text = text.strip().removeprefix("<").removesuffix(">")
+    """An envelope address, with or without its angle brackets; the null reverse-path is the empty text with empty parts."""
+    text = text.strip()
+    if text.startswith("<") and text.endswith(">"):
+        text = text[1:-1]
     route = _ROUTE.match(text)
     if route is not None:
         text = text[route.end() :]  # RFC 5228, 5.4: source routes are dropped
     if text.lower() == "postmaster":
         return Address(text, text, None)  # RFC 5321, 4.1.1.3: the one address that needs no domain
     if not text:
-        return Address(
-            "", "", ""
-        )  # RFC 5228, 5.4: the null reverse-path is the empty string, whatever part is asked for
-    m = _SPEC.fullmatch(text)
-    return Address(text, None, None) if m is None else _address(m["local"], m["domain"])
+        return Address("", "", "")  # RFC 5228, 5.4: the null reverse-path is "", whatever part is asked for
+    return _spec(text) or Address(text, None, None)

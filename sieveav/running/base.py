@@ -264,13 +264,21 @@ class Exists(Word):
         return True
 
 
+def header_name_flaw(text: str) -> str:
+    """Why no header field can have the name `text`, "" when one can."""
+    text = text.strip()
+    right = text and all("!" <= c <= "~" and c != ":" for c in text)  # RFC 5322, 3.6.8
+    return "" if right else "no header field has this name"
+
+
 def check_names(use: Use, field: str) -> None:
     """Advise on header names that no field has. RFC 5228, 2.4.2.2: they are no errors."""
     for name in use.strings(field):
-        text = name.value.strip()
-        if not text or any(not "!" <= c <= "~" or c == ":" for c in text):
-            hint = f'write "{text[:-1]}"' if text[:-1].isalpha() and text.endswith(":") else ""
-            use.complain(name, "no header field has this name", hint, rule="header-name", severity=Severity.WARNING)
+        flaw = header_name_flaw(name.value)
+        if flaw:
+            text = name.value.strip()
+            hint = f'write "{text[:-1]}"' if text.endswith(":") and not header_name_flaw(text[:-1]) else ""
+            use.complain(name, flaw, hint, rule="header-name", severity=Severity.WARNING)
 
 
 @base.test("header")
@@ -289,39 +297,26 @@ class Header(Matching):
 
 
 ADDRESS_FIELDS = frozenset(
-    {
-        "from",
-        "to",
-        "cc",
-        "bcc",
-        "sender",
-        "reply-to",
-        "resent-from",
-        "resent-to",
-        "resent-cc",
-        "resent-bcc",
-        "resent-sender",
-        "resent-reply-to",
-        "return-path",
-        "delivered-to",
-        "x-original-to",
-        "envelope-to",
-        "x-envelope-to",
-        "apparently-to",
-        "errors-to",
-        "disposition-notification-to",
-        "return-receipt-to",
-        "mail-followup-to",
-        "mail-reply-to",
-        "x-forwarded-to",
-        "x-forwarded-for",
-        "abuse-reports-to",
-        "list-post",
-        "list-owner",
-    }
+    """
+    from to cc bcc sender reply-to author
+    resent-from resent-to resent-cc resent-bcc resent-sender resent-reply-to
+    return-path delivered-to envelope-to envelope-from x-envelope-to x-envelope-from x-original-to x-original-from
+    x-rcpt-to apparently-to x-forwarded-to x-forwarded-for x-loop x-sender
+    errors-to x-complaints-to abuse-reports-to x-report-abuse-to x-admin
+    disposition-notification-to return-receipt-to return-receipt-requested read-receipt-to x-confirm-reading-to
+    registered-mail-reply-requested-by mail-followup-to mail-reply-to for-approval for-comment for-handling
+    list-post list-owner list-subscribe list-unsubscribe x-beenthere
+    """.split()
 )
-"""RFC 5228, 5.1: the test `address` is restricted to fields that hold addresses: those of RFC 5322, and what transports
-and lists add."""
+"""RFC 5228, 5.1: the fields that hold addresses, and SHOULD be taken: those of RFC 5322, and what transports and lists add."""
+
+OTHER_FIELDS = frozenset(
+    """
+    subject comments keywords date resent-date message-id resent-message-id in-reply-to references received mime-version
+    content-type content-transfer-encoding content-id content-description content-disposition content-language list-id
+    """.split()
+)
+"""Fields that by their standards (RFC 5322, 2045, 2919) hold something else."""
 
 
 @base.test("address")
@@ -334,15 +329,23 @@ class AddressTest(Matching):
 
     def check(self, use: Use) -> None:
         super().check(use)
+        check_names(use, "names")
         if any(tag.any_field for tag in self.tags):
             return  # a tag that looks elsewhere may read any field as one of addresses (RFC 5703, 4.2)
         for name in use.strings("names"):
-            if name.value.strip().lower() not in ADDRESS_FIELDS:
-                hint = 'look at other fields with "header"'
-                use.complain(name, "this header field holds no addresses", hint, rule="header-no-address")
+            text = name.value.strip().lower()
+            if text in ADDRESS_FIELDS or header_name_flaw(text):
+                continue
+            message = f"this header field {'holds no' if text in OTHER_FIELDS else 'is not known to hold'} addresses"
+            hint = 'look at other fields with "header"'
+            use.complain(name, message, hint, rule="header-no-address", severity=Severity.WARNING)
 
     def subject_for(self, fold: Fold) -> AddressValues:
-        return AddressValues(Fields(names_of(self.names)), self.address_part.part, fold)
+        names = names_of(self.names)
+        if not any(tag.any_field for tag in self.tags):
+            # RFC 5228, 5.1: MUST be restricted to headers that contain addresses; a field of anybody's own may be one
+            names = tuple(name for name in names if name not in OTHER_FIELDS)
+        return AddressValues(Fields(names), self.address_part.part, fold)
 
 
 # ---- address parts, RFC 5228, 2.7.4

@@ -49,12 +49,14 @@ def staged(message: Message, outcome: Outcome) -> list[Delivery]:
     """What an outcome (with its implicit keep) does to `message`, in the order in which it is to be done."""
     deliveries: list[Delivery] = []
     stored = sent = message
+    enclosed = False
     for action in outcome.actions:
         for effect in action.effects:
             if isinstance(effect, AddField | DropFields | Rewrite):
                 stored = stored.edited(effect)
-                if not isinstance(effect, Rewrite) or effect.sent:
-                    sent = sent.edited(effect)
+                # RFC 5703, 6: what is sent is the message as it was, and later edits are of the one that it is now in
+                enclosed = enclosed or (isinstance(effect, Rewrite) and not effect.sent)
+                sent = sent if enclosed else stored
             elif type(effect) in _ORDER:
                 deliveries.append(Delivery(action, effect, sent if isinstance(effect, Send) else stored))
     deliveries += [Delivery(None, record, message) for record in outcome.records]

@@ -178,10 +178,13 @@ class DropFields:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """Put `octets` in the place of the whole message. What is sent on stays as it was unless `sent` (RFC 5703, 6)."""
+    """Put `octets` in the place of the whole message. Unless `sent`, what is sent on is from here on the message as it was
+    before, and no later edit changes it (RFC 5703, 6). `inside` is the path of the part that the message as it was is now;
+    empty where it is no part of another."""
 
     octets: bytes = field(repr=False)
     sent: bool = True
+    inside: tuple[int, ...] = ()
 
     @property
     def target(self) -> Target:

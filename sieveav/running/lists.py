@@ -22,9 +22,10 @@ _URN = re.compile(r"urn:[A-Za-z0-9-]++:", re.IGNORECASE)
 
 def list_flaw(name: str) -> str:
     """Why `name` cannot be the name of an external list, "" when it can."""
+    name = _whole(name)
     if len(name) > LIST_NAME:
         return f"the name of a list is longer than {LIST_NAME} characters"
-    return "" if _URI.fullmatch(_whole(name)) else "not a valid list name"
+    return "" if _URI.fullmatch(name) else "not a valid list name"
 
 
 def list_key(name: str) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sieveav.mime import Part
 
 Values = tuple[str, ...]
+Path = tuple[int, ...]
+"""Where a part of a message is: see `Entity`."""
+
 Fold = Callable[[str], str] | None
 """How a comparator makes strings that it holds equal the same; None where it changes nothing."""
 
@@ -119,11 +122,45 @@ class Message(HeaderSource):
     @cached_property
     def whole(self) -> Entity:
         """The message as the outermost of its parts."""
-        return Entity(self.structure, outermost=True)
+        return Entity(self.structure)
 
     def walk(self) -> Iterator[Entity]:
         """All its parts, itself the first, in their order."""
         return self.whole.walk()
+
+    def at(self, path: Path) -> Entity:
+        """The part at `path`; where an edit has left none there, the innermost of those that were around it."""
+        return self._chain(path)[-1]
+
+    def after(self, path: Path, within: Path = ()) -> Entity | None:
+        """The part that follows `path` in the order of the message, of those below `within`; None after the last."""
+        chain = self._chain(path)
+        if len(chain) > len(path) and chain[-1].parts:
+            return chain[-1].parts[0]
+        for depth in range(min(len(chain), len(path)) - 1, len(within) - 1, -1):
+            if path[depth] + 1 < len(chain[depth].parts):
+                return chain[depth].parts[path[depth] + 1]
+        return None
+
+    def _chain(self, path: Path) -> list[Entity]:
+        """The parts along `path`, as far as there are any."""
+        chain = [self.whole]
+        for number in path:
+            if number >= len(chain[-1].parts):
+                break
+            chain.append(chain[-1].parts[number])
+        return chain
+
+    def replaced(self, path: Path, octets: bytes) -> bytes:
+        """The message with `octets` in the place of the part at `path`, its header and body: see `mime.replaced`."""
+        from sieveav import mime
+
+        return mime.replaced(self.structure, path, octets)
+
+    @property
+    def newline(self) -> bytes:
+        """Its line end."""
+        return headers.newline_of(self.header or self.raw)
 
 
 VIEWS = 64
@@ -150,13 +187,15 @@ class EditedHeader(Message):
 
     @cached_property
     def header(self) -> bytes:
-        header, edit = self._base.header, self._edit
-        newline = b"\n" if b"\n" in header and b"\r\n" not in header else b"\r\n"
+        header, edit, newline = self._base.header, self._edit, self._base.newline
         if isinstance(edit, AddField):
             line = composing.field_line(edit.name, edit.value, newline)
-            if not edit.last:
-                return line + header
-            return header + (b"" if header.endswith(b"\n") or not header else newline) + line
+            # a folded line before all fields is of none; after the new one it would be of that
+            before = len(header) if edit.last else headers.begin(header)
+            above = header[:before]
+            if above and not above.endswith(b"\n"):
+                above += newline
+            return above + line + header[before:]
         kept, at, number = [], 0, 0
         for name, start, end in headers.field_spans(header):
             if name == edit.name.lower():
@@ -165,6 +204,36 @@ class EditedHeader(Message):
                     kept.append(header[at:start])
                     at = end
         return b"".join([*kept, header[at:]])
+
+    @cached_property
+    def _same_parts(self) -> bool:
+        """Whether the edit left the parts as they are."""
+        from sieveav import mime
+
+        return self._edit.name.lower() not in mime.STRUCTURAL
+
+    @cached_property
+    def structure(self) -> Part:
+        from sieveav import mime
+
+        return mime.with_header(self._base.structure, self.header) if self._same_parts else mime.parse(self.raw)
+
+    @cached_property
+    def whole(self) -> Entity:
+        return Entity(self.structure, (), self._base.whole.parts if self._same_parts else None)
+
+    def replaced(self, path: Path, octets: bytes) -> bytes:
+        if not path:
+            return octets
+        edits: list[Edit] = []
+        base: Message = self
+        while isinstance(base, EditedHeader) and base._same_parts:
+            edits.append(base._edit)
+            base = base._base
+        message = Message(Message.replaced(base, path, octets))
+        for edit in reversed(edits):
+            message = message.edited(edit)
+        return message.raw
 
     @cached_property
     def below(self) -> bytes:
@@ -188,13 +257,17 @@ class EditedHeader(Message):
 
 
 class Entity(HeaderSource):
-    """One MIME part of a message, its outermost included; shared as the message is."""
+    """One MIME part of a message, its outermost included; shared as the message is.
 
-    def __init__(self, part: Part, *, outermost: bool = False) -> None:
+    `path` is where it is: the numbers, from 0, of the parts that lead to it.
+    """
+
+    def __init__(self, part: Part, path: Path = (), parts: tuple[Entity, ...] | None = None) -> None:
         super().__init__(part.header)
         self.part = part
-        self.outermost = outermost
-        """Whether it is the message itself."""
+        self.path = path
+        if parts is not None:
+            self.parts = parts
 
     def as_message(self) -> Message:
         """The part as though it were the whole message (RFC 6609, 3.5)."""
@@ -203,7 +276,7 @@ class Entity(HeaderSource):
     @cached_property
     def parts(self) -> tuple[Entity, ...]:
         """The parts just below."""
-        return tuple(Entity(part) for part in self.part.parts)
+        return tuple(Entity(part, (*self.path, number)) for number, part in enumerate(self.part.parts))
 
     def walk(self) -> Iterator[Entity]:
         """It and all below it, in the order of the message."""
@@ -219,26 +292,19 @@ class PartMessage(Message):
 
     def __init__(self, entity: Entity) -> None:
         dict.__init__(self)
-        part = entity.part
+        part = self._part = entity.part
         self.fields = entity.fields
-        self.structure = part
-        blank = b"\r\n" if part.source[max(0, part.start - 2) : part.start] == b"\r\n" else b"\n"
         self.header_end = len(part.header)
-        self.body_start = self.header_end + len(blank)
-        self.size = self.body_start + part.end - part.start
-        self._blank = blank
+        self.body_start = part.start - part.begin
+        self.size = part.end - part.begin
 
     @property
     def header(self) -> bytes:
-        return self.structure.header
+        return self._part.header
 
     @cached_property
-    def below(self) -> bytes:  # type: ignore[override]  # worked out, as are the octets
-        return self._blank + self.structure.body
-
-    @cached_property
-    def raw(self) -> bytes:  # type: ignore[override]
-        return self.header + self.below
+    def raw(self) -> bytes:  # type: ignore[override]  # worked out, where the message as received has it
+        return self._part.source[self._part.begin : self._part.end]
 
 
 @dataclass(frozen=True)

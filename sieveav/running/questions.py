@@ -53,14 +53,13 @@ class Scanned:
 @dataclass(frozen=True, slots=True)
 class Scan(Question[Scanned]):
     """What do the engines named say of the message; all that are configured, where none is named. `part` is the content
-    of one MIME part, decoded, when that alone is to be scanned; `message` the message as edits have left it."""
+    of one MIME part, decoded, when that alone is to be scanned."""
 
     otherwise: ClassVar[Scanned] = Scanned(())
     remembered: ClassVar[Remembered] = Remembered.NEVER  # whoever scans remembers verdicts; variables are set each time
 
     engines: tuple[str, ...] = ()
     part: bytes | None = None
-    message: Message | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"scan {'a part' if self.part is not None else 'the message'} by {', '.join(self.engines) or 'all'}"

@@ -15,8 +15,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from sieveav.language.problems import Place, Severity
 from sieveav.language.program import Amender, Block, Program
 from sieveav.limits import Limits
-from sieveav.running.effects import AddField, Edit, Record, Rewrite
-from sieveav.running.message import Entity, Message
+from sieveav.running.effects import DropFields, Edit, Record, Rewrite
+from sieveav.running.message import Entity, Message, Path
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
     UNDECIDED,
@@ -143,8 +143,9 @@ class Run:
     _taken: _Taken | None = None
     _notes: tuple[Note, ...] = ()
     _marks: Action | None = None
-    _around: tuple[Message, ...] = ()
-    """Where the script sees but a part: the whole message, and the parts around that one."""
+    _around: tuple[tuple[Message, Path], ...] = ()
+    """Where the script sees but a part: the whole message, then the parts around that one that other scripts see; and where
+    the next one is in it."""
 
     def __init__(self, program: Program, case: Case, before: Outcome = UNDECIDED) -> None:
         self.program = program
@@ -292,32 +293,49 @@ class Run:
 
     def edit(self, word: Placed, name: str, edit: Edit) -> None:
         """Change the message: for all that looks at it, stores it or sends it from here on, in this script and those that
-        follow. `name` is the action's. More than the limit of edits is a fault. So is one that takes something away where
-        the script sees but a part of the message: what it has seen is not in the whole."""
+        follow. `name` is the action's. More than the limit of edits is a fault.
+
+        Where the script sees but a part (RFC 6609, 3.5), another part takes its place in the message; a header field is
+        added to both, and to remove one is a fault: those that the script has seen are not the message's."""
         self._edits += 1
         if self._edits > self.limits.edits:
             self.fail(f"more than {self.limits.edits} edits", word)
-        if self._around and not isinstance(edit, AddField):
+        if self._around and isinstance(edit, DropFields):
             self.fail(f"{name} is not possible in a script that is included in a loop over parts", word)
         self.message = self.message.edited(edit)
         if isinstance(edit, Rewrite):
             edit = self._rewritten(word, edit)
+        if self._around:
+            edit = self._outwards(word, edit)
         action = Action(name, (edit,), cancels_keep=False, place=word.place)
         self.actions.append(action)
-        if self._around:
-            self._around = tuple(message.edited(edit) for message in self._around)
         if self.case.tracing:
             self.trace.append(Step(action.place, "action", action.summary()))
 
     def _rewritten(self, word: Placed, edit: Rewrite) -> Rewrite:
         """The edit that has just made the message. All recipients with an equal one share its octets."""
-        self._octets += len(edit.octets)
-        if self._octets > self.limits.rewritten:
-            self.fail(f"more than {self.limits.rewritten} octets of rewritten messages", word)
+        self._spend_octets(word, edit)
         for focus in self._foci:
             if focus.path is not None:
                 focus.path = (*edit.inside, *focus.path)
         return replace(edit, octets=self.message.raw)
+
+    def _spend_octets(self, word: Placed, edit: Rewrite) -> None:
+        self._octets += len(edit.octets)
+        if self._octets > self.limits.rewritten:
+            self.fail(f"more than {self.limits.rewritten} octets of rewritten messages", word)
+
+    def _outwards(self, word: Placed, edit: Edit) -> Edit:
+        """The edit of the whole message that makes `edit` of the part that the script sees; and what is around that part is
+        edited."""
+        around = []
+        for message, path in reversed(self._around):
+            if isinstance(edit, Rewrite):
+                edit = Rewrite(message.replaced(path, edit.octets), edit.sent)
+                self._spend_octets(word, edit)
+            around.append((message.edited(edit), path))
+        self._around = tuple(reversed(around))
+        return edit
 
     def remember(self, record: Record) -> None:
         """Remember a key once all that is decided has succeeded; it is no action. The last record of a key is the one that
@@ -407,16 +425,16 @@ class Run:
         raise _Left(word)
 
     @contextmanager
-    def within(self, program: Program, message: Message | None = None) -> Iterator[None]:
+    def within(self, program: Program, part: Entity | None = None) -> Iterator[None]:
         """While the context lasts, `program` runs in the place of this one: with variables, match values and enabled
         capabilities of its own, and the same message, actions and memories (RFC 6609, 3). Its amenders stay. With
-        `message`, it sees that in the place of the whole message: the part that a loop is at (RFC 6609, 3.5)."""
+        `part`, it sees that part of the message as though it were the whole (RFC 6609, 3.5)."""
         outer = self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented
         self.program, self.variables, self.match_values, self.enabled = program, Variables(), (), frozenset()
-        focus = self._focus
-        if message is not None:
-            self._around = (*self._around, self.message)
-            self.message, self._focus = message, {}
+        focus = self._focus, self._foci
+        if part is not None:
+            self._around = (*self._around, (self.message, part.path))
+            self.message, self._focus, self._foci = part.as_message(), {}, []
         self.instrumented = self.instrumented or program.cost > INSTRUMENTED_COST
         if program.amenders:
             self.amenders = _joined(self.amenders, program.amenders)
@@ -424,9 +442,10 @@ class Run:
             yield
         finally:
             self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented = outer
-            if message is not None:
-                *around, self.message = self._around
-                self._around, self._focus = tuple(around), focus
+            if part is not None:
+                *around, (self.message, _) = self._around
+                self._around = tuple(around)
+                self._focus, self._foci = focus
 
     # ---- for tests of scripts
 

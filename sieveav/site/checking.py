@@ -352,11 +352,12 @@ def _users(complain: _Complaints, users: _Placed, source: Source, base: Path) ->
     values = users.values()
     scripts: str = values["scripts"]
     if not scripts:
-        return Users("", values["before"], values["after"])
+        return Users("", values["before"], values["after"], values["global"])
     for span, wrong in _wrong_marks(source, users.given["scripts"].span):
         complain("bad-value", f'"{wrong}" means nothing in a script\'s path', span, "there are %u, %n, %d and %%")
     # The folder's own per cent signs are no marks.
-    return Users(str(Path(str(base).replace("%", "%%")) / scripts), values["before"], values["after"])
+    path = str(Path(str(base).replace("%", "%%")) / scripts)
+    return Users(path, values["before"], values["after"], values["global"])
 
 
 def _wrong_marks(source: Source, span: Span) -> Iterator[tuple[Span, str]]:

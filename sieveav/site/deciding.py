@@ -25,8 +25,9 @@ from sieveav.language.problems import Place, Source
 from sieveav.running.executing import chain, execute
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step
-from sieveav.running.questions import Answers, Context, Envelope, Question
+from sieveav.running.questions import Answers, Context, Envelope, Question, Script
 from sieveav.running.run import Case
+from sieveav.site.repository import Repository
 from sieveav.site.scripts import user_script
 from sieveav.site.site import Site
 from sieveav.site.world import Asker, Scans
@@ -88,7 +89,7 @@ def decide(
     scans = Scans(message, site.scanners)
     context = transaction.context.copy()
     shared: dict[Question[Any], Any] = {}
-    asker = Asker(scans, context, {**site.answers, **answers("")}, shared)
+    asker = Asker(scans, context, {**_known(site, ""), **answers("")}, shared)
     asker.scan_active_engines()
     case = Case(message, Envelope(transaction.sender), asker, context, site.settings.limits, tracing)
     outcome = UNDECIDED if asker.refusal else _through(site, case, asker, _data_scripts(site), UNDECIDED)
@@ -97,7 +98,7 @@ def decide(
         decided = []
         for recipient in transaction.recipients:
             own_context = context.copy()
-            own_asker = Asker(scans, own_context, {**site.answers, **answers(recipient)}, shared)
+            own_asker = Asker(scans, own_context, {**_known(site, recipient, script), **answers(recipient)}, shared)
             envelope = replace(case.envelope, recipient=recipient)
             own = replace(case, envelope=envelope, context=own_context, host=own_asker)
             scripts = _scripts_of(site, recipient, script)
@@ -114,6 +115,11 @@ def decide(
         outcome.fault,
         outcome.trace,
     )
+
+
+def _known(site: Site, recipient: str, script: Checked | None = None) -> Answers:
+    """What the site itself answers the scripts of a recipient, or of the data phase."""
+    return {**site.answers, Script: Repository(site, recipient, script).find}
 
 
 def _for_recipient(site: Site, case: Case, asker: Asker, scripts: Iterator[_Script], data: Outcome) -> Outcome:

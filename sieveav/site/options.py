@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sieveav.language.problems import Span
 from sieveav.limits import Limits
-from sieveav.options import BOOLEAN, DIRECTORY, FILE, INTEGER, SECONDS, TEXT, Kind, Option, integer, one_of
+from sieveav.options import BOOLEAN, DIRECTORY, FILE, INTEGER, SECONDS, SIZE, TEXT, Kind, Option, integer, one_of
 
 if TYPE_CHECKING:
     from sieveav.engines.contract import EngineKind
@@ -136,6 +136,7 @@ _USERS = (
     Option("scripts", TEXT, "", "a user's own script: %u the address, %n its local part, %d its domain, %% a %"),
     Option("before", FILE, None, "the script that runs before every user's own"),
     Option("after", FILE, None, "the script that runs after every user's own"),
+    Option("global", DIRECTORY, None, "the folder of the scripts that those of all users may include"),
 )
 
 _LIST = (Option("file", FILE, None, "its members, one on a line, at most 4 MiB; lines that begin with # do not count"),)
@@ -149,6 +150,7 @@ LIMIT_OPTIONS = (
     Option("wall_clock", DURATION, _USUAL.wall_clock, "time that one script may take, scanners aside"),
     Option("received", integer(1, 10_000), _USUAL.received, "Received fields before a redirect counts as a loop"),
     Option("edits", integer(0, 10_000), _USUAL.edits, "changes of the message by one script"),
+    Option("rewritten", SIZE, _USUAL.rewritten, "octets of all messages that replace the message of one script"),
     Option("notes", integer(0, 100_000), _USUAL.notes, "lines that one script logs"),
     Option("records", integer(0, 10_000), _USUAL.records, "keys that one script remembers"),
 )
@@ -246,11 +248,13 @@ class Framework:
 
 @dataclass(frozen=True)
 class Users:
-    """Where users' scripts are: `scripts` is a template (an absolute path; %u, %n, %d, %%) or ""."""
+    """Where users' scripts are: `scripts` is a template (an absolute path; %u, %n, %d, %%) or ""; `shared` is the folder
+    of those that all may include."""
 
     scripts: str = ""
     before: Path | None = None
     after: Path | None = None
+    shared: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from sieveav.site import lists
 from sieveav.site.deciding import Transaction, decide
 from sieveav.site.lists import MemberList
 from sieveav.site.options import LIMIT_OPTIONS
+from sieveav.site.repository import named_script
 from sieveav.site.scripts import contents, dialect_of
 from sieveav.site.site import Site, passive_settings
 from sieveav.site.world import Asker, Scanner, Scans
@@ -232,12 +233,10 @@ class Rehearsal(Asker):
         if asked.location == "file":
             path = self._folder / asked.name
         else:
-            if not asked.name or asked.name.startswith(".") or any(c in "/\\\0" for c in asked.name):
+            named = named_script(self._folder / LOCATIONS[asked.location], asked.name)
+            if named is None:
                 return None
-            folder = self._folder / LOCATIONS[asked.location]
-            path = folder / asked.name
-            if not path.is_file():
-                path = folder / f"{asked.name}.sieve"
+            path = named
         try:
             return self.check(contents(path), str(path))
         except (OSError, ValueError):  # none there, or no name of a file
@@ -286,6 +285,7 @@ class Rehearsal(Asker):
 
     def _arrange_outbox(self) -> str:
         self._delivery.sent.clear()
+        self._delivery.remembered.clear()
         return ""
 
     def _arrange_mailbox(self, name: str) -> str:

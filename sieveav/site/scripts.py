@@ -75,15 +75,15 @@ def user_script(template: str, recipient: str) -> Path | None:
         found.append(text)
         if percent:
             value = values.get(rest[:1])
-            if value is None or (rest[:1] != "%" and not _harmless(value)):
+            if value is None or (rest[:1] != "%" and not is_entry(value)):
                 return None
             found.append(value)
             rest = rest[1:]
     return Path("".join(found))
 
 
-def _harmless(value: str) -> bool:
-    """Whether an address's text can stand in a path: it names one entry there, and nothing else."""
+def is_entry(value: str) -> bool:
+    """Whether a text can be used in a path: it names one entry of a folder, and nothing else."""
     return (
         bool(value)
         and len(value.encode("utf-8", "replace")) <= 255

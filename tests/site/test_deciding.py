@@ -596,6 +596,22 @@ def test_mailboxes_that_exist(site: Any, decided: Any, shown: Any) -> None:
     assert shown(decision) == ["alice fileinto Junk", "carol implicit keep"]  # asked anew for each recipient
 
 
+def test_what_one_recipients_script_changes_is_not_in_the_message_of_another(site: Any, decided: Any) -> None:
+    tell = 'if header "x-seen" "yes" { discard; }'
+    scripts = {
+        "alice.sieve": 'require "editheader"; addheader "X-Seen" "yes";',
+        "after.sieve": tell,
+        "carol.sieve": "keep;",
+    }
+    made = site('users { scripts = "%n.sieve" after = "after.sieve" }', scripts)
+    decision = decided(made, "alice@example.com", "carol@example.com", "alice@example.com")
+    assert [[action.name for action in one.outcome.actions] for one in decision.recipients] == [
+        ["addheader", "discard"],
+        ["keep"],
+        ["addheader", "discard"],
+    ]
+
+
 # ---- where users' scripts are
 
 

@@ -1,0 +1,107 @@
+"""repository: the name of a script to the script, for scripts that ask for others: a user's own, and the site's.
+
+A name never leaves its folder: it is one entry there, and what that is a link to must be in the folder too.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cached_property
+from pathlib import Path
+
+from sieveav.language.checking import Checked
+from sieveav.language.problems import Problem, Source, Span
+from sieveav.running.questions import Script
+from sieveav.site.scripts import DIALECTS, is_entry, user_script
+from sieveav.site.site import Site
+
+_log = logging.getLogger(__name__)
+
+SUFFIX = ".sieve"
+"""What the file of a script may have after its name."""
+
+
+class Repository:
+    """The scripts that the scripts of one recipient ("" in the data phase) may ask for by name.
+
+    `own` is the script that runs as the recipient's own in place of the one that the site names: the personal scripts are
+    in its folder.
+    """
+
+    def __init__(self, site: Site, recipient: str, own: Checked | None = None) -> None:
+        self._site = site
+        self._recipient = recipient
+        self._own = own
+
+    def find(self, asked: Script) -> Checked | None:
+        """The script, None where there is none. One that cannot be read has that as its problem."""
+        folder = self._folders.get(asked.location)
+        path = None if folder is None else named_script(folder, asked.name)
+        if path is None:
+            return None
+        real = os.path.realpath(path)
+        if self._own is not None and real == os.path.realpath(self._own.source.path):
+            return self._own
+        path = self._paths.get(real, path)
+        try:
+            return self._site.scripts.checked(path, "each_rcpt" if self._recipient else "data")
+        except OSError as error:
+            problem = Problem("script-unreadable", f"cannot be read: {error.strerror or error}", Span(0, 0))
+            return Checked(Source(str(path), ""), None, (problem,), ())
+
+    @cached_property
+    def _folders(self) -> dict[str, Path | None]:
+        users = self._site.settings.users
+        if self._own is not None and self._recipient:
+            personal: Path | None = Path(self._own.source.path).parent
+        else:
+            personal = personal_folder(users.scripts, self._recipient) if self._recipient and users.scripts else None
+        return {"personal": personal, "global": users.shared}
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        """Real path -> path of the scripts that run by themselves: so that each has one name in a run."""
+        template = self._site.settings.users.scripts
+        own = user_script(template, self._recipient) if template and self._recipient else None
+        paths = [path for path, _ in self._site.policies()] + ([] if own is None else [own])
+        return {os.path.realpath(path): path for path in paths}
+
+
+def named_script(folder: Path, name: str) -> Path | None:
+    """The script of that name in `folder`: the file NAME.sieve or NAME, None where there is none. A link is followed to a
+    file in the folder; one that leads out of it is not there."""
+    if not is_entry(name):
+        return None
+    for entry in (f"{name}{SUFFIX}", name):
+        try:
+            base = os.path.realpath(folder, strict=True)
+            real = os.path.realpath(folder / entry, strict=True)
+        except OSError:  # not there, a name too long, a link to itself
+            continue
+        if os.path.commonpath([base, real]) != base:
+            _log.warning("script %s leads out of its folder", folder / entry)
+        elif Path(real).is_file():  # to open a pipe would wait for whoever writes to it
+            return folder / os.path.relpath(real, base)
+    return None
+
+
+def personal_folder(template: str, recipient: str) -> Path | None:
+    """The folder of a recipient's personal scripts, None where it cannot be told; `template` is the path of users' own
+    scripts.
+
+    It is the folder of the recipient's own script. Where users share that folder, so that each would find the scripts of
+    all, it is the folder beside that script with its name, without the suffix (`alice` beside `alice.sieve`).
+    """
+    folder, _, file = template.rpartition("/")
+    if _marks(file) <= _marks(folder):
+        script = user_script(template, recipient)
+        return None if script is None else script.parent
+    suffix = next((suffix for suffix in (SUFFIX, *DIALECTS) if file.endswith(suffix)), None)
+    return None if suffix is None else user_script(template.removesuffix(suffix), recipient)
+
+
+def _marks(template: str) -> set[str]:
+    """What a part of a template tells users apart by: n the local part, d the domain."""
+    text = template.replace("%%", "")
+    return {mark for mark in "nd" if f"%{mark}" in text or "%u" in text}

@@ -1,0 +1,3 @@
+require "ihave";
+if false { if ihave "fileinto" { keep; } }
+fileinto "Folder";

@@ -1,0 +1,2 @@
+require "editheader";
+if header :contains "Content-Type" "html" { deleteheader "Content-Type"; }

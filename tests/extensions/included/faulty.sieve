@@ -1,0 +1,4 @@
+require "variables";
+set "nobody" "nobody";
+
+redirect "${nobody}";

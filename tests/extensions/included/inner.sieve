@@ -1,0 +1,4 @@
+require ["include", "variables", "foreverypart", "mime"];
+foreverypart {
+    if header :mime :contenttype :matches "Content-Type" "*" { set "global.inner" "${global.inner}${0} "; }
+}

@@ -1,0 +1,3 @@
+require ["include", "variables"];
+set "global.seen" "[${mine}]";
+set "mine" "theirs";

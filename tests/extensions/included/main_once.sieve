@@ -1,0 +1,3 @@
+require ["include", "variables"];
+include :once "main";
+set "global.count" "${global.count}x";

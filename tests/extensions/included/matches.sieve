@@ -1,0 +1,3 @@
+require ["include", "variables"];
+set "global.before" "[${1}]";
+if header :matches "subject" "*" { set "global.within" "${1}"; }

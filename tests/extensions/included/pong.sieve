@@ -1,0 +1,4 @@
+require "include";
+if true {
+    include "ping";
+}

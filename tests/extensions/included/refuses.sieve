@@ -1,0 +1,2 @@
+require "reject";
+if header :contains "Content-Type" "text/html" { reject "No HTML"; }

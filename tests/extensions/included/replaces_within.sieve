@@ -1,0 +1,2 @@
+require ["replace"];
+replace "Removed by a script within";

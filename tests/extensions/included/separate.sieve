@@ -1,0 +1,3 @@
+require ["include", "variables"];
+set "color" "blue";
+set "global.other" "${global.color}";

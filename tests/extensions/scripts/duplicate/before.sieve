@@ -1,0 +1,2 @@
+require ["duplicate", "fileinto", "copy", "mailbox"];
+if duplicate { fileinto :copy :create "before"; }

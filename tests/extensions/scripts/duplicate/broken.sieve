@@ -1,0 +1,3 @@
+require ["duplicate", "ihave"];
+if duplicate :handle "broken" { stop; }
+error "broken";

@@ -1,0 +1,2 @@
+require ["duplicate", "ihave"];
+if not duplicate { error "broken"; }

@@ -1,0 +1,2 @@
+require "duplicate";
+if duplicate :seconds 4000000000 { discard; }

@@ -1,0 +1,4 @@
+require "duplicate";
+if allof (false, duplicate) { discard; }
+if anyof (true, duplicate) { keep; }
+if false { if duplicate { discard; } }

@@ -1,0 +1,2 @@
+require ["vacation", "fcc"];
+vacation :fcc "Once" "I'm away.";

@@ -1,0 +1,3 @@
+require ["vacation", "fcc", "reject"];
+vacation :fcc "Fault" "x";
+reject "no";

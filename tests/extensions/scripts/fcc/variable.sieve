@@ -1,0 +1,3 @@
+require ["vacation", "fcc", "variables"];
+set "nothing" "";
+vacation :fcc "${nothing}" "x";

@@ -1,0 +1,3 @@
+require ["vacation", "mailbox", "imap4flags", "fcc"];
+vacation :create "x";
+vacation :flags "\\Seen" "x";

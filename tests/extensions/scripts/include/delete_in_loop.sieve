@@ -1,0 +1,2 @@
+require ["include", "foreverypart"];
+foreverypart { include "deletes_in_part"; }

@@ -1,0 +1,2 @@
+require "include";
+keep; include "faulty";

@@ -1,0 +1,2 @@
+require ["include", "ihave"];
+if ihave "fileinto" { include "asks"; }

@@ -1,0 +1,2 @@
+require ["include", "variables"];
+include "nothing"; include "nothing"; include "nothing"; include "count";

@@ -1,0 +1,6 @@
+require "variables";
+global "x";
+set "global.x" "1";
+set "y" "${global.x}";
+return;
+include "nothing";

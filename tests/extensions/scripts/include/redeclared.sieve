@@ -1,0 +1,4 @@
+require ["include", "variables"];
+global "x";
+set "x" "1";
+global ["X", "y"];

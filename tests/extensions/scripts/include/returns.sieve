@@ -1,0 +1,6 @@
+require ["include", "fileinto"];
+if true {
+    fileinto "Before";
+    return;
+}
+fileinto "After";

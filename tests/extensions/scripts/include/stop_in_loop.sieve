@@ -1,0 +1,3 @@
+require ["include", "foreverypart", "fileinto"];
+foreverypart { fileinto "Loop"; include "stops"; }
+fileinto "After";

@@ -1,0 +1,12 @@
+require ["include", "variables"];
+set "before" "x";
+global "before";
+global ["1", "a.b", "global.x", "a b", "-", ""];
+global "${before}";
+global;
+global 1;
+set "global.data.from" "me@example.com";
+set "global.12" "value";
+set "x" "${global.data.from}";
+set "x" "${global.12}";
+global "X";

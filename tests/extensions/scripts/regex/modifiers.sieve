@@ -1,0 +1,2 @@
+require ["variables", "regex"];
+set :quotewildcard :quoteregex "x" "a";

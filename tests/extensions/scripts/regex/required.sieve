@@ -1,0 +1,3 @@
+require "variables";
+if header :regex "x" "a" { stop; }
+set :quoteregex "x" "a";

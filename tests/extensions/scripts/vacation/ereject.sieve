@@ -1,0 +1,3 @@
+require ["vacation", "ereject"];
+vacation "I'm away.";
+ereject "No.";

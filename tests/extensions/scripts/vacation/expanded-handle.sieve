@@ -1,0 +1,4 @@
+require ["vacation", "variables"];
+if header :matches "subject" "*" {
+    vacation :handle "${1}" "${1}";
+}

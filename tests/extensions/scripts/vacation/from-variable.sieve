@@ -1,0 +1,3 @@
+require ["vacation", "variables"];
+set "from" "nobody";
+vacation :from "${from}" "I'm away.";

@@ -1,0 +1,2 @@
+require "vacation";
+vacation :from "nobody" "I'm away.";

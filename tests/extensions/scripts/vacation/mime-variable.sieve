@@ -1,0 +1,3 @@
+require ["vacation", "variables"];
+set "text" "I'm away.";
+vacation :mime "${text}";

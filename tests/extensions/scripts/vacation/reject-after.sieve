@@ -1,0 +1,3 @@
+require ["vacation", "reject"];
+vacation "I'm away.";
+reject "No.";

@@ -1,0 +1,3 @@
+require "vacation";
+vacation "I'm away.";
+vacation "I'm still away.";

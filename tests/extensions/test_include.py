@@ -1,0 +1,267 @@
+"""include: what tests in Sieve cannot say: places, hints, mentions, traces, and many scripts within one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extensions.include import name_flaw
+from sieveav.language.checking import Checked, check
+from sieveav.language.vocabulary import Vocabulary
+from sieveav.limits import BLOCK_NESTING
+from sieveav.running.base import base
+from sieveav.running.outcome import Outcome
+from sieveav.running.questions import Script
+from sieveav.site.library import Library
+
+Scripts = Mapping[str, str]
+
+
+@pytest.fixture
+def run(sieve: Any, fake_host: Any) -> Any:
+    """Runs a script beside others, which are found by name, or location and name."""
+
+    def run(script: str, scripts: Scripts, **more: Any) -> tuple[Outcome, list[Script]]:
+        def find(asked: Script) -> Checked | None:
+            text = scripts.get(f"{asked.location}:{asked.name}", scripts.get(asked.name))
+            vocabulary = Vocabulary([base], Library(), settings=more.get("settings"))
+            return None if text is None else check(text.encode(), f"{asked.name}.sieve", vocabulary)
+
+        host = fake_host(answers={Script: find})
+        outcome = sieve.run(script, host=host, **more)
+        return outcome, [asked for asked in host.asked if isinstance(asked, Script)]
+
+    return run
+
+
+def fault(outcome: Outcome) -> str:
+    assert outcome.fault is not None
+    return f"{outcome.fault.place}: {outcome.fault.message}"
+
+
+REQUIRE = 'require ["include", "variables"];\n'
+
+
+# ---- places
+
+
+def test_a_fault_is_at_the_line_of_the_script_that_has_it(run: Any) -> None:
+    inner = 'require "variables";\nset "x" "nobody";\n\nredirect "${x}";\n'
+    outcome, _ = run(REQUIRE + 'include "inner";\n', {"inner": inner})
+    assert fault(outcome).startswith("inner.sieve:4: ")
+    assert [action.implicit for action in outcome.actions] == [True]
+
+
+def test_a_fault_after_an_included_script_is_in_the_including_one(run: Any) -> None:
+    script = REQUIRE + 'include "inner";\nset "x" "nobody";\nredirect "${x}";\n'
+    outcome, _ = run(script, {"inner": "\n\n\n\n\nkeep;\n"})
+    assert fault(outcome).startswith("test.sieve:4: ")
+
+
+def test_actions_name_the_script_that_has_them(run: Any) -> None:
+    outcome, _ = run('require ["include", "fileinto"]; include "inner"; fileinto "B";', {"inner": "keep;"})
+    assert [str(action.place) for action in outcome.actions] == ["inner.sieve:1", "test.sieve:1"]
+
+
+def test_a_script_that_does_not_check_is_named_with_its_first_error(run: Any) -> None:
+    # a warning before it, and another error after it
+    inner = 'require ["imap4flags"];\naddflag "\\\\Recent";\nfrobnicate;\nfileinto "A";\n'
+    outcome, _ = run('require "include";\n\ninclude "inner";\n', {"inner": inner})
+    assert fault(outcome) == (
+        'test.sieve:3: the personal script "inner" does not check: line 3: unknown command frobnicate'
+    )
+
+
+def test_a_missing_script(run: Any) -> None:
+    outcome, asked = run('require "include";\nif true {\n  include :global "x";\n}\n', {})
+    assert fault(outcome) == 'test.sieve:3: there is no global script "x"'
+    assert asked == [Script("x", "global")]
+
+
+# ---- limits
+
+
+def test_recursion_names_the_line_of_the_script_that_did_it(run: Any) -> None:
+    scripts = {
+        "a": 'require "include";\n\ninclude "b";\n',
+        "b": 'require "include";\n\n\ninclude "a";\n',
+    }
+    outcome, _ = run('require "include";\ninclude "a";\n', scripts)
+    assert fault(outcome) == 'b.sieve:4: the personal script "a" includes itself'
+
+
+def test_ten_thousand_includes(run: Any) -> None:
+    outcome, asked = run('require "include";\n' + 'include "a";\n' * 10_000, {"a": "keep;"})
+    assert fault(outcome) == "test.sieve:257: more than 255 scripts included"
+    assert len(asked) == 1
+    assert [action.implicit for action in outcome.actions] == [True]
+
+
+def test_includes_that_include(run: Any) -> None:
+    """Scripts that include the next one ten times each: 10 ** 9 scripts, were there no limit."""
+    scripts = {f"s{i}": 'require "include";\n' + f'include "s{i + 1}";\n' * 10 for i in range(9)} | {"s9": ""}
+    outcome, asked = run('require "include"; include "s0";', scripts)
+    assert fault(outcome).endswith(": more than 255 scripts included")
+    assert len(asked) == 10
+
+
+def test_many_missing_scripts_cost_steps(run: Any) -> None:
+    outcome, asked = run('require "include";\n' + 'include :optional "a";\n' * 10_000, {})
+    assert outcome.fault is None
+    assert len(asked) == 1
+
+
+def chain(length: int, script: str = 'include "%s";\n') -> dict[str, str]:
+    scripts = {f"s{i}": 'require ["include", "foreverypart"];\n' + script % f"s{i + 1}" for i in range(1, length)}
+    return {**scripts, f"s{length}": 'require "fileinto"; fileinto "Deep";'}
+
+
+def test_depth(run: Any) -> None:
+    outcome, _ = run('require "include"; include "s1";', chain(10))
+    assert [action.name for action in outcome.actions] == ["fileinto"]
+    outcome, _ = run('require "include"; include "s1";', chain(11))
+    assert fault(outcome) == "s10.sieve:2: more than 10 included scripts within one another"
+
+
+def test_the_deepest_blocks_in_the_deepest_scripts(run: Any) -> None:
+    """What a script may write at most uses less of Python's stack than there is."""
+    head = "if anyof (false, true) {\n" * (BLOCK_NESTING - 1) + "foreverypart {\n"
+    deepest = f'{head} include "%s";\n{"}" * BLOCK_NESTING}'
+    scripts = chain(10, deepest)
+    outcome, _ = run(f'require ["include", "foreverypart"];\n{deepest % "s1"}', scripts, tracing=True)
+    assert outcome.fault is None
+    assert [action.name for action in outcome.actions] == ["fileinto"]
+
+
+def test_limits_are_settings(run: Any) -> None:
+    settings = {"include": {"max_includes": 1, "max_nesting_depth": 2}}
+    outcome, _ = run('require "include"; include "a"; include "a";', {"a": "keep;"}, settings=settings)
+    assert fault(outcome).endswith("more than 1 scripts included")
+    settings = {"include": {"max_includes": 9, "max_nesting_depth": 2}}
+    outcome, _ = run('require "include"; include "s1";', chain(3), settings=settings)
+    assert fault(outcome) == "s2.sieve:2: more than 2 included scripts within one another"
+
+
+def test_steps_of_included_scripts_count(run: Any) -> None:
+    inner = "if true { }\n" * 1000
+    script = 'require ["include"];\n' + 'include "inner";\n' * 200
+    from sieveav.limits import Limits
+
+    outcome, _ = run(script, {"inner": inner}, limits=Limits(steps=100_000))
+    assert fault(outcome).endswith("step limit exceeded (100000)")
+
+
+# ---- what is remembered
+
+
+def test_a_script_is_the_same_all_through_a_run(run: Any) -> None:
+    scripts = {"a": 'require "fileinto"; fileinto "A";', "global:a": "keep;"}
+    script = 'require "include"; include "a"; include :personal "a"; include :global "a"; include :optional "a";'
+    outcome, asked = run(script, scripts)
+    assert asked == [Script("a", "personal"), Script("a", "global")]
+    assert outcome.fault is None
+
+
+def test_two_runs_are_equal(run: Any) -> None:
+    scripts = {
+        "a": REQUIRE + 'set "global.x" "${global.x}a";',
+        "b": REQUIRE + 'if string "${global.x}" "a" { discard; }',
+    }
+    script = 'require "include"; include "a"; include "b";'
+    assert run(script, scripts)[0] == run(script, scripts)[0]
+    assert [action.name for action in run(script, scripts)[0].actions] == ["discard"]
+
+
+def test_a_trace_shows_what_was_included(run: Any) -> None:
+    outcome, _ = run(
+        'require "include"; include "a"; include :once "a"; include :optional "b";', {"a": "keep;"}, tracing=True
+    )
+    steps = [(step.what, step.result) for step in outcome.trace]
+    assert ('the personal script "a"', "a.sieve") in steps
+    assert ('personal script "a"', "included") in steps
+    assert ('personal script "a"', "included before") in steps
+    assert ('personal script "b"', "there is none") in steps
+
+
+# ---- when a script is checked
+
+
+def test_what_a_script_mentions(sieve: Any) -> None:
+    script = 'require "include"; include "a";\ninclude :global :optional "b"; if true { include :once :personal "c"; }'
+    mentions = sieve.check(script).program.mentions
+    assert [(m.kind, m.name, m.location, m.place.line) for m in mentions] == [
+        ("script", "a", "personal", 1),
+        ("optional script", "b", "global", 2),
+        ("script", "c", "personal", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("script", "rule", "marked", "hint"),
+    [
+        (REQUIRE + 'include "a/b";', "script-invalid", '"a/b"', "write the name of a script, without a folder"),
+        (REQUIRE + 'include "${x}";', "not-constant", '"${x}"', "write it without variables"),
+        (REQUIRE + 'include :global :personal "a";', "tag-repeated", ":personal", ""),
+        (REQUIRE + "include;", "argument-missing", "include", "usage: include [LOCATION] [:once] [:optional] <script: string>"),
+        (REQUIRE + 'global ["a", "1"];', "variable-name", '"1"', ""),
+        (REQUIRE + 'set "a" ""; global "a";', "global-late", '"a"', "move global to the top of the script"),
+        ('require "include"; global "a";', "variables-missing", "global", 'write: require "variables";'),
+        ('require "variables"; global "a";', "word-unknown", "global", 'write: require "include";'),
+        ('require "variables"; set "x" "${global.a}";', "namespace-unknown", '"${global.a}"', 'write: require "include";'),
+        ('require "variables"; set "global.a" "";', "variable-name", '"global.a"', 'write: require "include";'),
+        ('include "a";', "word-unknown", "include", 'write: require "include";'),
+        ('include_all "a";', "word-unknown", "include_all", ""),
+        (REQUIRE + 'set "global.a.b" "";', "variable-name", '"global.a.b"',
+         "a name is letters, digits and _, and does not begin with a digit"),
+        (REQUIRE + f'set "global.{"a" * 65}" "";', "variable-name", f'"global.{"a" * 65}"',
+         ""),
+    ],
+)  # fmt: skip
+def test_problems(sieve: Any, script: str, rule: str, marked: str, hint: str) -> None:
+    checked = sieve.check(script)
+    (problem,) = checked.problems
+    assert problem.rule == rule
+    assert checked.source.text[problem.span.start : problem.span.end].rstrip(";") == marked
+    assert problem.hint == hint
+
+
+def test_a_script_has_so_many_global_variables(sieve: Any) -> None:
+    names = ", ".join(f'"v{i}"' for i in range(256))
+    assert sieve.rules(f"{REQUIRE} global [{names}];") == ["too-many-variables"]
+
+
+def test_it_is_allowed_in_each_phase(sieve: Any) -> None:
+    for phase in ("connect", "data", "each_rcpt"):
+        assert sieve.rules(REQUIRE + 'global "x"; include "a"; return;', phase=phase) == []
+
+
+# ---- names
+
+
+@given(st.text())
+def test_names(name: str) -> None:
+    if name_flaw(name) == "":
+        assert 1 <= len(name) <= 128
+        assert len(name.encode("utf-8")) <= 512
+        assert not set(name) & {*"/\\`\0\r\n\x7f\x85\u2028\u2029"}
+        assert name[0] != "."
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "Ärger im Büro", "日本語", "a.b", "R&D (new)", "x" * 128, "a..b", "-", "%n", "$", "🙂"]
+)
+def test_good_names(name: str) -> None:
+    assert name_flaw(name) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", ".x", "/", "/etc/passwd", "a/b", "a\\b", "a\0", "a\r\nb", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u2029",
+     "\udc80", "\ufeffa", "\uffff", "\u0378", "`id`", "$(id)", "x" * 129],
+)  # fmt: skip
+def test_bad_names(name: str) -> None:
+    assert name_flaw(name) != ""
