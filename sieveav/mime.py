@@ -479,9 +479,9 @@ def replaced(root: Part, path: Sequence[int], octets: bytes) -> bytes:
     if not chain or octets == source[part.begin : part.end]:
         return root.source if chain else octets
     octets = _set_off(octets, source, part.end)
-    if chain[-1].content_type not in _MESSAGES and source[part.begin - 1 : part.begin] != b"\n":
-        octets = newline_of(source) + octets  # the message ends with the boundary
-    elif chain[-1].content_type in _MESSAGES and chain[-1].source is source:
+    if chain[-1].content_type not in _MESSAGES:
+        octets = _in_a_line(part, newline_of(source)) + octets
+    elif chain[-1].source is source:
         octets = _as_body(octets, chain[-1])
     changes = [(part.begin, part.end, octets)]
     while chain:
@@ -514,11 +514,12 @@ def _spliced(source: bytes, changes: list[_Change]) -> bytes:
 def _set_off(octets: bytes, source: bytes, end: int) -> bytes:
     """`octets` as they come before source[end:], which is nothing or a boundary with the line end before it."""
     after = source[end : end + 1]
+    added = b""
     if octets and after not in (b"", b"\r", b"\n"):  # that line end is also the last boundary's own
-        return octets + newline_of(source)
+        added = after = newline_of(source)
     if octets.endswith(b"\r") and after == b"\n":  # the boundary would take it for a part of its line end
-        return octets + b"\r"
-    return octets
+        return octets + b"\r" + added
+    return octets + added
 
 
 _EMPTY_LINE_LAST = re.compile(rb"(?:\A|\n)\r?\n\Z")
@@ -527,11 +528,18 @@ _EMPTY_LINE_LAST = re.compile(rb"(?:\A|\n)\r?\n\Z")
 def _as_body(octets: bytes, around: Part) -> bytes:
     """`octets` as they come below the header of `around`, which may have no empty line after it."""
     newline = newline_of(around.source)
+    if around.begin == around.start:  # without a header, it begins with the empty line
+        return _in_a_line(around, newline) + newline + octets
     head = around.source[around.begin : around.start]
-    added = b"\n" if head.endswith(b"\r") else newline if head and not head.endswith(b"\n") else b""
+    added = b"\n" if head.endswith(b"\r") else b"" if head.endswith(b"\n") else newline
     if _EMPTY_LINE_LAST.search(head + added) is None:
         added += newline
     return added + octets
+
+
+def _in_a_line(part: Part, newline: bytes) -> bytes:
+    """The line end that comes before a part where the message ends with its boundary."""
+    return newline if part.source[part.begin - 1 : part.begin] not in (b"", b"\n") else b""
 
 
 def _gaps(around: Part, source: bytes, mark: bytes, other: bytes) -> Iterator[_Change]:

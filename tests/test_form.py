@@ -81,6 +81,7 @@ EXCUSED = {
     ("running", "mailbox"): "the field of a Store, as machines read it",
     ("site", "antivirus"): "a stanza of Momentum's configuration",
     ("site", "error"): "a severity, a verdict",
+    ("site", "global"): "a location of scripts, and the option that says where",
     ("site", "mailbox"): "what a test arranges",
     ("site", "reject"): "the value of an engine's option",
 }

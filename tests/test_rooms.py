@@ -17,6 +17,7 @@ LEAVES = {
     "limits": [],
     "options": [],
     "transfer": [],
+    "values": [],
     "composing": ["headers"],
     "headers": ["limits"],
     "mime": ["limits", "headers", "transfer", "composing"],

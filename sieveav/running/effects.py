@@ -7,8 +7,9 @@ Each effect has a `target` (what it is about: two actions with the same targets 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from sieveav.values import Value
 
 Target = tuple[object, ...] | None
 """What an effect is about; None for one that never repeats another."""
@@ -37,8 +38,7 @@ def _message(message: bytes | None) -> dict[str, object]:
     return {} if message is None else {"message": message.decode("utf-8", "replace")}
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Value):
     """Put the message, or `message` instead, into `mailbox`; None is the one where new mail goes.
 
     `create` makes the mailbox where it is missing. A mailbox of the recipient with the attribute `special_use` (RFC 8579)
@@ -77,8 +77,7 @@ class Store:
         return f"{where}{' with ' if self.flags else ''}{' '.join(self.flags)}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Value):
     """Send the incoming message, or `message` instead, to `address`. `sender` is the envelope's: None for that of the
     incoming message, "" for the null sender. `parameters` are those of MAIL FROM and RCPT TO, as ("NOTIFY", "NEVER")."""
 
@@ -104,8 +103,7 @@ class Send:
         return self.address
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Value):
     """Refuse the message with `reason` by the protocol where it can be; else, unless `silent`, by a notice to the
     sender (RFC 5429)."""
 
@@ -123,8 +121,7 @@ class Refuse:
         return f": {' '.join(self.reason.split())}"
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Value):
     """Drop the message silently (RFC 5228, 4.4)."""
 
     @property
@@ -138,8 +135,7 @@ class Discard:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class AddField:
+class AddField(Value):
     """Add a header field: before all others or, with `last`, after them (RFC 5293, 4). `value` is text, encoded when it
     is written."""
 
@@ -158,8 +154,7 @@ class AddField:
         return f'"{self.name}: {self.value}"'
 
 
-@dataclass(frozen=True, slots=True)
-class DropFields:
+class DropFields(Value):
     """Remove header fields: those of `name` with these numbers, counted from 1 (RFC 5293, 5)."""
 
     name: str
@@ -176,13 +171,12 @@ class DropFields:
         return f'"{self.name}" {", ".join(map(str, self.numbers))}'
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(Value):
     """Put `octets` in the place of the whole message. Unless `sent`, what is sent on is from here on the message as it was
     before, and no later edit changes it (RFC 5703, 6). `inside` is the path of the part that the message as it was is now;
     empty where it is no part of another."""
 
-    octets: bytes = field(repr=False)
+    octets: bytes
     sent: bool = True
     inside: tuple[int, ...] = ()
 
@@ -197,8 +191,7 @@ class Rewrite:
         return f"{len(self.octets)} octets"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """Remember `key` for so many seconds once all else of the outcome has succeeded; `sliding`: from the last time it was
     asked for, not from the first."""
 
@@ -217,8 +210,7 @@ class Record:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(Value):
     """Feed the message to a program that the site has configured. A failure of a `best_effort` one is a warning."""
 
     program: str
@@ -236,8 +228,7 @@ class Pipe:
         return " ".join((self.program, *self.arguments))
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """Hand `request` to a service that the site has configured by this name: a third party's own back end."""
 
     service: str
@@ -254,8 +245,7 @@ class Call:
         return self.service
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Value):
     """Add one to a counter of the server."""
 
     counter: str

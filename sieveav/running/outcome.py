@@ -54,7 +54,7 @@ class Action:
 
     def changing(self, kind: type[Effect], **changes: Any) -> Action:
         """The action with every effect of `kind` changed: for foreign tags such as `:flags`."""
-        effects = tuple([replace(e, **changes) if isinstance(e, kind) else e for e in self.effects])
+        effects = tuple([e.changed(**changes) if isinstance(e, kind) else e for e in self.effects])
         return replace(self, effects=effects)
 
     def marked_like(self, other: Action) -> Action:
@@ -65,7 +65,7 @@ class Action:
         effects: list[Effect] = []
         for effect in self.effects:
             if isinstance(effect, Store) and effect.message is None:
-                effect = replace(effect, flags=effect.flags or marks.flags, expire=effect.expire or marks.expire)
+                effect = effect.changed(flags=effect.flags or marks.flags, expire=effect.expire or marks.expire)
             effects.append(effect)
         return replace(self, effects=tuple(effects))
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from sieveav.language.checking import Checked
+from sieveav.values import Value
 from sieveav.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Remembered(StrEnum):
     """It is asked each time: the answer depends on what was done."""
 
 
-class Question(Generic[A]):
+class Question(Value, Generic[A]):
     """A question whose answer is an `A`; hashable, for answers are remembered."""
 
     otherwise: ClassVar[Any]
@@ -50,7 +51,6 @@ class Scanned:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
 class Scan(Question[Scanned]):
     """What do the engines named say of the message; all that are configured, where none is named. `part` is the content
     of one MIME part, decoded, when that alone is to be scanned."""
@@ -65,7 +65,6 @@ class Scan(Question[Scanned]):
         return f"scan {'a part' if self.part is not None else 'the message'} by {', '.join(self.engines) or 'all'}"
 
 
-@dataclass(frozen=True, slots=True)
 class Mailbox(Question[bool]):
     """Does the mailbox exist, and may the recipient store mail there (RFC 5490, 3.1); or, without a name, is there one
     with the attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042)."""
@@ -80,7 +79,6 @@ class Mailbox(Question[bool]):
         return f'does the mailbox "{self.name or self.special_use or self.mailbox_id}" exist'
 
 
-@dataclass(frozen=True, slots=True)
 class Metadata(Question[str | None]):
     """The value of an annotation of a mailbox, or with None of the server; None where it has none (RFC 5490, 4 and 5)."""
 
@@ -93,7 +91,6 @@ class Metadata(Question[str | None]):
         return f"the annotation {self.annotation} of {self.mailbox or 'the server'}"
 
 
-@dataclass(frozen=True, slots=True)
 class Environment(Question[str | None]):
     """An item of information about where the script runs (RFC 5183, 4); None for one that is not known."""
 
@@ -105,7 +102,6 @@ class Environment(Question[str | None]):
         return f"the environment item {self.item}"
 
 
-@dataclass(frozen=True, slots=True)
 class Addresses(Question[tuple[str, ...]]):
     """The recipient's own addresses, beside that of the envelope."""
 
@@ -115,7 +111,6 @@ class Addresses(Question[tuple[str, ...]]):
         return "the recipient's addresses"
 
 
-@dataclass(frozen=True, slots=True)
 class Now(Question[datetime]):
     """The time, aware of the local zone: one for a whole transaction. A host that does not know it answers the first
     second of 1970."""
@@ -127,7 +122,6 @@ class Now(Question[datetime]):
         return "the time"
 
 
-@dataclass(frozen=True, slots=True)
 class Seen(Question[bool | None]):
     """Whether `key` was remembered (`effects.Record`) for this recipient and is not out of date; None where that cannot
     be known, because there is no memory or it cannot be read."""
@@ -140,7 +134,6 @@ class Seen(Question[bool | None]):
         return f"was {self.key} seen"
 
 
-@dataclass(frozen=True, slots=True)
 class Listed(Question[bool | None]):
     """Whether any of the values is in the external list (RFC 6134); None where there is no such list. Without values:
     whether there is such a list."""
@@ -154,7 +147,6 @@ class Listed(Question[bool | None]):
         return f"is any of {len(self.values)} values in the list {self.list}" if self.values else f"list {self.list}"
 
 
-@dataclass(frozen=True, slots=True)
 class Members(Question[tuple[str, ...] | None]):
     """The members of an external list (RFC 6134, 2.3); None where there is no such list."""
 
@@ -166,7 +158,6 @@ class Members(Question[tuple[str, ...] | None]):
         return f"the members of the list {self.list}"
 
 
-@dataclass(frozen=True, slots=True)
 class Script(Question[Checked | None]):
     """A script by its name, checked; None where there is none. `location` is "personal" or "global" (RFC 6609, 3.2)."""
 
@@ -180,7 +171,6 @@ class Script(Question[Checked | None]):
         return f'the {self.location} script "{self.name}"'
 
 
-@dataclass(frozen=True, slots=True)
 class Ran(Question[tuple[int, bytes] | None]):
     """Run a program that the site has configured by this name, with `input` as its standard input: its exit status and
     output; None where there is none, or it could not be run."""
@@ -190,13 +180,12 @@ class Ran(Question[tuple[int, bytes] | None]):
 
     program: str
     arguments: tuple[str, ...] = ()
-    input: bytes = field(default=b"", repr=False)
+    input: bytes = b""
 
     def __str__(self) -> str:
         return f"run {self.program}"
 
 
-@dataclass(frozen=True, slots=True)
 class Service(Question[Mapping[str, str] | None]):
     """What a service that the site has configured by this name answers to a request; None where the site has none."""
 
@@ -213,22 +202,20 @@ class Service(Question[Mapping[str, str] | None]):
 # ---- asked by tests of scripts only: the host of a server answers none of them
 
 
-@dataclass(frozen=True, slots=True)
-class CarryOut(Question["tuple[Note, ...]"]):
+class CarryOut(Question["tuple[Note, ...]"], aside=("message", "envelope", "outcome")):
     """Carry out an outcome for the message; what went wrong."""
 
     otherwise: ClassVar[tuple[Note, ...]] = ()
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
-    message: Message = field(compare=False, repr=False)
-    envelope: Envelope = field(compare=False, repr=False)
-    outcome: Outcome = field(compare=False, repr=False)
+    message: Message
+    envelope: Envelope
+    outcome: Outcome
 
     def __str__(self) -> str:
         return "carry out what was decided"
 
 
-@dataclass(frozen=True, slots=True)
 class Delivered(Question["tuple[bytes, Envelope | None] | None"]):
     """The message of this number (from 0) that was stored in a mailbox or, with None, sent, then with its envelope; None
     where there is none."""
@@ -243,8 +230,7 @@ class Delivered(Question["tuple[bytes, Envelope | None] | None"]):
         return f"message {self.number} {'sent' if self.mailbox is None else f'in {self.mailbox}'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Decided(Question["Outcome | str"]):
+class Decided(Question["Outcome | str"], aside=("message", "envelope", "context")):
     """What the site decides for a recipient, with the script at a path as the user's own or, with "", the one the site
     has; why it cannot be run."""
 
@@ -252,15 +238,14 @@ class Decided(Question["Outcome | str"]):
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
     script: str
-    message: Message = field(compare=False, repr=False)
-    envelope: Envelope = field(compare=False, repr=False)
-    context: Context = field(compare=False, repr=False)
+    message: Message
+    envelope: Envelope
+    context: Context
 
     def __str__(self) -> str:
         return f"decide for {self.envelope.recipient}"
 
 
-@dataclass(frozen=True, slots=True)
 class Wanted(Question[bool]):
     """Whether the test of this name is to be run."""
 
@@ -273,7 +258,6 @@ class Wanted(Question[bool]):
         return f'is the test "{self.name}" wanted'
 
 
-@dataclass(frozen=True, slots=True)
 class Tested(Question[None]):
     """The result of the test of this name: where it begins, and why it failed, None where it passed."""
 
@@ -288,7 +272,6 @@ class Tested(Question[None]):
         return f'the test "{self.name}" {"failed" if self.failure else "passed"}'
 
 
-@dataclass(frozen=True, slots=True)
 class Arrange(Question[str]):
     """Change the world that the next questions are asked of: `what` names the change, `values` say it. What was wrong with
     it, "" when it is done."""

@@ -318,7 +318,7 @@ class Run:
         for focus in self._foci:
             if focus.path is not None:
                 focus.path = (*edit.inside, *focus.path)
-        return replace(edit, octets=self.message.raw)
+        return edit.changed(octets=self.message.raw)
 
     def _spend_octets(self, word: Placed, edit: Rewrite) -> None:
         self._octets += len(edit.octets)

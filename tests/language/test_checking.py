@@ -365,7 +365,10 @@ def test_a_block_command_and_a_command_with_a_test(shelf: Any) -> None:
     assert sieve.rules(f"{require} within 2 {{ if true {{ within 2 {{ }} }} }}") == []
     assert sieve.problems(f"{require} twice {{ }}") == ["argument-type 1:23 twice takes one test"]
     assert sieve.problems(f"{require} within;") == ["argument-type 1:23 within takes a block"]
-    assert sieve.problems(f"{require} count true {{ }}") == ["argument-type 1:23 count takes no test"]
+    assert sieve.problems(f"{require} count true {{ }}") == [
+        "argument-type 1:23 count takes no test",
+        "argument-type 1:23 count takes no block",
+    ]
 
 
 def test_a_command_may_take_arguments_a_test_and_a_block(shelf: Any) -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sieveav.running.addresses import Address, envelope, mailboxes, parse_addr_spec
+from sieveav.running.addresses import (
+    LIST_LENGTH,
+    Address,
+    envelope,
+    mailbox_list_flaw,
+    mailboxes,
+    parse_addr_spec,
+    parse_mailbox_list,
+)
 
 
 def no(text: str) -> tuple[str, None, None]:
@@ -166,3 +174,49 @@ def test_long_fields_take_little_time(unit: str) -> None:
             parse_addr_spec(text)
             envelope(text)
         assert time.monotonic() - begun < 3
+
+
+# ---- authors of what a script sends
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a@b", [("", "a@b")]),
+        ("<a@b>", [("", "a@b")]),
+        ("Bob Baker <a@b>, c@d", [("Bob Baker", "a@b"), ("", "c@d")]),
+        (' "Baker, B."  <a@b> ', [("Baker, B.", "a@b")]),
+        ('"a \\"b\\" \\\\c" d <a@b>', [('a "b" \\c d', "a@b")]),
+        ("J. R. Bob <a@b>", [("J. R. Bob", "a@b")]),
+        ("Bob (the builder) <a@b>", [("Bob", "a@b")]),
+        ("Jürgen <a@b>", [("Jürgen", "a@b")]),
+        ("=?utf-8?q?J=C3=BCrgen?= <a@b>", [("Jürgen", "a@b")]),
+        ('"=?utf-8?q?J=C3=BCrgen?=" <a@b>', [("=?utf-8?q?J=C3=BCrgen?=", "a@b")]),
+        ("", None),
+        ("a", None),
+        ("a@b,", None),
+        (",a@b", None),
+        ("a@b,,c@d", None),
+        ("a@b c@d", None),
+        ("a@b; c@d", None),
+        ("group: a@b;", None),
+        ("<@x:a@b>", None),
+        ("Bob <a@b> x", None),
+        ("a@b\r\nBcc: c@d", None),
+        ("a@b," * 600 + "a@b", None),
+    ],
+)
+def test_a_list_of_mailboxes(text: str, found: list[tuple[str, str]] | None) -> None:
+    assert parse_mailbox_list(text) == found
+    assert mailbox_list_flaw(text) == ("" if found else "not a valid email address, or list of them")
+
+
+@given(st.text('a@b.c, <>"\\()\r\n=?', max_size=30))
+def test_each_of_a_list_may_be_sent_to(text: str) -> None:
+    for _, address in parse_mailbox_list(text) or ():
+        assert parse_addr_spec(address) == address
+
+
+@pytest.mark.parametrize("unit", ["a@b,", "a ", '"a" ', "(a)", "a.", "=?utf-8?q?a?= "])
+def test_a_long_list_is_none(unit: str) -> None:
+    assert parse_mailbox_list(unit * (LIST_LENGTH // len(unit)) + "a" * len(unit)) is None

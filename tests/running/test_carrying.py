@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,7 +182,7 @@ def test_nothing_is_done_after_a_failure(failing: Effect, done: list[type]) -> N
     "failing", [Store("Sent", message=b"copy", best_effort=True), Pipe("program", best_effort=True)]
 )
 def test_what_may_fail_is_a_warning(failing: Effect) -> None:
-    effects: list[Effect] = [replace(e, best_effort=True) if isinstance(e, Pipe) else e for e in ALL]
+    effects: list[Effect] = [e.changed(best_effort=True) if isinstance(e, Pipe) else e for e in ALL]
     carrier = Fake({failing: "busy"})
     (note,) = carry(Message(RAW), outcome(*effects, records=(Record("k", 1),)), carrier)
     assert (note.severity, note.text, str(note.place)) == ("warning", "busy", f"a.sieve:{effects.index(failing) + 1}")
