@@ -21,10 +21,9 @@ from sieveav.language.extension import Extension, identifier
 GROUP = "sieveav.extensions"
 
 LATER = frozenset(
-    """convert editheader enclose enotify environment envelope-deliverby envelope-dsn
-    extracttext ihave imapsieve mailboxid mboxmetadata processcalendar redirect-deliverby redirect-dsn
-    replace servermetadata snooze special-use vnd.dovecot.debug vnd.dovecot.environment
-    vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report""".split()
+    """convert enotify environment envelope-deliverby envelope-dsn extracttext imapsieve mailboxid mboxmetadata
+    processcalendar redirect-deliverby redirect-dsn servermetadata snooze special-use vnd.dovecot.debug
+    vnd.dovecot.environment vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report""".split()
 )
 """Capabilities of the standards and of other servers that this version does not have: told apart from slips of the pen."""
 

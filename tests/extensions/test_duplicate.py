@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sieveav.extensions.duplicate import key_of
 
 from sieveav.running.effects import Record
 from sieveav.running.questions import Seen
 from sieveav.site.rehearsal import Delivery
+
+key_of: Any = import_module("sieveav.extensions.duplicate").key_of
 
 MESSAGE = b"Message-ID: <secret@example.com>\nSubject: ALERT: disk full\n\nHi.\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -235,17 +236,25 @@ def test_an_item_is_read_the_same_whatever_its_neighbours(items: list[str]) -> N
     assert mailboxes(", ".join(items)) == expected
 
 
-@given(st.text('ab@.,;:<>()[]"\\ \t', max_size=40))
+def without_space(text: str) -> str:
+    return re.sub(r"[ \t,]", "", text)
+
+
+@given(st.text("ab@.[]\\ \t,", max_size=40))
 def test_nothing_is_dropped_silently(value: str) -> None:
-    """Every letter outside of comments, quotes, names and brackets is seen."""
-    if not set(value) & set('()<>:"\\'):
-        assert sorted("".join(address.text for address in mailboxes(value) if address.text)) == sorted(
-            character for character in value if character not in ",; \t"
-        ) or any(" " in address.text for address in mailboxes(value))
+    """All is seen that is in no comment, name or quoted string."""
+    assert without_space("".join(address.text for address in mailboxes(value))) == without_space(value)
+
+
+@given(st.text('ab@.,;:<>()[]"\\ \t\r\n', max_size=40))
+def test_an_address_has_both_parts_or_none(value: str) -> None:
     for address in mailboxes(value):
         assert address.text
         assert (address.local is None) == (address.domain is None)
-        assert address.domain is None or "@" in address.text
+        if address.domain is not None:
+            assert address.text.endswith(f"@{address.domain}")
+            assert mailboxes(address.text) == [address]
+            assert envelope(address.text) == address
 
 
 @pytest.mark.parametrize(
@@ -269,10 +278,10 @@ def test_nothing_is_dropped_silently(value: str) -> None:
         "mailto:",
     ],
 )
-@pytest.mark.parametrize("prefix", ["", "a@b, (c) ", '"', "<", "(", "<@a:", "a@"])
+@pytest.mark.parametrize("prefix", ["", "a@b, (c) ", '"', "<", "("])
 def test_hostile_fields_take_linear_time(unit: str, prefix: str) -> None:
     times = []
-    for length in (20_000, 200_000):
+    for length in (10_000, 100_000):
         text = prefix + unit * (length // len(unit))
         begun = time.process_time()
         mailboxes(text)

@@ -1,0 +1,3 @@
+require ["replace", "variables"];
+set "entity" "no entity";
+replace :mime "${entity}";

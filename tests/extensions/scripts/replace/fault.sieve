@@ -1,0 +1,4 @@
+require ["replace", "variables", "fileinto"];
+replace "removed";
+set "box" "";
+fileinto "${box}";

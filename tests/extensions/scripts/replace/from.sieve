@@ -1,0 +1,3 @@
+require ["replace", "variables"];
+set "from" "no address";
+replace :from "${from}" "x";

@@ -1,0 +1,4 @@
+require ["replace", "foreverypart", "mime"];
+foreverypart {
+    if header :mime "X-Part" "virus" { replace "removed"; }
+}
