@@ -86,7 +86,7 @@ class Replace(Word):
             flaw = entity_flaw(entity.value)
             if flaw:
                 hint = 'write "Content-Type: ...", an empty line, and the content'
-                use.complain(entity, flaw, hint)
+                use.complain(entity, flaw, hint, rule="replacement-invalid")
 
     def run(self, run: Run) -> None:
         flaw = entity_flaw(self.replacement) if self.mime else ""

@@ -164,8 +164,10 @@ def test_no_line_is_too_long(value: str) -> None:
 def test_a_field_of_any_text(text: str) -> None:
     raw = field_line("Subject", text)
     lines = lines_of(raw)
-    limit = WORD_LINE if b"=?utf-8?b?" in raw else LINE  # RFC 2047, 2
-    assert all(len(line) <= limit or b" " not in line.strip().removeprefix(b"Subject: ") for line in lines)
+    if b"=?utf-8?b?" in raw:
+        assert max(map(len, lines)) <= WORD_LINE  # RFC 2047, 2
+    else:
+        assert all(len(line) <= LINE or b" " not in line.strip().removeprefix(b"Subject: ") for line in lines)
     message = parsed(raw + b"\r\n")
     assert message.keys() == ["Subject"]
     assert defects(message) == []
@@ -211,6 +213,11 @@ def shown(name: str) -> str:
     return re.sub(" +", " ", one_line(name)).strip()
 
 
+def without_spaces(name: str) -> str:
+    """Some releases of Python show a space between two encoded words, or none where a word begins with one."""
+    return "".join(one_line(name).split())
+
+
 @given(st.lists(st.tuples(st.text(max_size=60), SPEC), min_size=1, max_size=5))
 def test_addresses_with_any_names(mailboxes: Sequence[tuple[str, str]]) -> None:
     raw = address_line("To", mailboxes)
@@ -219,9 +226,8 @@ def test_addresses_with_any_names(mailboxes: Sequence[tuple[str, str]]) -> None:
     message = parsed(raw + b"\r\n")
     assert message.keys() == ["To"]
     assert defects(message) == []
-    read = [(a.display_name.replace(" ", ""), a.addr_spec) for a in message["to"].addresses]
-    # some releases of Python show a space between two encoded words: RFC 2047, 6.2 knows none
-    assert read == [(shown(name).replace(" ", ""), address) for name, address in mailboxes]
+    read = [(without_spaces(a.display_name), a.addr_spec) for a in message["to"].addresses]
+    assert read == [(without_spaces(name), address) for name, address in mailboxes]
     ((_, value),) = headers.fields(raw)
     text = headers.decode_words(headers.unfold(value)).replace("\\", "")
     assert all(shown(name).replace("\\", "") in text for name, _ in mailboxes)
@@ -314,7 +320,7 @@ def test_a_message_of_any_texts(subject: str, name: str, body: str, identity: st
         "Content-Transfer-Encoding",
     ]  # fmt: skip
     assert message["date"].datetime == NOW
-    assert message["from"].addresses[0].display_name == shown(name)
+    assert without_spaces(message["from"].addresses[0].display_name) == without_spaces(name)
     assert message["subject"] == one_line(subject).strip()
     assert message["references"] == "<1@example.org> <2@example.org>"
     content = text_of(message)

@@ -3,7 +3,6 @@ encoders, which write what is put into an encoded part."""
 
 from __future__ import annotations
 
-import base64
 import email
 import time
 from collections.abc import Iterator
@@ -221,7 +220,8 @@ def test_a_multipart_gets_another_boundary_where_the_new_part_has_its_own() -> N
 
 
 def test_boundaries_on_all_levels_change_and_differ() -> None:
-    raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n--a--\n"
+    inner = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n"
+    raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n" + inner + b"--a--\n"
     octets = b"\n\n--a\n\n--b\n\n--b--\n--a--\n"
     root = parse(replaced(parse(raw), (0, 0), octets))
     assert octets_of(root.parts[0].parts[0]) == octets
@@ -335,5 +335,4 @@ def test_a_boundary_is_nowhere_in_what_it_is_for() -> None:
     first = composing.boundary(b"a")
     assert first == composing.boundary(b"a")
     assert first != composing.boundary(b"b")
-    assert base64.b64encode(first.encode()).isascii()
     assert len(first) <= 70

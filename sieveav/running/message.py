@@ -155,7 +155,7 @@ class Message(HeaderSource):
         """The message with `octets` in the place of the part at `path`, its header and body: see `mime.replaced`."""
         from sieveav import mime
 
-        return mime.replaced(self.structure, path, octets)
+        return mime.replaced(self.structure, path, octets) if path else octets
 
     @property
     def newline(self) -> bytes:

@@ -77,7 +77,7 @@ def check_variable(use: Use, name: Given, *, is_set: bool = True) -> bool:
     """Whether `name` names a variable of the script's own, one that it sets or just looks at; complains if not."""
     why, hint = "", "a name is letters, digits and _, and does not begin with a digit"
     if re.fullmatch("[0-9]++", name.value):
-        why, hint = "match variables are set by :matches alone", ""  # RFC 5229, 4
+        why, hint = "match variables are set by match types alone", ""  # RFC 5229, 4
     elif not _NAME.fullmatch(name.value):
         why = "no variable has this name"
     elif len(name.value) > limits.VARIABLE_NAME:

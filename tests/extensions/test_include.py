@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extensions.include import name_flaw
 from sieveav.language.checking import Checked, check
 from sieveav.language.vocabulary import Vocabulary
-from sieveav.limits import BLOCK_NESTING
+from sieveav.limits import BLOCK_NESTING, Limits
 from sieveav.running.base import base
 from sieveav.running.outcome import Outcome
 from sieveav.running.questions import Script
 from sieveav.site.library import Library
+
+name_flaw: Any = import_module("sieveav.extensions.include").name_flaw
 
 Scripts = Mapping[str, str]
 
@@ -80,6 +82,16 @@ def test_a_missing_script(run: Any) -> None:
     outcome, asked = run('require "include";\nif true {\n  include :global "x";\n}\n', {})
     assert fault(outcome) == 'test.sieve:3: there is no global script "x"'
     assert asked == [Script("x", "global")]
+
+
+def test_a_script_that_includes_itself_at_once(run: Any) -> None:
+    script = REQUIRE + 'set "global.n" "${global.n}x"; include :once "test"; if string "${global.n}" "x" { discard; }'
+    outcome, _ = run(script, {"test": script})
+    assert [action.name for action in outcome.actions] == ["discard"]
+    script = 'require "include";\ninclude "test";'
+    outcome, _ = run(script, {"test": script}, tracing=True)
+    assert fault(outcome) == 'test.sieve:2: the personal script "test" includes itself'
+    assert "included" not in [step.result for step in outcome.trace]
 
 
 # ---- limits
@@ -149,10 +161,20 @@ def test_limits_are_settings(run: Any) -> None:
 def test_steps_of_included_scripts_count(run: Any) -> None:
     inner = "if true { }\n" * 1000
     script = 'require ["include"];\n' + 'include "inner";\n' * 200
-    from sieveav.limits import Limits
-
     outcome, _ = run(script, {"inner": inner}, limits=Limits(steps=100_000))
     assert fault(outcome).endswith("step limit exceeded (100000)")
+
+
+@pytest.mark.parametrize(("rewritten", "fits"), [(1000, False), (3000, True)])
+def test_octets_that_a_script_within_a_loop_rewrites(run: Any, rewritten: int, fits: bool) -> None:
+    """Not those of the part alone: the whole message is another."""
+    message = f"Content-Type: multipart/mixed; boundary=a\n\n{'x' * 1000}\n--a\n\nHi.\n--a--\n"
+    script = 'require ["include", "foreverypart"]; foreverypart { include "inner"; }'
+    inner = 'require "replace"; if not header :contains "Content-Type" "multipart" { replace "Removed"; }'
+    outcome, _ = run(script, {"inner": inner}, message=message, limits=Limits(rewritten=rewritten))
+    assert (outcome.fault is None) is fits
+    if not fits:
+        assert fault(outcome) == "inner.sieve:1: more than 1000 octets of rewritten messages"
 
 
 # ---- what is remembered

@@ -95,6 +95,13 @@ def test_the_effects_of_an_answer(sieve: Any, host: Any) -> None:
     assert [question for question in host.asked if isinstance(question, Seen)] == [Seen(record.key)]
 
 
+def test_it_is_incompatible_with_refusals(sieve: Any, host: Any) -> None:
+    """RFC 5230, 4.7: by itself, whoever refuses."""
+    action = vacation_of(sieve.run(f'{VACATION} vacation "x";', MAIL, sender="ann@example.com", host=host))
+    assert action.conflicts == {"reject", "ereject"}
+    assert not action.cancels_keep
+
+
 def test_two_runs_are_equal_and_two_recipients_are_not(sieve: Any, host: Any) -> None:
     def run(recipient: str, mail: str = MAIL) -> Any:
         script = f'{VACATION} vacation :addresses "alice@example.com" "x";'
