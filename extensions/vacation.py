@@ -303,7 +303,7 @@ class Vacation(Acting):
             subject = self._subject(run.message)
             message = self._answer(run, to, own, subject, key)
             # RFC 5230, 5.1
-            sender = run.envelope.recipient if self.settings["send_from_recipient"] else ""
+            sender = (self.settings["send_from_recipient"] and parse_addr_spec(run.envelope.recipient)) or ""
             effects = (Send(to, message, sender, (("NOTIFY", "NEVER"),)), *([Record(key, period)] if period else []))
             details = self._details(subject, period)
         # RFC 5230, 4.7: the implicit keep is not affected

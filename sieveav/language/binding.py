@@ -99,7 +99,10 @@ class Binding:
             self.wrong("tag-missing", message, tag.span, f"write {carriers[0]} too")
         else:
             kinds = [field.kind for field in fields if field.kind and not field.tag]
-            hint = vocabulary.requiring("tag", tag.name, on=self.word)
+            declared = vocabulary.commands.get(self.word) or vocabulary.tests.get(self.word)
+            hint = ""
+            for word in vocabulary.alike(declared) if declared else ():
+                hint = hint or vocabulary.requiring("tag", tag.name, on=word)
             for kind in kinds:
                 hint = hint or vocabulary.requiring("choice", tag.name, kind=kind)
             for carrier in (*own, *self.foreign):

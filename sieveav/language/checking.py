@@ -93,9 +93,7 @@ class _Checker:
 
     def _learnt(self, text: String) -> None:
         """Report what a capability that was required brings beside its words."""
-        for collision in self.vocabulary.collisions:
-            self.complain("word-ambiguous", collision, text.span, "require only one of them")
-        self.vocabulary.collisions.clear()
+        self.script.report_collisions(text.span)
         extension = self.vocabulary.library.find(text.value)
         if extension is not None and extension.successor:
             message = f'"{text.value}" is obsolete'

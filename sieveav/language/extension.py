@@ -116,6 +116,9 @@ class Extension:
         self.declared.append(Declared(seam, name, made, self, **more))
 
     def _word(self, seam: str, name: str, like: Iterable[str], phases: Iterable[str]) -> Callable[[W], W]:
+        if not isinstance(name, str):  # the class itself: it would be declared by nobody
+            raise TypeError(f"{self.capability}: write @{self.capability}.{seam}() with brackets")
+
         def declare(cls: W) -> W:
             self._declare(seam, name or cls.__name__.lower(), cls, like=tuple(like), phases=tuple(phases))
             return cls

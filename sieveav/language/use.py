@@ -51,6 +51,12 @@ class Script:
         self._counted[problem.severity] -= 1
         self.problems.remove(problem)
 
+    def report_collisions(self, span: Span) -> None:
+        """Report what several of the extensions learnt so far bring."""
+        for collision in self.vocabulary.collisions:
+            self.complain("word-ambiguous", collision, span, "require only one of them")
+        self.vocabulary.collisions.clear()
+
     def choice(self, kind: str, name: str, span: Span) -> Declared | None:
         """The choice of `kind` that a string names; where there is none, a problem is reported."""
         choices = self.vocabulary.choices.get(kind, {})
@@ -192,7 +198,9 @@ class Use:
     def learn(self, capabilities: Iterable[str]) -> bool:
         """Require `capabilities` from here to the end of the script, all of them or none: False when one is missing or
         changes how scripts are read (RFC 5463, 4). Their words are errors of the run until `run.enable` was called."""
-        return self._script.vocabulary.learn_if_there(capabilities)
+        known = self._script.vocabulary.learn_if_there(capabilities)
+        self._script.report_collisions(self.phrase.span)
+        return known
 
     def mentions(self, kind: str, name: Given, location: str = "") -> None:
         """Record that the script names something outside of it by a constant: a "script", "list", "program", "mailbox"."""

@@ -103,15 +103,11 @@ def test_a_text_in_the_place_of_the_message(sieve: Any, subject: str, text: str)
         '"A, B" <a@example.org>, b@example.org',
         "Ärger <a@example.org>",
         '"\\"" <a@example.org>',
-        '"x\r\n y" <a@example.org>',
         ", ".join(f"Person Number {n} <p{n}@example.org>" for n in range(30)),
     ],
 )
 def test_authors(sieve: Any, authors: str) -> None:
-    raw = made(sieve, f'replace :from {quoted(authors)} "x";') if "\r" not in authors else b""
-    if not raw:
-        assert sieve.rules(REQUIRE + f'replace :from {quoted(authors)} "x";') == ["sender-invalid"]
-        return
+    raw = made(sieve, f'replace :from {quoted(authors)} "x";')
     message = read(raw)
     assert message["From"].addresses[0].addr_spec.endswith("@example.org")
     assert message["Original-From"] == "a@example.com"
@@ -141,6 +137,7 @@ def test_a_message_of_which_there_is_not_much(sieve: Any, message: bytes) -> Non
         ('replace :mime "Content-Type: text/html; name=ä\n\nx";', ["replacement-invalid"]),
         ('replace :from "a b" "x";', ["sender-invalid"]),
         ('replace :from "" "x";', ["sender-invalid"]),
+        ('replace :from "\\"x\r\n y\\" <a@example.org>" "x";', ["sender-invalid"]),
         ('replace :from "undisclosed:;" "x";', ["sender-invalid"]),
         ("replace;", ["argument-missing"]),
         ('replace :text "x";', ["tag-unknown"]),

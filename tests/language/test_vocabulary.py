@@ -363,3 +363,38 @@ def test_settings_are_the_hosts(shelf: Any) -> None:
     assert measure.settings["size"] == 3
     settings["vnd.set"] = {"size": 8}
     assert measure.settings["size"] == 8
+
+
+def test_a_collision_of_what_a_test_has_learnt(shelf: Any) -> None:
+    one, other, asks = Extension("vnd.one", "a test"), Extension("vnd.other", "a test"), Extension("vnd.asks", "a test")
+
+    @one.command("twice")
+    class One(Word):
+        def run(self, run: Any) -> None: ...
+
+    @other.command("twice")
+    class Other(Word):
+        def run(self, run: Any) -> None: ...
+
+    @asks.test("asks")
+    class Asks(Word):
+        name: str
+
+        def check(self, use: Use) -> None:
+            use.learn([self.name])
+
+        def holds(self, run: Any) -> bool:  # noqa: ARG002
+            return True
+
+    script = 'require ["vnd.one", "vnd.asks"];\nif asks "vnd.other" { stop; }'
+    assert shelf(one, other, asks).rules(script) == ["word-ambiguous"]
+
+
+def test_a_declaration_without_brackets() -> None:
+    extension = Extension("vnd.slip", "a test")
+    with pytest.raises(TypeError, match=r"write @vnd.slip.test\(\) with brackets"):
+
+        @extension.test  # type: ignore[arg-type]
+        class Slip(Word):
+            def holds(self, run: Any) -> bool:  # noqa: ARG002
+                return True
