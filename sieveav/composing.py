@@ -11,7 +11,6 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from hashlib import sha256
 
 from sieveav import headers
 
@@ -202,6 +201,8 @@ def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity
 
 
 def _unique(identity: Sequence[str], date: datetime) -> str:
+    from hashlib import sha256  # 3 ms, for who sends something
+
     return sha256(repr((tuple(identity), date.isoformat())).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
 
@@ -291,6 +292,8 @@ def entity_part(text: str, newline: bytes = b"\r\n") -> bytes:
 
 def boundary(*contents: bytes) -> str:
     """A boundary (RFC 2046, 5.1.1) that no line of the contents begins with, the same for the same contents."""
+    from hashlib import sha256  # as above
+
     digest = sha256()
     for octets in contents:
         digest.update(octets)

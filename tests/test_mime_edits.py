@@ -96,7 +96,7 @@ def test_every_encoding_that_is_undone_can_be_done() -> None:
 @pytest.mark.parametrize("content", [b"a", b"\xff", b"-\n", b"\r", b" \n"])
 def test_encoding_is_linear(name: str, content: bytes) -> None:
     begun = time.monotonic()
-    ENCODERS[name](content * 500_000, b"\n")
+    ENCODERS[name](content * 200_000, b"\n")
     assert time.monotonic() - begun < 3
 
 
@@ -157,7 +157,7 @@ MESSAGES = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
 NEW_PARTS = st.one_of(MESSAGES, OCTETS)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(MESSAGES, st.data())
 def test_a_part_replaced_by_its_own_octets_gives_the_same_message(raw: bytes, data: st.DataObject) -> None:
     root = parse(raw)
@@ -165,7 +165,7 @@ def test_a_part_replaced_by_its_own_octets_gives_the_same_message(raw: bytes, da
     assert replaced(root, path, octets_of(at(root, path))) == raw
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(MESSAGES, NEW_PARTS, st.data())
 def test_whatever_is_put_in_the_place_of_a_part_is_that_part(raw: bytes, octets: bytes, data: st.DataObject) -> None:
     before = parse(raw)

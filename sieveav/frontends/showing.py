@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from sieveav.language.problems import Place, Problem, Severity, Source, printable, report
+from sieveav.running.effects import Refuse
 from sieveav.running.outcome import Fault, Note, Outcome, Response, Step
 from sieveav.site.deciding import Decision, ForRecipient
 from sieveav.verdict import FOUND, Status, Verdict, plain
@@ -79,12 +80,11 @@ def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
     rows = []
     if one.response is not None:
         rows.append([(_response(one.response), "bad"), (_decided(one.response, one.outcome.fault), "dim")])
-    else:
-        for action in one.outcome.actions:
-            if action.withheld:
-                continue  # a note says why
-            colour = "" if action.keeps else "odd"
-            rows.append([(action.summary(), colour), (_where(action.place), "dim")])
+    for action in one.outcome.actions:
+        refusal = any(isinstance(effect, Refuse) for effect in action.effects)
+        if refusal or action.withheld:
+            continue  # the response, or a note, says it
+        rows.append([(action.summary(), "" if action.keeps else "odd"), (_where(action.place), "dim")])
     fault = one.outcome.fault
     if fault is not None:
         rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])

@@ -174,6 +174,16 @@ def test_a_fault_in_text(cli: Callable[..., Done], here: Path) -> None:
     assert done.json["recipients"][0]["fault"] == "s.sieve:2: reject conflicts with keep"
 
 
+def test_a_script_that_is_tried_has_answered_nobody_before(cli: Callable[..., Done], here: Path) -> None:
+    """`run` has no memory, and shows what a script does with a first message; an answer that is withheld is no action."""
+    (here / "s.sieve").write_text('require "vacation";\nvacation "away";')
+    (one,) = cli("run", "--format", "json", "s.sieve", "clean.eml").json["recipients"]
+    assert [action["action"] for action in one["actions"]] == ["vacation", "keep"]
+    assert one["actions"][0]["address"] == "bob@example.org"
+    (one,) = cli("run", "--from", "", "--format", "json", "s.sieve", "clean.eml").json["recipients"]
+    assert [action["action"] for action in one["actions"]] == ["keep"]
+
+
 def test_what_a_script_has_to_say_beside_its_actions(cli: Callable[..., Done], here: Path) -> None:
     (here / "s.sieve").write_text('require ["reject", "vacation"];\nvacation "away";\nkeep;')
     done = cli("run", "--from", "", "s.sieve", "clean.eml")
@@ -963,3 +973,27 @@ def test_a_fault_of_our_own_is_one_line_and_its_own_status(
     assert done.err == "sieveav: a fault of our own: RuntimeError: oh?no (--debug shows where)\n"
     with pytest.raises(RuntimeError):
         cli("extensions", "--debug")
+
+
+def test_what_an_earlier_script_did_is_shown_beside_a_later_refusal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RFC 5429, 2.4: the archive of a site gets what the user refuses."""
+    (tmp_path / "before.sieve").write_text('require ["fileinto", "copy"]; fileinto :copy "Archive";')
+    (tmp_path / "alice.sieve").write_text('require "reject"; reject "no bills, please";')
+    (tmp_path / "site.conf").write_text('users { before = "before.sieve"  scripts = "%n.sieve" }')
+    (tmp_path / "a.eml").write_text("From: bob@example.org\nSubject: x\n\n")
+    arguments = ["--config", str(tmp_path / "site.conf"), "--to", "alice@example.com", str(tmp_path / "a.eml")]
+    assert main(["decide", *arguments]) == 0
+    head, refused, archived = capsys.readouterr().out.splitlines()
+    assert head.endswith("from bob@example.org")
+    assert refused.split()[:7] == [
+        "alice@example.com",
+        "550",
+        "5.7.1",
+        "no",
+        "bills,",
+        "please",
+        f"{tmp_path}/alice.sieve:1",
+    ]
+    assert archived.split() == ["fileinto", '"Archive"', f"{tmp_path}/before.sieve:1"]
