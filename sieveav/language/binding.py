@@ -5,7 +5,7 @@ The grammar is what the word's class states; every argument that does not fit it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -15,10 +15,13 @@ from sieveav.language.phrases import Argument, Number, Phrase, String, Strings, 
 from sieveav.language.problems import Span, did_you_mean
 from sieveav.language.program import is_constant
 from sieveav.language.use import Given, Script, Use, brief
+from sieveav.language.word import Word
 
 
 class Binding:
     """The arguments of one phrase being bound to the fields of its word, and of the tags and choices among them."""
+
+    __slots__ = ("brought", "foreign", "grammar", "right", "rules", "script", "templates", "unknown", "use", "word")
 
     def __init__(self, script: Script, word: str, use: Use, foreign: dict[str, Declared]) -> None:
         self.script = script
@@ -28,8 +31,8 @@ class Binding:
         self.grammar: Grammar | None = None
         self.templates: dict[str, Any] = {}
         self.rules: dict[str, Flaw] = {}
-        self.brought: set[str] = set()
-        """The capabilities of what is on the word."""
+        self.brought: frozenset[str] = frozenset()
+        """The capabilities of what is on the word, where the script has only asked for some."""
         self.right = True
         self.unknown: str = ""
         """What is not known here and only an error when it is met."""
@@ -47,7 +50,7 @@ class Binding:
         """Set the fields of `word`; whether the arguments are as the grammar has them. RFC 5228, 2.6.2: tags and what
         belongs to them stand before the positional arguments."""
         grammar = self.grammar = grammar_of(cls)
-        self.rules = {field.name: field.valid for field in grammar.fields if field.valid is not None}
+        self.rules = grammar.rules
         stream = Stream(arguments)
         given: set[str] = set()
         tags: list[tuple[int, Any]] = []
@@ -74,7 +77,7 @@ class Binding:
         for field in grammar.tagged:
             if field.name not in given:
                 self._default(word, field)
-        self._positional(word, grammar.values, stream, phrase)
+        self._positional(word, grammar, stream, phrase)
         return self.right
 
     def _repeated(self, field: Field | None, tag: Tag) -> str:
@@ -136,7 +139,7 @@ class Binding:
         elif field.shape is Shape.BARE:
             setattr(word, field.name, True)
         else:
-            self._value(word, field, stream, tag.span, f"{tag.name} is followed by a {field.shape}")
+            self._value(word, field, stream, tag.span, tag.name, "is followed by a")
 
     def _default(self, word: Any, field: Field) -> None:
         if not field.kind:
@@ -144,8 +147,14 @@ class Binding:
         elif field.default is None:
             setattr(word, field.name, None)
         else:
-            declared = self.script.vocabulary.choices[field.kind][field.default]
-            self._set(word, field.name, self._made(declared, None, Stream(())))
+            key = (field.kind, field.default)
+            chosen = self.script.defaults.get(key)
+            if chosen is None:
+                declared = self.script.vocabulary.choices[field.kind][field.default]
+                chosen = self._made(declared, None, Stream(()))
+                if not grammar_of(declared.made).fields and declared.made.check is Word.check:
+                    self.script.defaults[key] = chosen  # the same everywhere
+            self._set(word, field.name, chosen)
 
     def _set(self, word: Any, name: str, value: Any) -> None:
         setattr(word, name, value)
@@ -154,34 +163,37 @@ class Binding:
 
     def _made(self, declared: Declared, tag: Tag | None, stream: Stream) -> Any:
         """An instance of a foreign tag's or a choice's class, with what follows the tag."""
-        self.brought.add(declared.extension.capability)
+        if self.script.vocabulary.conditional:
+            self.brought |= {declared.extension.capability}
         made = declared.made.__new__(declared.made)
         made.name = declared.name
         made.span = tag.span if tag else self.use.phrase.span
-        made.place = self.script.place(made.span)
+        made.origin = self.script.source
         if declared.extension.settings:
             made.settings = self.script.vocabulary.settings(declared.extension)
         grammar = grammar_of(declared.made)
         use = Use(self.script, self.use.phrase)
         inner = Binding(self.script, declared.name, use, {})
-        inner.rules = {field.name: field.valid for field in grammar.fields if field.valid is not None}
+        inner.rules = grammar.rules
         for field in grammar.values:
-            inner._value(made, field, stream, made.span, f"{declared.name} is followed by a {field.shape}")
+            inner._value(made, field, stream, made.span, declared.name, "is followed by a")
         if not inner.right:
             self.right = False
             return None
         made.check(use)
         return self.script.finished(made, inner.templates, inner.rules, ())
 
-    def _positional(self, word: Any, fields: Sequence[Field], stream: Stream, phrase: Phrase) -> None:
-        rest = list(stream.rest())
-        for argument in [a for a in rest if isinstance(a, Tag)]:
+    def _positional(self, word: Any, grammar: Grammar, stream: Stream, phrase: Phrase) -> None:
+        rest = stream.rest()
+        tags = [argument for argument in rest if isinstance(argument, Tag)]
+        for argument in tags:
             message = f"{brief(argument.name)} must stand before the other arguments"
             self.wrong("tag-late", message, argument.span, self.usage)
-        rest = [a for a in rest if not isinstance(a, Tag)]
-        spare = len(rest) - sum(field.default is REQUIRED for field in fields)
+        if tags:
+            rest = [argument for argument in rest if not isinstance(argument, Tag)]
+        spare = len(rest) - grammar.required
         stream = Stream(rest)
-        for field in fields:
+        for field in grammar.values:
             if field.default is not REQUIRED:
                 if spare <= 0:
                     setattr(word, field.name, field.default)
@@ -192,13 +204,16 @@ class Binding:
                     message = f"{self.word} wants a {field.shape}: {field.shown}"
                     self.wrong("argument-missing", message, phrase.whole, self.usage)
                 return
-            self._value(word, field, stream, phrase.span, f"{self.word} wants a {field.shape} here")
-        surplus = list(stream.rest())
+            self._value(word, field, stream, phrase.span, self.word, "wants a", " here")
+        surplus = stream.rest()
         if surplus and self.right:
             span = Span(surplus[0].span.start, surplus[-1].span.end)
             self.wrong("argument-surplus", f"{self.word} takes no more arguments", span, self.usage)
 
-    def _value(self, word: Any, field: Field, stream: Stream, span: Span, wanted: str) -> None:
+    def _value(
+        self, word: Any, field: Field, stream: Stream, span: Span, name: str, wants: str, where: str = ""
+    ) -> None:
+        """Bind the next argument; what is no such value is a problem: `name` `wants` it `where`."""
         argument = stream.peek()
         if isinstance(argument, String) and field.shape in (Shape.STRING, Shape.STRINGS):
             items = [argument]
@@ -214,7 +229,7 @@ class Binding:
             if argument is not None and not isinstance(argument, Tag):
                 stream.take()
                 span = argument.span
-            self.wrong("argument-type", wanted, span, self.usage)
+            self.wrong("argument-type", f"{name} {wants} {field.shape}{where}", span, self.usage)
             return
         stream.take()
         self.use.spans[field.name] = argument.span
@@ -240,6 +255,8 @@ class Binding:
 class Stream:
     """The arguments of a phrase, taken one by one."""
 
+    __slots__ = ("_arguments", "_at")
+
     def __init__(self, arguments: Sequence[Argument]) -> None:
         self._arguments = arguments
         self._at = 0
@@ -251,9 +268,11 @@ class Stream:
         self._at += 1
         return self._arguments[self._at - 1]
 
-    def rest(self) -> Iterator[Argument]:
-        while self._at < len(self._arguments):
-            yield self.take()
+    def rest(self) -> list[Argument]:
+        """All that were not taken so far."""
+        rest = list(self._arguments[self._at :])
+        self._at = len(self._arguments)
+        return rest
 
 
 def in_order(tags: list[tuple[int, Any]]) -> tuple[Any, ...]:

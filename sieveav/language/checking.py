@@ -171,7 +171,7 @@ class _Checker:
         assert field is not None  # asked by the caller  # noqa: S101
         setattr(word, field.name, tuple(arms))
         word.span = phrases[0].span
-        word.place = self.script.place(word.span)
+        word.origin = self.script.source
         return self.script.finished(word, {}, {}, ())
 
     def _unknown(self, seam: str, word: str, span: Span, message: str, known: Iterable[str]) -> None:
@@ -206,16 +206,19 @@ class _Checker:
             return None
         word = declared.made.__new__(declared.made)
         word.span = phrase.span
-        word.place = self.script.place(phrase.span)
+        word.origin = self.script.source
         if declared.extension.settings:
             word.settings = self.vocabulary.settings(declared.extension)
         binding = Binding(self.script, phrase.word, use, self.vocabulary.tags_on(declared, use.tags))
         whole = binding.bind(word, declared.made, phrase.arguments, phrase)
-        whole = self._inner(word, declared, phrase) and whole
+        if phrase.tests or phrase.block is not None or grammar_of(declared.made).nests:
+            whole = self._inner(word, declared, phrase) and whole
         if not whole:
             return self._unmet(phrase.span, binding.unknown) if binding.unknown else None
         word.check(use)
-        brought = {declared.extension.capability, *binding.brought}
+        brought = binding.brought
+        if self.vocabulary.conditional:
+            brought |= {declared.extension.capability}
         return self.script.finished(word, binding.templates, binding.rules, brought)
 
     def _inner(self, word: Any, declared: Declared, phrase: Phrase) -> bool:

@@ -143,6 +143,21 @@ class Grammar:
         return tuple(f for f in self.fields if f.positional and f.shape in _VALUES)
 
     @cached_property
+    def required(self) -> int:
+        """How many positional arguments cannot be left out."""
+        return sum(field.default is REQUIRED for field in self.values)
+
+    @cached_property
+    def nests(self) -> bool:
+        """Whether it takes tests or a block."""
+        return any(shape in self._by_shape for shape in (Shape.TEST, Shape.TESTS, Shape.BLOCK))
+
+    @cached_property
+    def rules(self) -> dict[str, Flaw]:
+        """The rules of the arguments that have one, by field."""
+        return {field.name: field.valid for field in self.fields if field.valid is not None}
+
+    @cached_property
     def tagged(self) -> tuple[Field, ...]:
         return tuple(f for f in self.fields if not f.positional)
 

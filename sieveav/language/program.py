@@ -83,7 +83,6 @@ class Unexpanded:
     def __init__(self, word: Any, templates: Mapping[str, Any], rules: Mapping[str, Callable[[Any], str]]) -> None:
         self.word = word
         self.span = word.span
-        self.place = word.place
         self._names = tuple(templates)
         self._templates = tuple(templates.values())
         self._rules = tuple((name, rules[name]) for name in self._names if name in rules)
@@ -200,7 +199,6 @@ class Conditional:
     def __init__(self, word: Any, capabilities: Mapping[str, frozenset[str]]) -> None:
         self.word = word
         self.span = word.span
-        self.place = word.place
         self._capabilities = capabilities
 
     def _checked(self, run: Any) -> Any:

@@ -36,6 +36,8 @@ class Script:
         """The words whose blocks we are in, the outermost first."""
         self.memories: dict[Any, Any] = {}
         self._counted = Counter(problem.severity for problem in problems)
+        self.defaults: dict[tuple[str, str], Any] = {}
+        """Kind and name of a choice that is meant where the script does not choose -> the one that serves all words."""
         self._unprepared: list[Any] = []
 
     def complain(
@@ -120,6 +122,8 @@ class Given:
 class Use:
     """One place where a word is used, for its `check` and for the readers of strings."""
 
+    __slots__ = ("_script", "enclosing", "given", "phrase", "spans", "tags", "unknown")
+
     def __init__(self, script: Script, phrase: Phrase) -> None:
         self._script = script
         self.phrase = phrase
@@ -129,6 +133,8 @@ class Use:
         """The fields with strings that are only known while running."""
         self.enclosing = tuple(script.enclosing)
         """The words in whose blocks this one stands, the outermost first."""
+        self.tags = frozenset([argument.name for argument in phrase.arguments if isinstance(argument, Tag)])
+        """All tags of the phrase as written, this word's own and others': what a tag asks that excludes another."""
 
     @property
     def phase(self) -> str:
@@ -142,11 +148,6 @@ class Use:
     def has(self, field: str) -> bool:
         """Whether the script gives `field`, rather than leaving it to its default."""
         return field in self.spans
-
-    @property
-    def tags(self) -> frozenset[str]:
-        """All tags of the phrase as written, this word's own and others': what a tag asks that excludes another."""
-        return frozenset(argument.name for argument in self.phrase.arguments if isinstance(argument, Tag))
 
     def choices(self, kind: str) -> dict[str, Any]:
         """The classes of the choices of `kind` known here, by name: for a field of strings that name them."""

@@ -94,6 +94,8 @@ class Vocabulary:
         self._given_settings = settings if settings is not None else {}
         self._settings: dict[str, Settings] = {}
         self._amenders: list[Declared] = []
+        self._tags_on: dict[str, dict[str, Declared]] = {}
+        """Word -> its foreign tags, as long as nothing is learnt."""
         for extension in base:
             self.learn(extension)
         if dialect:  # a dialect needs no require: its words, tests and match types are there; readers are not
@@ -151,6 +153,7 @@ class Vocabulary:
             self.deferring = True
         for declared in extension.declared:
             self._learn(declared, required)
+        self._tags_on.clear()
 
     def settings(self, extension: Extension) -> Settings:
         """The settings of `extension`: the same view for every word of the script."""
@@ -201,10 +204,13 @@ class Vocabulary:
 
     def tags_on(self, declared: Declared, written: Iterable[str]) -> dict[str, Declared]:
         """The foreign tags that the word takes where the tags `written` are on it."""
-        tags: dict[str, Declared] = {}
-        for name in (*self.alike(declared), *written):
-            tags |= self.tags.get(name, {})
-        return tags
+        tags = self._tags_on.get(declared.name)
+        if tags is None:
+            tags = self._tags_on[declared.name] = self._joined(self.alike(declared))
+        return {**tags, **self._joined(written)} if written else tags
+
+    def _joined(self, names: Iterable[str]) -> dict[str, Declared]:
+        return {name: declared for carrier in names for name, declared in self.tags.get(carrier, {}).items()}
 
     def carriers(self, tag: str, taken: Iterable[str]) -> list[str]:
         """Those of the tags `taken` beside which `tag` would be allowed."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sieveav.language.grammar import Stated, derived, take_stated
-from sieveav.language.problems import Place, Span
+from sieveav.language.problems import Place, Source, Span
 
 if TYPE_CHECKING:
     from sieveav.language.use import Use
@@ -28,8 +28,8 @@ class Word:
 
     span: Span = derived()
     """Where it is in the script."""
-    place: Place = derived()
-    """The same, as faults and actions name it."""
+    origin: Source = derived()
+    """The script."""
     tags: tuple[Any, ...] = derived(())
     """The tags of other extensions on it, in the order in which they amend."""
     written: Set[str] = derived(frozenset())
@@ -42,6 +42,11 @@ class Word:
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         cls.stated = take_stated(cls)
+
+    @property
+    def place(self) -> Place:
+        """Where it is, as faults and actions name it."""
+        return Place(self.origin, self.span.start)  # made when asked for: most words are never asked
 
     def check(self, use: Use) -> None:
         """Complain of what is wrong with the arguments, once, when all are bound."""

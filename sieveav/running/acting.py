@@ -10,7 +10,6 @@ class Fileinto(Acting):
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sieveav.language.grammar import derived
@@ -36,7 +35,7 @@ class Acting(Word):
 
     def amended(self, action: Action) -> Action:
         """`action` with its place, as the tags of the word have it."""
-        action = replace(action, place=self.place)
+        action = action.at(self.place)
         for tag in self.tags:
             action = tag.amend(action)
         return action

@@ -70,7 +70,7 @@ class _Left(Exception):
     def leaves(self, word: object) -> bool:
         """Whether `word` is the one, or the copy of it that its variables have made."""
         place = getattr(self.word, "place", None)
-        return self.word is word or (place is not None and place is getattr(word, "place", None))
+        return self.word is word or (place is not None and place == getattr(word, "place", None))
 
 
 class _Taken:
