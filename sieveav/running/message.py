@@ -174,6 +174,8 @@ class EditedHeader(Message):
         dict.__init__(self)
         self._base = base
         self._edit = edit
+        self._original: Message = base._original if isinstance(base, EditedHeader) else base
+        """The message before all edits of its header: without recursion, however many there are."""
         name = edit.name.lower()
         values = base.fields.get(name, [])
         if isinstance(edit, AddField):
@@ -187,57 +189,54 @@ class EditedHeader(Message):
 
     @cached_property
     def header(self) -> bytes:
-        header, edit, newline = self._base.header, self._edit, self._base.newline
-        if isinstance(edit, AddField):
-            line = composing.field_line(edit.name, edit.value, newline)
-            # a folded line before all fields is of none; after the new one it would be of that
-            before = len(header) if edit.last else headers.begin(header)
-            above = header[:before]
-            if above and not above.endswith(b"\n"):
-                above += newline
-            return above + line + header[before:]
-        kept, at, number = [], 0, 0
-        for name, start, end in headers.field_spans(header):
-            if name == edit.name.lower():
-                number += 1
-                if number in edit.numbers:
-                    kept.append(header[at:start])
-                    at = end
-        return b"".join([*kept, header[at:]])
+        views = [self]
+        base = self._base
+        while isinstance(base, EditedHeader) and "header" not in base.__dict__:
+            views.append(base)
+            base = base._base
+        header = base.header
+        for view in reversed(views):
+            header = _edited(header, view._edit, self._original.newline)
+        return header
 
     @cached_property
-    def _same_parts(self) -> bool:
-        """Whether the edit left the parts as they are."""
+    def _with_same_parts(self) -> Message:
+        """The last message before this one with the parts that this one has, itself where the edit may have changed them."""
         from sieveav import mime
 
-        return self._edit.name.lower() not in mime.STRUCTURAL
+        message: Message = self
+        while isinstance(message, EditedHeader) and message._edit.name.lower() not in mime.STRUCTURAL:
+            message = message._base
+        return message
 
     @cached_property
     def structure(self) -> Part:
         from sieveav import mime
 
-        return mime.with_header(self._base.structure, self.header) if self._same_parts else mime.parse(self.raw)
+        same = self._with_same_parts
+        return mime.parse(self.raw) if same is self else mime.with_header(same.structure, self.header)
 
     @cached_property
     def whole(self) -> Entity:
-        return Entity(self.structure, (), self._base.whole.parts if self._same_parts else None)
+        same = self._with_same_parts
+        return Entity(self.structure, (), None if same is self else same.whole.parts)
 
     def replaced(self, path: Path, octets: bytes) -> bytes:
         if not path:
             return octets
         edits: list[Edit] = []
-        base: Message = self
-        while isinstance(base, EditedHeader) and base._same_parts:
-            edits.append(base._edit)
-            base = base._base
-        message = Message(Message.replaced(base, path, octets))
+        message: Message = self
+        while isinstance(message, EditedHeader) and message is not self._with_same_parts:
+            edits.append(message._edit)
+            message = message._base
+        message = Message(Message.replaced(message, path, octets))
         for edit in reversed(edits):
             message = message.edited(edit)
         return message.raw
 
-    @cached_property
+    @property
     def below(self) -> bytes:
-        return self._base.below
+        return self._original.below
 
     @cached_property
     def raw(self) -> bytes:  # type: ignore[override]  # worked out, where the message as received has it
@@ -249,11 +248,31 @@ class EditedHeader(Message):
 
     @cached_property
     def body_start(self) -> int:  # type: ignore[override]
-        return self.header_end + self._base.body_start - self._base.header_end
+        return self.header_end + self._original.body_start - self._original.header_end
 
     @cached_property
     def size(self) -> int:  # type: ignore[override]
         return len(self.header) + len(self.below)
+
+
+def _edited(header: bytes, edit: AddField | DropFields, newline: bytes) -> bytes:
+    """A header block as `edit` leaves it."""
+    if isinstance(edit, AddField):
+        line = composing.field_line(edit.name, edit.value, newline)
+        # a folded line before all fields is of none; after the new one it would be of that
+        before = len(header) if edit.last else headers.begin(header)
+        above = header[:before]
+        if above and not above.endswith(b"\n"):
+            above += newline
+        return above + line + header[before:]
+    kept, at, number = [], 0, 0
+    for name, start, end in headers.field_spans(header):
+        if name == edit.name.lower():
+            number += 1
+            if number in edit.numbers:
+                kept.append(header[at:start])
+                at = end
+    return b"".join([*kept, header[at:]])
 
 
 class Entity(HeaderSource):

@@ -111,3 +111,14 @@ def test_so_many_views_are_remembered() -> None:
     assert message.edited(AddField("A", "199")) is views[199]
     assert message.edited(AddField("A", "0")) is not views[0]
     assert message.edited(AddField("A", "0")).raw == views[0].raw
+
+
+def test_thousands_of_edits_take_no_stack() -> None:
+    """The edits of many scripts, one after another: each view is one of the view before it."""
+    message = Message(b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b--\r\n")
+    for number in range(2000):
+        message = message.edited(AddField(f"X-{number % 7}", str(number), last=number % 2 == 0))
+    assert message.size == len(message.raw) == message.header_end + len(message.below)
+    assert Message(message.raw).fields == message.fields
+    assert [entity.path for entity in message.walk()] == [(), (0,)]
+    assert b"\r\nnew" in message.replaced((0,), b"\r\nnew")
