@@ -91,6 +91,7 @@ from sieveav.running.message import (
     intern_subject,
     names_of,
 )
+from sieveav.running.namespace import Namespace
 from sieveav.running.outcome import Action, Fault, Note, Outcome, Response, merge, response
 from sieveav.running.questions import (
     Addresses,
@@ -115,7 +116,7 @@ from sieveav.running.questions import (
 )
 from sieveav.running.rehearsing import Rehearsed
 from sieveav.running.run import Run
-from sieveav.running.variables import Namespace, Variables, check_variable, clip_value, was_set
+from sieveav.running.variables import Variables, check_variable, clip_value, was_set
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 __all__ = [

@@ -71,8 +71,7 @@ def _rank(delivery: Delivery) -> int:
 
 def carry(message: Message, outcome: Outcome, carrier: Carrier) -> tuple[Note, ...]:
     """Carry out an outcome (with its implicit keep); what went wrong. After an error nothing more is done: so what could
-    not be stored is not sent on either, and nothing is remembered. What
-    may fail is a warning."""
+    not be stored is not sent on either, and nothing is remembered. What may fail is a warning."""
     notes: list[Note] = []
     for delivery in staged(message, outcome):
         wrong = _done(delivery, carrier)

@@ -6,14 +6,9 @@ The core holds them, at `run.variables`, and says what a name is; it gives strin
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sieveav import limits
-from sieveav.language.problems import Span
 from sieveav.language.use import Given, Use
-
-if TYPE_CHECKING:
-    from sieveav.running.run import Run
 
 # RFC 5229, 3; RFC 5228, 8.1: identifier
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*+")
@@ -49,24 +44,6 @@ class Variables(dict[str, str]):
 def clip_value(value: str) -> str:
     """As many characters of `value` as a variable can have."""
     return value[: limits.VARIABLE_VALUE]
-
-
-class Namespace:
-    """A namespace of variables (RFC 5229, 3), declared with `Extension.namespace`: what `${name.rest}` stands for."""
-
-    settable = False
-    """Whether `set` can write to it; then it has `set`."""
-
-    def check(self, rest: str, use: Use, span: Span) -> None:
-        """Complain of a name that it does not have."""
-
-    def value(self, run: Run, rest: str) -> str | None:
-        """The value of `rest`; None is the empty string."""
-        raise NotImplementedError
-
-    def set(self, run: Run, rest: str, text: str) -> None:
-        """Give `rest` a value."""
-        raise NotImplementedError
 
 
 class _Named(set[str]):

@@ -1,0 +1,25 @@
+"""namespace: the base class of namespaces of variables, such as that of `${vctx.name}` (RFC 5229, 3)."""
+
+from __future__ import annotations
+
+from sieveav.language.problems import Span
+from sieveav.language.use import Use
+from sieveav.running.run import Run
+
+
+class Namespace:
+    """A namespace of variables (RFC 5229, 3), declared with `Extension.namespace`: what `${name.rest}` stands for."""
+
+    settable = False
+    """Whether `set` can write to it; then it has `set`."""
+
+    def check(self, rest: str, use: Use, span: Span) -> None:
+        """Complain of a name that it does not have."""
+
+    def value(self, run: Run, rest: str) -> str | None:
+        """The value of `rest`; None is the empty string."""
+        raise NotImplementedError
+
+    def set(self, run: Run, rest: str, text: str) -> None:
+        """Give `rest` a value."""
+        raise NotImplementedError
