@@ -118,8 +118,9 @@ def test_the_script(sieve: Any) -> None:
 
 def test_the_configuration(tmp_path: Path) -> None:
     text = example("clamav {}")
-    for name in ("before.sieve", "clamav.siv"):
+    for name in ("before.sieve", "clamav.siv", "family.txt"):
         (tmp_path / name).touch()
+    (tmp_path / "scripts").mkdir()
     source = Source("site.conf", text)
     stanzas, problems = configuration.read(source)
     _, more = checking.check(stanzas, source, discovery.kinds(), lambda _: None, tmp_path)
