@@ -211,6 +211,9 @@ def _run(site: Site, script: _Script, case: Case, before: Outcome) -> Outcome:
     """One script after what came before it. A policy's fault defers the message, a user's keeps it."""
     after = _executed(script, case, before)
     fault = after.fault
+    for note in after.notes[len(before.notes) :]:
+        if fault is None or note.text != fault.message:  # which is logged below
+            _log.info("%s: %s: %s", note.place or script.path, note.severity, note.text)
     if fault is None:
         return replace(after, fault=before.fault) if before.fault is not None else after
     where = fault.place or script.path

@@ -723,3 +723,16 @@ def test_a_configuration_that_is_too_large_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Refused) as refused:
             load(file)
         assert "at most" in refused.value.problems[0].message
+
+
+def test_notes_of_scripts_are_logged(site: Any, decided: Any, caplog: Any) -> None:
+    """Where they come from, how grave they are, and what they say."""
+    caplog.set_level("INFO")
+    script = 'require "extlists";\nredirect :list "tag:a,2026:b";'
+    config = 'users { scripts = "%n.sieve" }  list "tag:a,2026:b" { file = "b.txt" }'
+    decided(site(config, {"alice.sieve": script, "b.txt": "nobody\n"}))
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.rpartition("/")[2] for line in lines] == [
+        'alice.sieve:2: warning: redirect: the list "tag:a,2026:b" has 1 member that is not an email address',
+        'alice.sieve:2: warning: redirect: the list "tag:a,2026:b" has no email addresses',
+    ]
