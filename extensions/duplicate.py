@@ -85,7 +85,7 @@ class Duplicate(Word):
     def holds(self, run: Run) -> bool:
         unique_id, period = self._unique_id(run), self._period()
         # RFC 7352, 3.1 and 3.3: without an ID, or for no time at all, false, and nothing is remembered. So is an empty
-        # field, for it identifies nothing; but whatever string :uniqueid has is an ID.
+        # field, because it identifies nothing; but whatever string :uniqueid has is an ID.
         if period <= 0 or not (unique_id or ":uniqueid" in self.written):
             return False
         key = key_of(self.handle if ":handle" in self.written else None, unique_id)

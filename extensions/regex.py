@@ -335,7 +335,7 @@ def _span(low: int, high: int) -> str:
 
 @lru_cache(maxsize=COMPILED)
 def _compiled(expression: bytes, capturing: bool) -> Any:
-    """An expression of RE2; without groups where nobody asks for them, for then RE2 is much faster."""
+    """An expression of RE2; without groups where nobody asks for them: RE2 is then much faster."""
     import re2  # for scripts that match by regular expressions
 
     options = re2.Options()

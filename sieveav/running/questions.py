@@ -36,7 +36,7 @@ class Remembered(StrEnum):
 
 
 class Question(Value, Generic[A]):
-    """A question whose answer is an `A`; hashable, for answers are remembered."""
+    """A question whose answer is an `A`; hashable, because answers are remembered."""
 
     otherwise: ClassVar[Any]
     """What a host answers that does not know it."""
