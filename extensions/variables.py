@@ -49,7 +49,7 @@ MATCH_VARIABLES = 32
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+(?>(?:\.(?:[A-Za-z_][A-Za-z0-9_]*+|[0-9]++))*)|[0-9]++)\}")
 
 
-class _Variable:
+class _Variable(Template):
     def __init__(self, name: str) -> None:
         self.name = name.lower()
 
@@ -57,7 +57,7 @@ class _Variable:
         return run.variables[self.name]
 
 
-class _MatchValue:
+class _MatchValue(Template):
     """RFC 5229, 3.2: out of range, it is the empty string."""
 
     def __init__(self, index: int) -> None:
@@ -68,7 +68,7 @@ class _MatchValue:
         return values[self.index] if self.index < len(values) else ""
 
 
-class _Foreign:
+class _Foreign(Template):
     """A value that a namespace offers."""
 
     def __init__(self, namespace: Any, rest: str) -> None:
@@ -167,7 +167,7 @@ class Set(Word):
 
     def prepare(self) -> None:
         self.text = clip_value(self.amended(self.value))
-        if len(self.text) == VARIABLE_VALUE and any(getattr(tag, "quotes", False) for tag in self.tags):
+        if len(self.text) == VARIABLE_VALUE and any(tag.quotes for tag in self.tags):
             escapes = len(self.text) - len(self.text.rstrip("\\"))
             self.text = self.text[: len(self.text) - escapes % 2]  # RFC 5229, 6: cut before an escape, not within it
 

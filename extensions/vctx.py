@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sieveav.extending import PHASES, Extension, MatchingValues, Namespace, Run, Span, Strings, Use, Word
+from sieveav.extending import PHASES, Extension, MatchingValues, Namespace, Run, Span, Strings, Template, Use, Word
 
 vctx = Extension("vctx", "Momentum")
 
@@ -146,7 +146,7 @@ class InConnection(_Namespace):
 _MACRO = re.compile(r"%\{vctx_(mess|conn):([^{}\r\n]{1,128})\}")
 
 
-class _Macros:
+class _Macros(Template):
     """A string with macros: text and variables in turn."""
 
     def __init__(self, parts: Sequence[tuple[str, str, str]], tail: str) -> None:

@@ -49,6 +49,7 @@ from sieveav.extending import (
     Word,
     chain,
     choice,
+    derived,
     mailbox_flaw,
     mailboxes,
     tag,
@@ -170,15 +171,19 @@ class TestSet(Word):
         _SET[self.name](run, self.text)
 
 
-@testsuite.choice("test_message_source", ":smtp")
-class Smtp(Choice):
-    """:smtp: the messages sent, in their order."""
+class MessageSource(Choice):
+    """Where a message is taken from: a mailbox, or with None what was sent."""
 
-    mailbox = None
+    mailbox: str | None = derived(None)
+
+
+@testsuite.choice("test_message_source", ":smtp")
+class Smtp(MessageSource):
+    """:smtp: the messages sent, in their order."""
 
 
 @testsuite.choice("test_message_source", ":folder")
-class Folder(Choice):
+class Folder(MessageSource):
     """:folder: the messages in a mailbox, in their order."""
 
     mailbox: str = value(valid=mailbox_flaw)
@@ -190,7 +195,7 @@ class TestMessage(Word):
     """test_message: make a message that was sent or stored, counted from 0, the current one. As a test: whether it is
     there; as a command, the test fails without it."""
 
-    source: Choice = choice("test_message_source", None)
+    source: MessageSource = choice("test_message_source", None)
     number: int
 
     def check(self, use: Use) -> None:
@@ -198,7 +203,7 @@ class TestMessage(Word):
             use.complain(None, 'test_message takes :smtp or :folder "mailbox"', rule="tag-missing")
 
     def holds(self, run: Run) -> bool:
-        delivered = run.ask(Delivered(getattr(self.source, "mailbox", None), self.number))
+        delivered = run.ask(Delivered(self.source.mailbox, self.number))
         if delivered is None:
             return False
         raw, envelope = delivered
@@ -207,7 +212,7 @@ class TestMessage(Word):
 
     def run(self, run: Run) -> None:
         if not self.holds(run):
-            mailbox = getattr(self.source, "mailbox", None)
+            mailbox = self.source.mailbox
             where = "was sent" if mailbox is None else f'is in the mailbox "{mailbox}"'
             run.fail(f"no message {self.number} {where}", self)
 

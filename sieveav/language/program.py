@@ -33,10 +33,12 @@ class Test(Protocol):
     def holds(self, run: Any) -> bool: ...
 
 
-class Template(Protocol):
+class Template:
     """A string that is only known while running; made by a reader of strings."""
 
-    def expand(self, run: Any) -> str: ...
+    def expand(self, run: Any) -> str:
+        """The string that it stands for now."""
+        raise NotImplementedError
 
 
 class Block:
@@ -140,7 +142,7 @@ def _length(values: tuple[Any, ...]) -> int:
     return length
 
 
-class Pieces:
+class Pieces(Template):
     """A string made of others, some of them templates; no longer than a string of a script may be."""
 
     def __init__(self, pieces: Sequence[str | Template]) -> None:
@@ -161,7 +163,7 @@ class Pieces:
 
 def is_constant(value: Any) -> bool:
     """Whether `value` is the same at every time, and no template."""
-    return not isinstance(value, Unexpanded) and not hasattr(value, "expand")
+    return not isinstance(value, (Unexpanded, Template))
 
 
 def expand(value: Any, run: Any) -> Any:
@@ -170,7 +172,7 @@ def expand(value: Any, run: Any) -> Any:
         return tuple([expand(item, run) for item in value])
     if isinstance(value, Unexpanded):
         return value.expanded(run)
-    return value.expand(run) if hasattr(value, "expand") else value
+    return value.expand(run) if isinstance(value, Template) else value
 
 
 class Unmet:

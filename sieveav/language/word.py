@@ -62,6 +62,10 @@ class ForeignTag(Word):
     """A tag on words of other extensions, with `amend(action)`, `amend(subject)` or, on `set`, `amend(text)`."""
 
     name: str = derived("")
+    precedence = 0
+    """On `set`: of several modifiers, the one of the highest precedence is applied first (RFC 5229, 4.1)."""
+    quotes = False
+    """On `set`: whether it puts backslashes before characters."""
     any_field = False
     """On `address`: whether any header field may be read as one of addresses."""
 
