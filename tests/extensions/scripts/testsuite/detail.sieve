@@ -1,0 +1,1 @@
+require ["envelope", "subaddress", "fileinto"]; if envelope :detail "to" "x" { discard; }

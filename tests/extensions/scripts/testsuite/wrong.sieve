@@ -1,0 +1,4 @@
+require "fileinto";
+fileinto "A";
+unknown "x";
+keep :frob;
