@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -42,10 +43,12 @@ def _site(given: Namespace) -> Site | None:
     if not given.config:
         return embedded()
     try:
-        site, _, _ = load(Path(given.config))
+        site, source, warnings = load(Path(given.config))
     except Refused as refused:
         _problems(given, ((refused.source, problem) for problem in refused.problems))
         return None
+    for line in showing.problem_lines((source, problem) for problem in warnings):
+        print(line, file=sys.stderr)  # noqa: T201
     return site
 
 

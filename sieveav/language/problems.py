@@ -37,6 +37,11 @@ class Problem:
     hint: str = ""
     severity: Severity = Severity.ERROR
 
+    def __post_init__(self) -> None:
+        # scripts and configurations are quoted in problems, and problems are logged: a text may not make a line of its own
+        object.__setattr__(self, "message", printable(self.message))
+        object.__setattr__(self, "hint", printable(self.hint))
+
 
 class Position(NamedTuple):
     line: int

@@ -122,6 +122,11 @@ class Response:
     delay: float = 0.0
     disconnect: bool = False
 
+    def __post_init__(self) -> None:
+        text = "".join(c for c in self.text if c.isprintable() or c == "\n")
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "counter", plain(self.counter))
+
     def as_json(self) -> dict[str, object]:
         return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
 

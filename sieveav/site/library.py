@@ -12,6 +12,7 @@ import importlib
 import logging
 import pkgutil
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
@@ -81,6 +82,7 @@ class _Root:
         self._name = name
         self._known: dict[str, Extension] = {}
         self._scanned = False
+        self._lock = threading.Lock()
 
     @cached_property
     def _module(self) -> ModuleType | None:
@@ -97,13 +99,17 @@ class _Root:
     def everything(self) -> dict[str, Extension]:
         """All that is here, by capability."""
         if not self._scanned:
-            self._scanned = True
-            self._gather(self._module)
-            for found in sorted(
-                pkgutil.iter_modules(getattr(self._module, "__path__", ())), key=lambda info: info.name
-            ):
-                self._gather(self._import(f"{self._name}.{found.name}"))
+            with self._lock:  # another thread waits for the whole: in half of it, it would miss what is there
+                if not self._scanned:
+                    self._scan()
+                    self._scanned = True
         return self._known
+
+    def _scan(self) -> None:
+        self._gather(self._module)
+        modules = pkgutil.iter_modules(getattr(self._module, "__path__", ()))
+        for name in sorted(module.name for module in modules):
+            self._gather(self._import(f"{self._name}.{name}"))
 
     def _import(self, name: str, *, optional: bool = False) -> ModuleType | None:
         """Import a module. A third party's that cannot be imported is reported and left out; ours is a bug."""

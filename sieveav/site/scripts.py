@@ -6,6 +6,8 @@ The suffix says the dialect: files ending `.siv` are Momentum's, which needs no 
 from __future__ import annotations
 
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ DIALECTS = {".siv": "momentum"}
 """Suffix -> dialect; every other suffix is plain Sieve."""
 
 REMEMBERED = 1000
-"""Checked scripts kept: beyond that the one kept longest goes."""
+"""Checked scripts that are kept: beyond that, the one that was not used for the longest time goes."""
 
 
 def dialect_of(path: str | Path) -> str:
@@ -45,20 +47,26 @@ class Scripts:
 
     def __init__(self, vocabulary: Callable[[str, str], Vocabulary]) -> None:
         self._vocabulary = vocabulary
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._lock = threading.Lock()
 
     def checked(self, path: Path, phase: str) -> Checked:
         """The script at `path`, checked for `phase`, anew when the file has changed. OSError when it cannot be read."""
         status = path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         key = (os.fspath(path), phase)
-        kept = self._kept.get(key)
-        if kept is None or kept.stamp != stamp:
-            checked = check(contents(path), key[0], self._vocabulary(phase, dialect_of(path)))
-            kept = self._kept[key] = _Kept(stamp, checked)
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and kept.stamp == stamp:
+                self._kept.move_to_end(key)
+                return kept.checked
+        checked = check(contents(path), key[0], self._vocabulary(phase, dialect_of(path)))
+        with self._lock:
+            self._kept[key] = _Kept(stamp, checked)
+            self._kept.move_to_end(key)
             if len(self._kept) > REMEMBERED:
-                self._kept.pop(next(iter(self._kept)), None)
-        return kept.checked
+                self._kept.popitem(last=False)
+        return checked
 
 
 def user_script(template: str, recipient: str) -> Path | None:

@@ -902,7 +902,8 @@ def test_any_octets(
         status = main([*command, *(["--format", "json"] if json_ else [])])
         done = capsys.readouterr()
         assert status in (0, 1), (command, done.err)
-        assert done.err == ""
+        assert "--config" in command or done.err == ""  # else the warnings of a configuration
+        assert all(line.replace("\t", "").isprintable() for line in done.err.split("\n"))
         if json_:
             for line in done.out.splitlines():
                 json.loads(line)
@@ -997,3 +998,20 @@ def test_what_an_earlier_script_did_is_shown_beside_a_later_refusal(
         f"{tmp_path}/alice.sieve:1",
     ]
     assert archived.split() == ["fileinto", '"Archive"', f"{tmp_path}/before.sieve:1"]
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "s.sieve", "m.eml"], ["decide", "m.eml"], ["scan", "m.eml"], ["lint", "s.sieve"]]
+)
+def test_warnings_of_the_configuration_are_shown(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error: they are no part of what the command reports."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.sieve").write_text("keep;")
+    Path("m.eml").write_text("Subject: x\n\n")
+    Path("c.conf").write_text("yara {}")
+    assert main([*command, "--config", "c.conf"]) == 0
+    done = capsys.readouterr()
+    assert done.err.splitlines()[0] == "c.conf:1:1: warning: yara is never used [engine-unused]"
+    assert "never used" not in done.out

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sieveav.language.problems import Place, Severity, Source
+from sieveav.language.problems import Place, Problem, Severity, Source, Span
 from sieveav.running.effects import (
     AddField,
     Call,
@@ -437,3 +437,20 @@ def test_lines_are_cut_to_what_a_reply_holds() -> None:
     assert len(f"550-{found.enhanced} {first}\r\n") == 512
     assert 510 < len(f"550 {found.enhanced} {second}\r\n".encode()) <= 512
     assert len(response(451, "x\n" * 1000).text.split("\n")) == 100
+
+
+@pytest.mark.parametrize("hostile", ["a\r\nb", "a\nERROR b", "\x1b[31ma", "a\0b", "a\x85b", "a\u2028b"])
+def test_no_field_of_what_is_logged_makes_a_line_of_its_own(hostile: str) -> None:
+    """Whoever makes them: they are clean where they are made."""
+    fault, note, answer = Fault(hostile), Note(Severity.WARNING, hostile), Response(550, "5.7.1", hostile, hostile)
+    problem = Problem("rule", hostile, Span(0, 1), hostile)
+    for text in (fault.message, note.text, answer.counter, problem.message, problem.hint, *answer.text.split("\n")):
+        assert text.isprintable()
+        assert len(text.splitlines()) <= 1
+
+
+def test_a_script_cannot_forge_a_line_of_the_log(sieve: Any) -> None:
+    outcome = sieve.run('require ["ec_action", "variables"]; set "s" "x\r\nERROR forged"; ec_action 550 "no" "${s}";')
+    assert outcome.response.counter == "xERROR forged"
+    checked = sieve.check('require "antivirus"; if antivirus :engine "a\nERROR forged" "clean" { stop; }')
+    assert "\n" not in checked.problems[0].message

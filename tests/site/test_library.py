@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,3 +192,23 @@ def test_what_is_here_is_not_called_later() -> None:
     assert not here & LATER
     assert all(map(Library().later, LATER))
     assert not Library().later("copy")
+
+
+def test_a_thread_that_asks_while_another_scans_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the scan visible before its end, a valid script would be refused until its file changes."""
+    library = Library(["sieveav.extensions"])
+    begun = threading.Event()
+    imported = importlib.import_module
+
+    def slow(name: str) -> Any:
+        begun.set()
+        time.sleep(0.01)
+        return imported(name)
+
+    monkeypatch.setattr(importlib, "import_module", slow)
+    scan = threading.Thread(target=library.everything)
+    scan.start()
+    assert begun.wait(5)
+    time.sleep(0.02)
+    assert library.find("vnd.sieveav.testsuite") is not None
+    scan.join()
