@@ -16,6 +16,7 @@ from sieveav.running.effects import mailbox_key
 from sieveav.running.message import Message
 from sieveav.running.questions import Answers, Context, Mailbox, Seen
 from sieveav.site.deciding import Decision, Transaction, decide
+from sieveav.site.repository import missing
 from sieveav.site.scripts import dialect_of
 from sieveav.site.site import Refused, Site, embedded, load
 
@@ -196,6 +197,8 @@ def lint(given: Namespace) -> int:
         raw = reading.script(path)
         checked = check(raw, path, site.vocabulary(given.phase, dialect_of(path), engines=engines))
         problems = findings(checked)
+        if given.config:
+            problems = sorted([*problems, *missing(site, checked)], key=lambda problem: problem.span)
         if given.format == "json":
             found += [as_json(checked.source, problem) for problem in problems]
         else:
@@ -218,7 +221,9 @@ def check_config(given: Namespace) -> int:
         problems = [(refused.source, problem) for problem in refused.problems]
     else:
         problems = [(source, problem) for problem in warnings]
-        problems += _of(_policies(site))
+        for checked in _policies(site):
+            problems += _of([checked])
+            problems += ((checked.source, problem) for problem in missing(site, checked))
     if given.format == "json":
         _say_json([as_json(source, problem) for source, problem in problems])
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 from sieveav import limits
-from sieveav.language.problems import Place, Source
+from sieveav.language.problems import Place, Source, Span
 
 
 class Running(Protocol):
@@ -237,6 +237,7 @@ class Mention(NamedTuple):
     name: str
     location: str
     place: Place
+    span: Span
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ class Use:
     def mentions(self, kind: str, name: Given, location: str = "") -> None:
         """Record that the script names something outside of it by a constant: a "script", "list", "program", "mailbox"."""
         place = self._script.place(name.span)
-        self._script.mentions.append(Mention(kind, name.value, location, place))
+        self._script.mentions.append(Mention(kind, name.value, location, place, name.span))
 
     def names(self, of: str) -> tuple[str, ...] | None:
         """The names that the host gives as `of` (such as engines), None where it gives none."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from sieveav.language.checking import Checked
-from sieveav.language.problems import Problem, Source, Span
+from sieveav.language.problems import Problem, Severity, Source, Span
+from sieveav.running.lists import list_key
 from sieveav.running.questions import Script
 from sieveav.site.scripts import DIALECTS, is_entry, user_script
 from sieveav.site.site import Site
@@ -66,6 +68,22 @@ class Repository:
         own = user_script(template, self._recipient) if template and self._recipient else None
         paths = [path for path, _ in self._site.policies()] + ([] if own is None else [own])
         return {os.path.realpath(path): path for path in paths}
+
+
+def missing(site: Site, checked: Checked) -> Iterator[Problem]:
+    """Warnings of what a script names outside of itself and the site does not have: global scripts and lists. Whose personal
+    scripts it means is known only when it runs."""
+    repository = Repository(site, "")
+    for mention in checked.program.mentions if checked.program is not None else ():
+        if mention.kind == "script" and mention.location == "global":
+            if repository.find(Script(mention.name, mention.location)) is None:
+                message = f'there is no {mention.location} script "{mention.name}"'
+                yield Problem("script-missing", message, mention.span, "", Severity.WARNING)
+        elif mention.kind == "list" and list_key(mention.name) not in site.settings.lists:
+            hint = f'write list "{mention.name}" {{ file = "…" }} in the configuration'
+            yield Problem(
+                "list-missing", f'the site has no list "{mention.name}"', mention.span, hint, Severity.WARNING
+            )
 
 
 def named_script(folder: Path, name: str) -> Path | None:

@@ -1015,3 +1015,28 @@ def test_warnings_of_the_configuration_are_shown(
     done = capsys.readouterr()
     assert done.err.splitlines()[0] == "c.conf:1:1: warning: yara is never used [engine-unused]"
     assert "never used" not in done.out
+
+
+@pytest.mark.parametrize("command", [["check-config", "c.conf"], ["lint", "--config", "c.conf", "before.sieve"]])
+def test_what_scripts_name_and_the_site_does_not_have(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning: the script is there when it runs, or it is a run-time error then."""
+    monkeypatch.chdir(tmp_path)
+    Path("shared").mkdir()
+    Path("shared/there.sieve").write_text("keep;")
+    Path("family.txt").write_text("a@example.com\n")
+    Path("before.sieve").write_text(
+        'require ["include", "extlists"];\n'
+        'include :global "there"; include :global "gone"; include :global :optional "perhaps"; include "personal";\n'
+        'if header :list "from" ["tag:a,2026:family", "tag:a,2026:friends"] { stop; }\n'
+    )
+    Path("c.conf").write_text(
+        'users { before = "before.sieve"  global = "shared" }  list "tag:a,2026:family" { file = "family.txt" }'
+    )
+    assert main([*command, "--format", "json"]) == 0
+    found = [(p["line"], p["column"], p["rule"], p["message"]) for p in json.loads(capsys.readouterr().out)]
+    assert found == [
+        (2, 42, "script-missing", 'there is no global script "gone"'),
+        (3, 46, "list-missing", 'the site has no list "tag:a,2026:friends"'),
+    ]
