@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from sieveav.frontends import reading, showing
 from sieveav.frontends.arguments import WrongUse
@@ -148,6 +150,8 @@ def scan(given: Namespace) -> int:
         if name not in site.engines:
             raise WrongUse(f'--engine: there is no engine "{name}" here; there is {", ".join(site.engines)}')
     scanners = [scanner for scanner in site.scanners if not given.engine or scanner.name in given.engine]
+    if not scanners:  # no verdict must not look like a clean one
+        raise WrongUse(f"{given.config}: no engine runs here; nothing was scanned")
     status = 0
     for name, raw in reading.messages(given.messages):
         content = Content(raw)
@@ -169,12 +173,28 @@ SUFFIXES = (".sieve", ".siv")
 _LEVELS = [Severity.ADVICE, Severity.WARNING, Severity.ERROR]
 
 
+def _files(folder: str, suffixes: tuple[str, ...], what: str) -> list[str]:
+    """The files with these suffixes in a folder and all below it. WrongUse where there is none: a wrong path must not pass.
+    OSError for a folder that cannot be read."""
+
+    def unreadable(error: OSError) -> NoReturn:
+        raise error
+
+    files = [
+        str(Path(found, name))
+        for found, _, names in os.walk(folder, onerror=unreadable)
+        for name in names
+        if name.endswith(suffixes)
+    ]
+    if not files:
+        raise WrongUse(f"{folder}: no {what} ({', '.join(f'*{suffix}' for suffix in suffixes)}) found")
+    return sorted(files)
+
+
 def _scripts(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         if path != reading.STANDARD_INPUT and Path(path).is_dir():
-            yield from sorted(
-                str(found) for found in Path(path).rglob("*") if found.suffix in SUFFIXES and found.is_file()
-            )
+            yield from _files(path, SUFFIXES, "scripts")
         else:
             yield path
 
@@ -235,17 +255,14 @@ def check_config(given: Namespace) -> int:
 
 
 def _test_files(paths: Iterable[str]) -> Iterator[str]:
-    """The test files at `paths`, folders searched. WrongUse where a folder has none: a wrong path must not pass."""
+    """The test files at `paths`, folders searched."""
     from sieveav.frontends import testing
 
     for path in paths:
-        if not Path(path).is_dir():
+        if Path(path).is_dir():
+            yield from _files(path, (testing.SUFFIX,), "test files")
+        else:
             yield path
-            continue
-        found = sorted(str(file) for file in Path(path).rglob(f"*{testing.SUFFIX}") if file.is_file())
-        if not found:
-            raise WrongUse(f"{path}: no test files (*{testing.SUFFIX}) found")
-        yield from found
 
 
 def test(given: Namespace) -> int:

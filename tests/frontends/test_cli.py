@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sieveav import __version__
 from sieveav.engines import discovery
-from sieveav.frontends import explaining
+from sieveav.frontends import explaining, showing
 from sieveav.frontends.cli import main
 from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.base import base
@@ -1010,10 +1010,10 @@ def test_warnings_of_the_configuration_are_shown(
     monkeypatch.chdir(tmp_path)
     Path("s.sieve").write_text("keep;")
     Path("m.eml").write_text("Subject: x\n\n")
-    Path("c.conf").write_text("yara {}")
+    Path("c.conf").write_text('clamav {} yara {} antivirus "a" { yara "y" { enabled = false } }')
     assert main([*command, "--config", "c.conf"]) == 0
     done = capsys.readouterr()
-    assert done.err.splitlines()[0] == "c.conf:1:1: warning: yara is never used [engine-unused]"
+    assert done.err.splitlines()[0] == "c.conf:1:1: warning: clamav is never used [engine-unused]"
     assert "never used" not in done.out
 
 
@@ -1040,3 +1040,46 @@ def test_what_scripts_name_and_the_site_does_not_have(
         (2, 42, "script-missing", 'there is no global script "gone"'),
         (3, 46, "list-missing", 'the site has no list "tag:a,2026:friends"'),
     ]
+
+
+def test_nothing_scanned_is_not_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of `scan && deliver`, the second must not run because no engine is configured."""
+    (tmp_path / "c.conf").write_text("clamav {}")
+    (tmp_path / "m.eml").write_text("Subject: x\n\n")
+    assert main(["scan", "--config", str(tmp_path / "c.conf"), str(tmp_path / "m.eml")]) == 2
+    assert "no engine runs here; nothing was scanned" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["lint", "test"])
+def test_a_folder_without_what_is_looked_for(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong path must not make a check in CI green."""
+    (tmp_path / "m.eml").write_text("Subject: x\n\n")
+    assert main([command, str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"sieveav: {tmp_path}: no ")
+
+
+def test_a_folder_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a.sieve").write_text("keep;")
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if str(path).endswith("below"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert main(["lint", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"sieveav: {tmp_path}/below: Permission denied\n"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_no_colour_where_none_is_wanted(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert showing.paint("x", "bad") == "\x1b[31mx\x1b[0m"
+    monkeypatch.setenv(variable, value)
+    assert showing.paint("x", "bad") == "x"
