@@ -57,7 +57,7 @@ def fields(raw: bytes) -> list[tuple[str, str]]:
     return _FIELD.findall(raw.decode("utf-8", "replace"))
 
 
-_LINES = re.compile(rb"^([!-9;-~]++)[ \t]*+:(?:.*+\n[ \t])*+.*+\n?", re.MULTILINE)
+_LINES = re.compile(rb"^([!-9;-~]++)[ \t]*+:(?>(?:.*+\n[ \t])*).*+\n?", re.MULTILINE)
 
 
 def field_spans(header: bytes) -> list[tuple[str, int, int]]:
@@ -65,7 +65,7 @@ def field_spans(header: bytes) -> list[tuple[str, int, int]]:
     return [(found[1].decode("ascii").lower(), found.start(), found.end()) for found in _LINES.finditer(header)]
 
 
-_NO_BEGIN = re.compile(rb"(?:[ \t].*+(?:\n|\Z))*+")
+_NO_BEGIN = re.compile(rb"(?>(?:[ \t].*+(?:\n|\Z))*)")
 
 
 def begin(header: bytes) -> int:

@@ -175,7 +175,7 @@ def _no_address(text: str) -> Address:
     return Address(re.sub(r"[ \t\r\n]+", " ", text), None, None)
 
 
-_ROUTE = re.compile(rf"(?>(?:[,\s]*+@{_DOMAIN})++)\s*+:")
+_ROUTE = re.compile(rf"(?>(?:[,\s]*+@{_DOMAIN})+)\s*+:")
 """RFC 5322, 4.4; RFC 5228, 5.4: a source route is passed over."""
 
 
