@@ -131,15 +131,25 @@ class Response:
         return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
 
 
+LINE_LENGTH = 1024
+"""Characters of a fault or a note: much of them may come from a message."""
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, with a space for what cannot be printed, and cut to length."""
+    text = text[:LINE_LENGTH]
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a script did not run to its end, in printable ASCII on one line, and where it was."""
+    """Why a script did not run to its end, printable and on one line, and where it was."""
 
     message: str
     place: Place | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", plain(self.message))
+        object.__setattr__(self, "message", one_line(self.message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +162,7 @@ class Note:
     place: Place | None = None
 
     def __post_init__(self) -> None:
-        text = self.text[:NOTE_LENGTH]
-        object.__setattr__(self, "text", "".join(c if c.isprintable() else " " for c in text))
-
-
-NOTE_LENGTH = 1024
-"""Characters of a note."""
+        object.__setattr__(self, "text", one_line(self.text))
 
 
 @dataclass(frozen=True, slots=True)

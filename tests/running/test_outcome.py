@@ -26,7 +26,7 @@ from sieveav.running.effects import (
 )
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
-    NOTE_LENGTH,
+    LINE_LENGTH,
     UNDECIDED,
     Action,
     Fault,
@@ -282,7 +282,7 @@ def test_the_answer_that_a_refusal_among_the_actions_asks_for() -> None:
 def test_faults_and_notes_are_one_line_of_text() -> None:
     assert Fault("a\r\nb\x1b").message.isprintable()
     assert Note(Severity.ADVICE, "a\r\nb\x1bü").text == "a  b ü"
-    assert len(Note(Severity.ADVICE, "x" * 5000).text) == NOTE_LENGTH
+    assert len(Note(Severity.ADVICE, "x" * 5000).text) == LINE_LENGTH
 
 
 # ---- merge: what came before, and one script's own: each row of its table
