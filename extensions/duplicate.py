@@ -3,7 +3,7 @@
     if duplicate { discard; }
     if duplicate :seconds 1800 :handle "alerts" :uniqueid "${sender} ${subject}" { stop; }
 
-What tells a message from others is its unique ID: its Message-ID, another header field (:header), or any string
+A message is identified by its unique ID: its Message-ID, another header field (:header), or any string
 (:uniqueid). It is remembered once the script has succeeded, and forgotten after :seconds, counted from the first time it was
 seen or, with :last, from the last time. Tests with different handles know nothing of each other. A message without the
 header field is never a duplicate.

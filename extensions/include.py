@@ -30,7 +30,6 @@ from sieveav.extending import (
     Option,
     Run,
     Script,
-    Severity,
     Span,
     Strings,
     Use,
@@ -172,7 +171,7 @@ class Include(Word):
 
 def first_error(checked: Checked) -> str:
     """The first problem of a script that is an error, and its line."""
-    problem = next(problem for problem in checked.problems if problem.severity is Severity.ERROR)
+    problem = checked.first_error
     return f"line {checked.source.position(problem.span.start).line}: {problem.message}"
 
 

@@ -4,7 +4,7 @@
         "I'm away until October 19. If it's an emergency, call 911, I guess.";
     vacation :seconds 1800 :handle "meeting" :subject "In a meeting" "I will read this later.";
 
-A sender gets the same answer once in a period of :days or, with "vacation-seconds", :seconds. What tells answers apart is
+A sender gets the same answer once in a period of :days or, with "vacation-seconds", :seconds. Answers are identified by
 :handle, or else :subject, :from, :mime and the text as they are in the script, before variables are expanded. With :mime
 the text is a MIME entity: its header, an empty line and its content.
 
@@ -274,7 +274,7 @@ class Vacation(Acting):
                 use.complain("period", message, rule="period-limit", severity=Severity.WARNING)
 
     def _identified(self, use: Use) -> str:
-        """What tells this answer from others. RFC 5230, 4.2: the handle, else subject, author, whether it is MIME and text,
+        """What identifies this answer. RFC 5230, 4.2: the handle, else subject, author, whether it is MIME and text,
         each for itself and before variables are expanded."""
         handle = _as_written(use, "handle")
         if handle is not None:

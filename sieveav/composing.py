@@ -178,7 +178,7 @@ def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity
     """A whole message, its lines ending in CRLF: Message-ID and Date, then `fields` in their order, then its content.
 
     `body` is text, or the octets of a MIME entity: its Content-* fields and, after an empty line, its content. The
-    Message-ID is a hash of `identity`, which tells the message from others, and of `date`: two runs with the same input
+    Message-ID is a hash of `identity`, which identifies the message, and of `date`: two runs with the same input
     give the same message. ValueError for what cannot be the name of a field or is made here.
     """
     lines: list[bytes] = []

@@ -73,7 +73,7 @@ def explain(name: str) -> list[str]:
 
 
 _NAMELESS = ("reader", "amender")
-"""Seams whose declarations stand in no script."""
+"""Seams whose declarations no script writes by name."""
 
 
 def _names(declared: Declared) -> set[str]:

@@ -17,8 +17,8 @@ _COLOURS = {"bad": "\x1b[31m", "good": "\x1b[32m", "odd": "\x1b[33m", "dim": "\x
 
 def paint(text: str, colour: str) -> str:
     """`text` in a colour, on a terminal only, and not where NO_COLOR or TERM=dumb say that none is wanted."""
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
-    return text if plain else f"{_COLOURS[colour]}{text}\x1b[0m"
+    bare = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return text if bare else f"{_COLOURS[colour]}{text}\x1b[0m"
 
 
 def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[str]:

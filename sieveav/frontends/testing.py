@@ -114,7 +114,7 @@ def run_files(
 
 
 def progress_line(total: int) -> Callable[[int, int], None]:
-    """What tells on a terminal how far it is, and elsewhere nothing."""
+    """What reports progress on a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty() or total == 1:
         return lambda _done, _failed: None
 

@@ -31,6 +31,11 @@ class Checked:
     problems: tuple[Problem, ...]
     phrases: tuple[Phrase, ...]
 
+    @property
+    def first_error(self) -> Problem:
+        """The first problem that is an error; only for a script without a program."""
+        return next(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
     def __str__(self) -> str:
         return self.source.path
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sieveav.language.problems import Severity
-from sieveav.running.effects import AddField, Call, Count, DropFields, Effect, Pipe, Record, Rewrite, Send, Store
+from sieveav.running.effects import Call, Count, Edit, Effect, Pipe, Record, Rewrite, Send, Store
 from sieveav.running.message import Message
 from sieveav.running.outcome import Action, Note, Outcome
 
@@ -52,7 +52,7 @@ def staged(message: Message, outcome: Outcome) -> list[Delivery]:
     enclosed = False
     for action in outcome.actions:
         for effect in action.effects:
-            if isinstance(effect, AddField | DropFields | Rewrite):
+            if isinstance(effect, Edit):
                 stored = stored.edited(effect)
                 # RFC 5703, 6: what is sent is the message as it was, and later edits are of the one that it is now in
                 enclosed = enclosed or (isinstance(effect, Rewrite) and not effect.sent)

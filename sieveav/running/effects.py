@@ -266,8 +266,6 @@ Edit = AddField | DropFields | Rewrite
 
 Effect = Store | Send | Refuse | Discard | AddField | DropFields | Rewrite | Record | Pipe | Call | Count
 
-EDITS = (AddField, DropFields, Rewrite)
-
 
 def fields_of(effects: tuple[Effect, ...], details: Mapping[str, Any]) -> dict[str, object]:
     """The fields of several effects and details as one object; the first to name a field has it."""

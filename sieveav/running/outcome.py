@@ -14,7 +14,7 @@ from typing import Any
 
 from sieveav import limits
 from sieveav.language.problems import Place, Severity
-from sieveav.running.effects import Effect, Record, Refuse, Send, Store, Target, fields_of
+from sieveav.running.effects import Edit, Effect, Record, Refuse, Send, Store, Target, fields_of
 from sieveav.verdict import plain
 
 
@@ -46,6 +46,11 @@ class Action:
             return (self.name, *sorted((name, repr(value)) for name, value in self.details.items()))
         targets: tuple[Target, ...] = tuple([effect.target for effect in self.effects])
         return None if None in targets else targets
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether all that it does is to change the message."""
+        return bool(self.effects) and all(isinstance(effect, Edit) for effect in self.effects)
 
     @cached_property
     def sends(self) -> int:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from sieveav.language.checking import Checked
 from sieveav.language.problems import Severity
-from sieveav.running.effects import AddField, DropFields, Rewrite
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED, Action, Note, Outcome, merge
 from sieveav.running.questions import CarryOut
@@ -51,9 +50,7 @@ class Rehearsed:
 
     def actions(self, run: Run) -> list[Action]:
         """The actions of the present result, changes of the message aside."""
-        edits = (AddField, DropFields, Rewrite)
-        actions = self.result(run).actions
-        return [a for a in actions if not a.effects or not all(isinstance(effect, edits) for effect in a.effects)]
+        return [action for action in self.result(run).actions if not action.is_edit]
 
     def learn(self, notes: tuple[Note, ...]) -> None:
         """The errors are those among `notes`."""
@@ -63,16 +60,14 @@ class Rehearsed:
         """Carry out what of the present result was not yet; whether all went well."""
         result = self.result(run)
         done = {id(action) for action in self._done}
-        todo = tuple(
+        implicit_done = any(action.implicit for action in self._done)
+        # edits are kept: each effect gets the message as all of them up to it have left it
+        actions = tuple(
             action
             for action in result.actions
-            if id(action) not in done and not (action.implicit and any(other.implicit for other in self._done))
+            if action.is_edit or not (id(action) in done or (action.implicit and implicit_done))
         )
-        # edits are kept: each effect gets the message as all of them up to it have left it
-        edits = (AddField, DropFields, Rewrite)
-        kept = {id(a) for a in todo} | {id(a) for a in result.actions if all(isinstance(e, edits) for e in a.effects)}
-        actions = tuple(action for action in result.actions if id(action) in kept)
         notes = run.ask(CarryOut(self.original(run), run.envelope, replace(result, actions=actions)))
-        self._done += todo
+        self._done += actions
         self.learn(notes)
         return not self.errors

@@ -233,7 +233,7 @@ def _executed(script: _Script, case: Case, before: Outcome) -> Outcome:
         place = Place(Source(script.path, ""))
         return replace(before, fault=Fault(f"{script.path}: {error.strerror or error}", place))
     if checked.program is None:
-        first = next(problem for problem in checked.problems if problem.severity == "error")
+        first = checked.first_error
         place = Place(checked.source, first.span.start)
         return replace(before, fault=Fault(f"the script does not check: {first.message}", place))
     return execute(checked.program, case, before)

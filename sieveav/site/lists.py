@@ -15,6 +15,7 @@ from pathlib import Path
 from sieveav.limits import MIB
 from sieveav.running.base import ascii_upper
 from sieveav.running.questions import Answers, Listed, Members
+from sieveav.site.scripts import Stamp, stamp_of
 
 _log = logging.getLogger(__name__)
 
@@ -54,15 +55,12 @@ def members_in(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-_Stamp = tuple[int, int, int]
-
-
 class Lists:
     """The lists whose members are in files: name (a URI) -> file. A file is read again when it has changed."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = files
-        self._kept: dict[str, tuple[_Stamp, MemberList]] = {}
+        self._kept: dict[str, tuple[Stamp, MemberList]] = {}
 
     def find(self, name: str) -> MemberList | None:
         """The list of that name; None where there is none or its file cannot be read, which is logged."""
@@ -79,7 +77,7 @@ class Lists:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
             raise OSError("not a regular file")
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        stamp = stamp_of(status)
         kept = self._kept.get(name)
         if kept is None or kept[0] != stamp:
             with path.open("rb") as file:

@@ -264,7 +264,7 @@ class Rehearsal(Asker):
             if checked is None:
                 return f'there is no script "{asked.script}"'
             if checked.program is None:
-                error = next(problem for problem in checked.problems if problem.severity == "error")
+                error = checked.first_error
                 return f"{Place(checked.source, error.span.start)}: {error.message}"
         about = {kind: answer for kind, answer in self._about_recipients.items() if kind is not Wanted}
         site = self._site.with_scanners(tuple(self._engines.values()))

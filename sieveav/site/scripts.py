@@ -36,9 +36,17 @@ def contents(path: Path) -> bytes:
         return file.read(limits.SCRIPT_SIZE + 1)
 
 
+Stamp = tuple[int, int, int]
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What tells whether a file has changed since it was read."""
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 @dataclass(frozen=True)
 class _Kept:
-    stamp: tuple[int, int, int]
+    stamp: Stamp
     checked: Checked
 
 
@@ -52,8 +60,7 @@ class Scripts:
 
     def checked(self, path: Path, phase: str) -> Checked:
         """The script at `path`, checked for `phase`, anew when the file has changed. OSError when it cannot be read."""
-        status = path.stat()
-        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        stamp = stamp_of(path.stat())
         key = (os.fspath(path), phase)
         with self._lock:
             kept = self._kept.get(key)
