@@ -22,12 +22,12 @@ from sieveav.extending import (
     TEXTS,
     Extension,
     ForeignTag,
-    Kind,
     MatchingValues,
     Option,
     Run,
     Scan,
     Status,
+    ValueType,
     Verdict,
     one_of,
     unfold,
@@ -74,7 +74,7 @@ LENGTH = 4096
 """Characters of a field that a pattern looks at: RE2 is linear, but cannot be interrupted."""
 
 _FIELD_NAME = re.compile("[!-9;-~]+")
-SOURCE = Kind("header field, or field: regular expression", _read_source)
+SOURCE = ValueType("header field, or field: regular expression", _read_source)
 
 for _extension in (virustest, spamtest):
     _extension.setting(

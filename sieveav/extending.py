@@ -38,7 +38,7 @@ from sieveav.limits import (
     VARIABLES,
 )
 from sieveav.mime import Part, disposition_of, media_type_of, parameters_of, walk
-from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Kind, Option, integer, one_of
+from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, ValueType, integer, one_of
 from sieveav.running.acting import Acting
 from sieveav.running.addresses import (
     Address,
@@ -167,7 +167,6 @@ __all__ = [
     "Given",
     "HeaderSource",
     "HeaderValues",
-    "Kind",
     "Listed",
     "Mailbox",
     "MatchType",
@@ -212,6 +211,7 @@ __all__ = [
     "Tests",
     "Tick",
     "Use",
+    "ValueType",
     "Variables",
     "Verdict",
     "Wanted",

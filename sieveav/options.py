@@ -16,7 +16,7 @@ Written = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Kind:
+class ValueType:
     """A type of value: `name` as people read it in help and errors, `read` from one written text (raises ValueError
     with the reason), `many` when it is a list."""
 
@@ -30,7 +30,7 @@ class Option:
     """One setting. `unless_default` names why a value other than the default is refused ("not in this version")."""
 
     name: str
-    kind: Kind
+    kind: ValueType
     default: Any
     meaning: str
     unless_default: str = ""
@@ -89,24 +89,24 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
-TEXT = Kind("string", str)
-BOOLEAN = Kind("boolean", _boolean)
-INTEGER = Kind("whole number", _integer)
-SECONDS = Kind("time in seconds", _seconds)
-SIZE = Kind("size in octets", _size)
-TEXTS = Kind("string", str, many=True)
-FILE = Kind("file", str)
+TEXT = ValueType("string", str)
+BOOLEAN = ValueType("boolean", _boolean)
+INTEGER = ValueType("whole number", _integer)
+SECONDS = ValueType("time in seconds", _seconds)
+SIZE = ValueType("size in octets", _size)
+TEXTS = ValueType("string", str, many=True)
+FILE = ValueType("file", str)
 """A file that must be there; in a configuration, relative names are relative to the configuration's folder."""
-FILES = Kind("file", str, many=True)
-DIRECTORY = Kind("directory", str)
+FILES = ValueType("file", str, many=True)
+DIRECTORY = ValueType("directory", str)
 
 
-def one_of(*words: str) -> Kind:
+def one_of(*words: str) -> ValueType:
     """A kind that takes one of `words`, in any case."""
-    return Kind(" | ".join(words), _one_of(words))
+    return ValueType(" | ".join(words), _one_of(words))
 
 
-def integer(least: int, most: int) -> Kind:
+def integer(least: int, most: int) -> ValueType:
     """A kind that takes a whole number from `least` to `most`."""
 
     def read(text: str) -> int:
@@ -115,4 +115,4 @@ def integer(least: int, most: int) -> Kind:
             raise ValueError(f"{number} is not from {least} to {most}")
         return number
 
-    return Kind(f"whole number from {least} to {most}", read)
+    return ValueType(f"whole number from {least} to {most}", read)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sieveav.engines.contract import Engine, EngineKind
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.limits import PROBLEMS, Limits
-from sieveav.options import SECONDS, TEXT, TEXTS, Kind, Option
+from sieveav.options import SECONDS, TEXT, TEXTS, Option, ValueType
+from sieveav.scanning.contract import Engine, EngineType
 from sieveav.site import configuration
 from sieveav.site.checking import check
 from sieveav.site.configuration import Setting, Stanza, read
@@ -29,10 +29,10 @@ def make(name: str, values: Mapping[str, Any]) -> Engine:
 
 
 DAEMON = Option("daemon", TEXTS, ("127.0.0.1:3310",), "where clamd listens")
-RULES = Option("rules", Kind("file", str, many=True), (), "files of rules")
+RULES = Option("rules", ValueType("file", str, many=True), (), "files of rules")
 ENGINES = {
-    "clamav": EngineKind("clamav", "clamd", "IO", (DAEMON,), make),
-    "yara": EngineKind("yara", "rules", "CPU", (RULES,), make),
+    "clamav": EngineType("clamav", "clamd", "IO", (DAEMON,), make),
+    "yara": EngineType("yara", "rules", "CPU", (RULES,), make),
 }
 EXTENSIONS = {
     "vacation": {"min_period": Option("min_period", SECONDS, 86400.0, ""), "from": Option("from", TEXT, "", "")}

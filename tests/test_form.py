@@ -94,7 +94,7 @@ EXCUSED = {
 def names_of_extensions() -> set[str]:
     """Capabilities, words, tags, choices and files of our extensions that are of use nowhere else."""
     names = {path.stem for path in EXTENSIONS}
-    for extension in Library(["sieveav.extensions"]).everything():
+    for extension in Library(["sieveav.extensions"]).everything().values():
         names.add(extension.capability)
         names |= {d.name for d in extension.declared if d.seam in ("test", "action", "command", "tag", "namespace")}
     return names

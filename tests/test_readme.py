@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
-from sieveav.engines import discovery
 from sieveav.language.checking import check
 from sieveav.language.problems import Source, report
 from sieveav.language.vocabulary import Vocabulary
@@ -20,6 +20,7 @@ from sieveav.running.executing import execute
 from sieveav.running.message import Message
 from sieveav.running.questions import Context, Envelope
 from sieveav.running.run import Case
+from sieveav.scanning.contract import ENGINES
 from sieveav.site import checking, configuration
 from sieveav.site.library import Library
 from sieveav.site.options import Settings
@@ -104,15 +105,15 @@ def test_the_test_of_a_policy(tmp_path: Path) -> None:
 def test_the_engine(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "stub.py").write_text(example('"""stub:'), encoding="utf-8")
     kind = importlib.import_module("theirs.stub").engine
-    monkeypatch.setattr(discovery, "kinds", lambda: {"stub": kind})
-    from sieveav.engines.assembling import assemble
-    from sieveav.engines.contract import Content, Deadline
+    monkeypatch.setattr(ENGINES, "_everything", {"stub": kind})
+    from sieveav.scanning.assembling import assemble
+    from sieveav.scanning.contract import Content, Deadline
 
     made = assemble(kind, "stub", options={})
     assert made.scan(Content(b"Subject: x\n\n"), Deadline.after(5)).status == "error"
 
 
-def test_the_script(sieve: Any) -> None:
+def test_the_script(sieve: Sieve) -> None:
     assert sieve.problems(example('require ["antivirus", "ereject", "ec_action", "fileinto"]')) == []
 
 
@@ -123,5 +124,5 @@ def test_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     source = Source("site.conf", text)
     stanzas, problems = configuration.read(source)
-    _, more = checking.check(stanzas, source, discovery.kinds(), lambda _: None, tmp_path)
+    _, more = checking.check(stanzas, source, ENGINES.everything(), lambda _: None, tmp_path)
     assert [report(source, problem) for problem in [*problems, *more]] == []

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sieveav.engines import clamav
-from sieveav.engines.contract import Content, Deadline
 from sieveav.frontends.cli import main
+from sieveav.scanning.contract import Content, Deadline
 from sieveav.site.deciding import Decision, Transaction, decide
 from sieveav.site.site import Site, load
 from sieveav.verdict import Status, Verdict

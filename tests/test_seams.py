@@ -80,8 +80,8 @@ class Shelf:
     def later(self, capability: str) -> bool:
         return self.others.later(capability)
 
-    def everything(self) -> list[Extension]:
-        return [*self.own.values(), *(e for e in self.others.everything() if e.capability not in self.own)]
+    def everything(self) -> dict[str, Extension]:
+        return {**self.others.everything(), **self.own}
 
 
 def run(

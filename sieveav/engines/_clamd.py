@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sieveav.engines.clamav_wire import COMMAND, END, REPLY_SIZE, Address
-from sieveav.engines.contract import Deadline
+from sieveav.scanning.contract import Deadline
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for pkg_resources, which is deprecated or gone

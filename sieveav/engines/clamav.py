@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sieveav.engines import clamav_wire as wire
-from sieveav.engines.contract import Content, Deadline, Engine, EngineKind
-from sieveav.engines.failover import Failover, Unreached
 from sieveav.options import TEXTS, Option
+from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
+from sieveav.scanning.failover import Failover, Unreached
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _make(name: str, options: Mapping[str, Any]) -> Engine:
     return Failover(name, [Clamd(name, wire.address(text), classes, options["allow"]) for text in options["daemon"]])
 
 
-engine = EngineKind(
+engine = EngineType(
     name="clamav",
     summary="ClamAV's clamd, over TCP or a unix socket",
     pool="IO",

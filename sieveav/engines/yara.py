@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sieveav.engines.contract import Content, Deadline, EngineKind
-from sieveav.engines.unpacking import Budget, Layer, layers
 from sieveav.options import FILES, Option
+from sieveav.scanning.contract import Content, Deadline, EngineType
+from sieveav.scanning.unpacking import Budget, Layer, layers
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _make(name: str, options: Mapping[str, Any]) -> YaraEngine:
     return YaraEngine(name, *_compile(options["rules"]))
 
 
-engine = EngineKind(
+engine = EngineType(
     name="yara",
     summary="YARA rules, in this process: no daemon needed",
     pool="CPU",

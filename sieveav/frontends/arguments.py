@@ -11,13 +11,13 @@ from sieveav import __version__
 PHASES = ("data", "each_rcpt")
 
 
-class WrongUse(Exception):
+class UsageError(Exception):
     """The command cannot do this; the text is one line for people."""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise WrongUse(f"{message} (see {self.prog} --help)")
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def _processors() -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from sieveav.frontends.arguments import WrongUse, parser
+from sieveav.frontends.arguments import UsageError, parser
 
 BUG = 70
 """The status after a fault of our own (EX_SOFTWARE of sysexits.h): none of the three."""
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = COMMANDS[parsed.command](parsed)
         sys.stdout.flush()
         return status
-    except WrongUse as error:
+    except UsageError as error:
         return _told(str(error), 2)
     except BrokenPipeError:  # whoever read us has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

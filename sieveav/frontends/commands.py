@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from sieveav.frontends import reading, showing
-from sieveav.frontends.arguments import WrongUse
+from sieveav.frontends.arguments import UsageError
 from sieveav.language.checking import Checked, check
 from sieveav.language.problems import Problem, Severity, Source, as_json, printable
 from sieveav.running.effects import mailbox_key
@@ -70,7 +70,7 @@ def _context(given: Namespace) -> Context:
     pairs = [text.partition("=") for text in given.set]
     for name, equals, value in pairs:
         if not name or not equals:
-            raise WrongUse(f'--set: write NAME=VALUE, not "{name}{equals}{value}"')
+            raise UsageError(f'--set: write NAME=VALUE, not "{name}{equals}{value}"')
     return Context(message={name: value for name, _, value in pairs})
 
 
@@ -106,7 +106,7 @@ def _faulty(decision: Decision) -> int:
 def run(given: Namespace) -> int:
     """`run SCRIPT MESSAGE...`"""
     if given.script == reading.STANDARD_INPUT and reading.STANDARD_INPUT in given.messages:
-        raise WrongUse("- stands for standard input, and that can be read only once")
+        raise UsageError("- stands for standard input, and that can be read only once")
     site = _site(given)
     if site is None:
         return 1
@@ -141,17 +141,17 @@ def _policies(site: Site) -> Iterator[Checked]:
 
 def scan(given: Namespace) -> int:
     """`scan MESSAGE...`"""
-    from sieveav.engines.contract import Content, Deadline
+    from sieveav.scanning.contract import Content, Deadline
 
     site = _site(given)
     if site is None:
         return 1
     for name in given.engine:
         if name not in site.engines:
-            raise WrongUse(f'--engine: there is no engine "{name}" here; there is {", ".join(site.engines)}')
+            raise UsageError(f'--engine: there is no engine "{name}" here; there is {", ".join(site.engines)}')
     scanners = [scanner for scanner in site.scanners if not given.engine or scanner.name in given.engine]
     if not scanners:  # no verdict must not look like a clean one
-        raise WrongUse(f"{given.config}: no engine runs here; nothing was scanned")
+        raise UsageError(f"{given.config}: no engine runs here; nothing was scanned")
     status = 0
     for name, raw in reading.messages(given.messages):
         content = Content(raw)
@@ -174,7 +174,7 @@ _LEVELS = [Severity.ADVICE, Severity.WARNING, Severity.ERROR]
 
 
 def _files(folder: str, suffixes: tuple[str, ...], what: str) -> list[str]:
-    """The files with these suffixes in a folder and all below it. WrongUse where there is none: a wrong path must not pass.
+    """The files with these suffixes in a folder and all below it. UsageError where there is none: a wrong path must not pass.
     OSError for a folder that cannot be read."""
 
     def unreadable(error: OSError) -> NoReturn:
@@ -187,7 +187,7 @@ def _files(folder: str, suffixes: tuple[str, ...], what: str) -> list[str]:
         if name.endswith(suffixes)
     ]
     if not files:
-        raise WrongUse(f"{folder}: no {what} ({', '.join(f'*{suffix}' for suffix in suffixes)}) found")
+        raise UsageError(f"{folder}: no {what} ({', '.join(f'*{suffix}' for suffix in suffixes)}) found")
     return sorted(files)
 
 
@@ -201,8 +201,8 @@ def _scripts(paths: Iterable[str]) -> Iterator[str]:
 
 def lint(given: Namespace) -> int:
     """`lint PATH...`"""
-    from sieveav.engines import discovery
     from sieveav.lint.linting import findings
+    from sieveav.scanning.contract import ENGINES
 
     site = _site(given)
     if site is None:
@@ -210,7 +210,7 @@ def lint(given: Namespace) -> int:
     found: list[dict[str, object]] = []
     status = 0
     least = _LEVELS.index(Severity(given.fail_on))
-    engines = None if given.config else tuple(discovery.kinds())  # without a site, every engine there is
+    engines = None if given.config else tuple(ENGINES.everything())  # without a site, every engine there is
     paths = list(_scripts(given.paths))
     reading.check_readable(paths)
     for path in paths:
@@ -276,7 +276,7 @@ def test(given: Namespace) -> int:
     results = testing.run_files(paths, given.config, given.filter, given.jobs, testing.progress_line(len(paths)))
     passed, failed = testing.counts(results)
     if not passed + failed:
-        raise WrongUse(f'--filter: no test has "{given.filter}" in its name')
+        raise UsageError(f'--filter: no test has "{given.filter}" in its name')
     if given.format == "json":
         _say_json(testing.json(results))
     elif given.format == "junit":
@@ -330,7 +330,7 @@ def explain(given: Namespace) -> int:
 
     lines = explaining.explain(given.name)
     if not lines:
-        raise WrongUse(explaining.unknown(given.name))
+        raise UsageError(explaining.unknown(given.name))
     if given.format == "json":
         _say_json({"name": given.name, "lines": lines})
     else:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sieveav.engines import discovery
-from sieveav.engines.contract import EngineKind
 from sieveav.frontends.showing import summary
-from sieveav.language.extension import Declared, Extension, identifier
+from sieveav.language.extension import Declared, Extension
 from sieveav.language.grammar import Shape, grammar_of
 from sieveav.language.problems import did_you_mean
 from sieveav.options import Option
+from sieveav.plugins import identifier
 from sieveav.running.base import base
+from sieveav.scanning.contract import ENGINES, EngineType
 from sieveav.site.library import Library
 
 
@@ -25,7 +25,7 @@ def extensions() -> list[dict[str, Any]]:
     """Every extension: its capability, where it is specified, a sentence."""
     return [
         {"name": extension.capability, "source": extension.source, "summary": _of_extension(extension)}
-        for extension in Library().everything()
+        for extension in Library().everything().values()
     ]
 
 
@@ -45,7 +45,7 @@ def engines() -> list[dict[str, Any]]:
     """Every kind of engine: its name, a sentence, its pool, the options of its own."""
     return [
         {"name": k.name, "summary": k.summary, "pool": k.pool, "options": [_option(option) for option in k.options]}
-        for k in discovery.kinds().values()
+        for k in ENGINES.everything().values()
     ]
 
 
@@ -54,7 +54,7 @@ def explain(name: str) -> list[str]:
     when nothing is."""
     wanted = name.lower()
     found: list[str] = []
-    for extension in [base, *Library().everything()]:
+    for extension in [base, *Library().everything().values()]:
         if extension.capability and extension.capability.lower() == wanted:
             found += _extension(extension)
         for declared in extension.declared:
@@ -63,7 +63,7 @@ def explain(name: str) -> list[str]:
         for option in extension.settings.values():
             if option.name == wanted:
                 found += [*_setting(extension, option), ""]
-    kind = discovery.kinds().get(wanted)
+    kind = ENGINES.everything().get(wanted)
     if kind is not None:
         found += _engine(kind)
     found += _options(wanted)
@@ -81,7 +81,7 @@ def _names(declared: Declared) -> set[str]:
     if declared.seam in _NAMELESS:
         return set()
     if declared.seam == "family":
-        return {declared.name, *(declared.name.replace("{}", identifier(name)) for name in discovery.kinds())}
+        return {declared.name, *(declared.name.replace("{}", identifier(name)) for name in ENGINES.everything())}
     return {declared.name, declared.name.removeprefix(":")}
 
 
@@ -92,8 +92,10 @@ def _setting(extension: Extension, option: Option) -> list[str]:
 
 def unknown(name: str) -> str:
     """What to say when nothing is called `name`."""
-    known = [name for extension in [base, *Library().everything()] for d in extension.declared for name in _names(d)]
-    known += [extension.capability for extension in Library().everything()] + list(discovery.kinds())
+    known = [
+        name for extension in [base, *Library().everything().values()] for d in extension.declared for name in _names(d)
+    ]
+    known += [*Library().everything(), *ENGINES.everything()]
     hint = did_you_mean(name, known)
     return f'nothing is called "{name}"{f"; {hint}" if hint else ""} (see: sieveav extensions, sieveav engines)'
 
@@ -140,7 +142,7 @@ def _word(declared: Declared) -> list[str]:
     return [*lines, ""]
 
 
-def _engine(kind: EngineKind) -> list[str]:
+def _engine(kind: EngineType) -> list[str]:
     return [f"engine {kind.name}: {kind.summary}", *_docs(kind.details), *_takes(kind.options), ""]
 
 
@@ -153,11 +155,11 @@ def _options(name: str) -> list[str]:
     from sieveav.site.options import forms
 
     lines: list[str] = []
-    for form in forms(discovery.kinds()).values():
-        if form.kind == name and name not in discovery.kinds():
+    for form in forms(ENGINES.everything()).values():
+        if form.kind == name and name not in ENGINES.everything():
             lines += [f"stanza {form.kind}: {form.meaning}", *_takes(form.options), ""]
     seen: set[str] = set()
-    for form in forms(discovery.kinds()).values():
+    for form in forms(ENGINES.everything()).values():
         for option in form.options:
             if option.name == name and option.meaning not in seen:
                 seen.add(option.meaning)

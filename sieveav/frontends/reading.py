@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sieveav import headers
-from sieveav.frontends.arguments import WrongUse
+from sieveav.frontends.arguments import UsageError
 from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.addresses import envelope, mailboxes
 from sieveav.running.message import Message
@@ -23,19 +23,19 @@ STANDARD_INPUT = "-"
 def standard_input() -> BinaryIO:
     """Standard input, as octets."""
     if sys.stdin is None:
-        raise WrongUse("standard input is closed")
+        raise UsageError("standard input is closed")
     return sys.stdin.buffer
 
 
 def octets(name: str, largest: int = LARGEST) -> bytes:
-    """What the file `name` holds. OSError when it cannot be read, WrongUse when it is too large."""
+    """What the file `name` holds. OSError when it cannot be read, UsageError when it is too large."""
     if name == STANDARD_INPUT:
         found = standard_input().read(largest + 1)
     else:
         with Path(name).open("rb") as file:
             found = file.read(largest + 1)
     if len(found) > largest:
-        raise WrongUse(f"{name} has more than {largest} octets")
+        raise UsageError(f"{name} has more than {largest} octets")
     return found
 
 
@@ -54,7 +54,7 @@ def messages(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def check_readable(names: Sequence[str]) -> None:
     """OSError for the first file that cannot be read: nothing is to be done with some, and then not with all."""
     if sum(name == STANDARD_INPUT for name in names) > 1:
-        raise WrongUse("- stands for standard input, and that can be read only once")
+        raise UsageError("- stands for standard input, and that can be read only once")
     for name in names:
         if name != STANDARD_INPUT:
             with Path(name).open("rb") as file:
@@ -62,10 +62,10 @@ def check_readable(names: Sequence[str]) -> None:
 
 
 def address(text: str, option: str) -> str:
-    """An address given on the command line, without angle brackets. WrongUse when it is none."""
+    """An address given on the command line, without angle brackets. UsageError when it is none."""
     found = envelope(text)
     if not found.text or found.local is None:
-        raise WrongUse(f'{option}: "{text}" is no mail address')
+        raise UsageError(f'{option}: "{text}" is no mail address')
     return found.text
 
 

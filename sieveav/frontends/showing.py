@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from sieveav.language.problems import Place, Problem, Severity, Source, printable, report
 from sieveav.running.effects import Refuse
 from sieveav.running.outcome import Fault, Note, Outcome, Response, Step
-from sieveav.site.deciding import Decision, ForRecipient
+from sieveav.site.deciding import Decision, RecipientDecision
 from sieveav.verdict import FOUND, Status, Verdict, plain
 
 _COLOURS = {"bad": "\x1b[31m", "good": "\x1b[32m", "odd": "\x1b[33m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
@@ -78,7 +78,7 @@ def _decided(response: Response, fault: Fault | None) -> str:
     return _where(response.place) or ("the engine's action" if fault is None else "")
 
 
-def _recipient_rows(one: ForRecipient) -> list[list[tuple[str, str]]]:
+def _recipient_rows(one: RecipientDecision) -> list[list[tuple[str, str]]]:
     rows = []
     if one.response is not None:
         rows.append([(_response(one.response), "bad"), (_decided(one.response, one.outcome.fault), "dim")])
@@ -163,7 +163,7 @@ def decision_json(name: str, decision: Decision, *, tracing: bool) -> dict[str, 
     return found
 
 
-def _recipient_json(one: ForRecipient, *, tracing: bool) -> dict[str, object]:
+def _recipient_json(one: RecipientDecision, *, tracing: bool) -> dict[str, object]:
     found: dict[str, object] = {
         "recipient": one.recipient,
         "smtp": one.response.as_json() if one.response else None,

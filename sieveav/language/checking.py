@@ -92,7 +92,7 @@ class _Checker:
                     message, hint = f'"{text.value}" is not in this version', ""
                 else:
                     message = f'there is no capability "{brief(text.value)}"'
-                    hint = did_you_mean(text.value, [extension.capability for extension in library.everything()])
+                    hint = did_you_mean(text.value, library.everything())
                 self.complain("require-unknown", message, text.span, hint)
             self._learnt(text)
 

@@ -13,7 +13,6 @@ and whoever requires "copy" gets the tag. Every seam of the language is one meth
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 from sieveav.language.grammar import grammar_of
 from sieveav.language.word import Choice, ForeignTag, Word
 from sieveav.options import Option
+from sieveav.plugins import Plugin
 
 W = TypeVar("W", bound=type[Word])
 T = TypeVar("T", bound=type[ForeignTag])
@@ -36,12 +36,6 @@ OF_A_MESSAGE = ("data", "spool", "each_rcpt", "imap")
 
 OF_A_RECIPIENT = ("each_rcpt", "imap")
 """The phases in which there is a recipient: where an action is allowed unless it says otherwise."""
-
-
-def identifier(name: str) -> str:
-    """`name` as an identifier: lower-case, `_` for each character that none can contain. So an engine is named in its
-    action (`f_secure` for f-secure), and an extension's file after its capability."""
-    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ _METHODS = {
 """Seam -> the method that a declared class must have, and its base class; checked when the class is declared."""
 
 
-class Extension:
+class Extension(Plugin):
     """A capability, where it is specified, and all that it brings.
 
     `implies` names capabilities that come with it. `defers` turns unknown words of a script that requires it into errors
@@ -93,14 +87,13 @@ class Extension:
         defers: bool = False,
         successor: str = "",
     ) -> None:
-        self.capability = capability
+        self.name = self.capability = capability
         self.source = source
         self.implies = tuple(implies)
         self.defers = defers
         self.successor = successor
         self.declared: list[Declared] = []
         self.settings: dict[str, Option] = {}
-        self.module = ""
 
     def __repr__(self) -> str:
         return f"Extension({self.capability!r})"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from sieveav.language.extension import Declared, Extension, identifier
+from sieveav.language.extension import Declared, Extension
 from sieveav.language.program import Amender
 from sieveav.options import Option
+from sieveav.plugins import identifier
 
 
 class Library(Protocol):
@@ -25,8 +26,8 @@ class Library(Protocol):
         """Whether `capability` is known to be missing: a real one, which this version does not have."""
         ...
 
-    def everything(self) -> Iterable[Extension]:
-        """All extensions there are, in the order of their capabilities."""
+    def everything(self) -> Mapping[str, Extension]:
+        """All extensions by capability, sorted."""
         ...
 
 
@@ -99,7 +100,7 @@ class Vocabulary:
         for extension in base:
             self.learn(extension)
         if dialect:  # a dialect needs no require: its words, tests and match types are there; readers are not
-            for extension in library.everything():
+            for extension in library.everything().values():
                 self.learn(extension, required=False)
 
     def require(self, capability: str) -> bool:
@@ -230,7 +231,7 @@ class Vocabulary:
     def requiring(self, seam: str, name: str, *, on: str = "", kind: str = "") -> str:
         """The hint which `require` would bring the word, tag or choice `name`, "" when none would; all extensions are
         searched."""
-        for extension in self.library.everything():
+        for extension in self.library.everything().values():
             if any(self._brings(declared, seam, name, on, kind) for declared in extension.declared):
                 return f'write: require "{extension.capability}";'
         return ""

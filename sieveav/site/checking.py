@@ -23,7 +23,7 @@ from sieveav.site.configuration import Setting, Stanza
 from sieveav.site.options import TOP, EngineSettings, Form, Framework, Named, Settings, Users
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import EngineKind
+    from sieveav.scanning.contract import EngineType
 
 SettingsOf = Callable[[str], Mapping[str, Option] | None]
 """An extension's settings by its capability; None when there is no such extension."""
@@ -32,7 +32,7 @@ SettingsOf = Callable[[str], Mapping[str, Option] | None]
 def check(
     stanzas: Sequence[Stanza],
     source: Source,
-    engines: Mapping[str, EngineKind],
+    engines: Mapping[str, EngineType],
     settings_of: SettingsOf,
     base: Path,
     capabilities: Callable[[], Iterable[str]] = tuple,
@@ -228,7 +228,7 @@ def _head(stanza: Stanza) -> str:
 
 
 def _frameworks(
-    complain: _Complaints, top: Sequence[_Placed], engines: Mapping[str, EngineKind]
+    complain: _Complaints, top: Sequence[_Placed], engines: Mapping[str, EngineType]
 ) -> tuple[Framework, ...]:
     """The frameworks in the file's order. An engine is one that stands both globally and inside antivirus, or globally
     with all its options (as the page of Momentum's Sieve has it)."""

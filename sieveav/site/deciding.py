@@ -51,7 +51,7 @@ class Transaction:
 
 
 @dataclass(frozen=True)
-class ForRecipient:
+class RecipientDecision:
     """What is decided for one recipient: the outcome, settled; the reply where it is the recipient's own; and what its
     scripts changed in the context."""
 
@@ -67,7 +67,7 @@ class Decision:
     message is accepted; `context` what the data phase left; `trace` that of the data phase."""
 
     response: Response | None
-    recipients: tuple[ForRecipient, ...]
+    recipients: tuple[RecipientDecision, ...]
     verdicts: tuple[Verdict, ...]
     context: dict[str, str]
     fault: Fault | None = None
@@ -105,7 +105,9 @@ def decide(
             own_outcome = _for_recipient(site, own, own_asker, scripts, outcome)
             decided.append(_decision_for(recipient, own_outcome, own_context.changed_since(context)))
     else:  # the message is refused as a whole: nothing is done for anybody
-        decided = [ForRecipient(recipient, UNDECIDED.refused(None), None, {}) for recipient in transaction.recipients]
+        decided = [
+            RecipientDecision(recipient, UNDECIDED.refused(None), None, {}) for recipient in transaction.recipients
+        ]
         _count(whole)
     return Decision(
         whole,
@@ -133,11 +135,11 @@ def _for_recipient(site: Site, case: Case, asker: Asker, scripts: Iterator[_Scri
     return outcome
 
 
-def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | None]) -> ForRecipient:
+def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | None]) -> RecipientDecision:
     answer = outcome.answer
     if answer is not None:
         _count(answer)
-    return ForRecipient(recipient, outcome, answer, context)
+    return RecipientDecision(recipient, outcome, answer, context)
 
 
 def _count(answer: Response) -> None:

@@ -1,6 +1,6 @@
 """options: the tables of the configuration file: which stanzas there are, what options each takes, what they become.
 
-What is written here is all that `checking` knows of names and types; an engine's own options come with its `EngineKind`
+What is written here is all that `checking` knows of names and types; an engine's own options come with its `EngineType`
 and an extension's with the extension. A stanza or value of the documents that does nothing yet is told from a mistake:
 it "is not in this version" (`LATER_STANZAS`, `LATER_PHASES`, `Option.unless_default`).
 """
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from sieveav.language.problems import Span
 from sieveav.limits import Limits
-from sieveav.options import BOOLEAN, DIRECTORY, FILE, INTEGER, SECONDS, SIZE, TEXT, Kind, Option, integer, one_of
+from sieveav.options import BOOLEAN, DIRECTORY, FILE, INTEGER, SECONDS, SIZE, TEXT, Option, ValueType, integer, one_of
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import EngineKind
+    from sieveav.scanning.contract import EngineType
 
 NOT_YET = "not in this version"
 
@@ -52,7 +52,7 @@ class Form:
 _THERE: Mapping[str, Callable[[Path], bool]] = {"path": lambda _: True, "file": Path.is_file, "directory": Path.is_dir}
 
 
-def located(value: Any, kind: Kind, base: Path) -> Any:
+def located(value: Any, kind: ValueType, base: Path) -> Any:
     """`value`, but of a kind called path, file or directory the Path (or tuple of them) that it names, from `base` on.
 
     ValueError when no such file or directory is there.
@@ -92,9 +92,9 @@ def _above_zero(text: str) -> float:
 
 
 _REJECT_OR_PASS = one_of("reject", "pass")
-ACTION = Kind(_REJECT_OR_PASS.name, _action)
-VARIABLE = Kind("name of a context variable", _variable)
-DURATION = Kind("time in seconds, more than 0", _above_zero)
+ACTION = ValueType(_REJECT_OR_PASS.name, _action)
+VARIABLE = ValueType("name of a context variable", _variable)
+DURATION = ValueType("time in seconds, more than 0", _above_zero)
 
 # The options that a global engine stanza takes when the engine stands in an antivirus stanza as well.
 GLOBAL = (
@@ -168,12 +168,12 @@ FORMS = (
 )  # fmt: skip
 
 
-def forms(engines: Mapping[str, EngineKind]) -> dict[str, Form]:
+def forms(engines: Mapping[str, EngineType]) -> dict[str, Form]:
     """Every kind of stanza of a site that has these engines, by name."""
     known = {form.kind: form for form in FORMS}
     for kind in engines.values():
         options = {option.name: option for option in COMMON}
-        options["pool"] = replace(options["pool"], kind=Kind("thread pool", str.upper), default=kind.pool.upper())
+        options["pool"] = replace(options["pool"], kind=ValueType("thread pool", str.upper), default=kind.pool.upper())
         options["context_variable"] = replace(options["context_variable"], default=f"{kind.name}_status")
         options |= {option.name: option for option in kind.options}
         known[kind.name.lower()] = Form(
@@ -214,7 +214,7 @@ WARNINGS: Mapping[str, Callable[[Any], str]] = {"error_code": _fatal}
 @dataclass(frozen=True)
 class EngineSettings:
     """One engine of a framework. `active` is false for an engine that scans only when a script asks; `options` are the
-    engine kind's own, all of them, for `EngineKind.make`; `span` is where its kind is written."""
+    engine kind's own, all of them, for `EngineType.make`; `span` is where its kind is written."""
 
     kind: str
     instance: str

@@ -50,7 +50,7 @@ from sieveav.site.world import Asker, Scanner, Scans
 from sieveav.verdict import Status, Verdict
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import Content, Deadline, Engine
+    from sieveav.scanning.contract import Content, Deadline, Engine
 
 DEFAULT_MESSAGE = b"From: sender@example.com\r\nTo: recipient@example.org\r\nSubject: Frop!\r\n\r\nFriep!\r\n"
 """The message before a test sets one."""
@@ -211,9 +211,9 @@ class Rehearsal(Asker):
         return check(script, path, self._vocabulary(path))
 
     def _vocabulary(self, path: str) -> Vocabulary:
-        from sieveav.engines import discovery  # many a test asks no engine
+        from sieveav.scanning.contract import ENGINES  # many a test asks no engine
 
-        engines = (*self._engines, *(name for name in discovery.kinds() if name not in self._engines))
+        engines = (*self._engines, *(name for name in ENGINES.everything() if name not in self._engines))
         return Vocabulary(
             [base],
             self._site.library,

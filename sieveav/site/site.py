@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sieveav.language.extension import identifier
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.language.vocabulary import Vocabulary
+from sieveav.plugins import identifier
 from sieveav.running.base import base
 from sieveav.running.questions import Answers
 from sieveav.site import lists
@@ -25,7 +25,7 @@ from sieveav.site.world import Scanner
 from sieveav.verdict import Verdict
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import Content, Deadline, Engine, EngineKind
+    from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
 
 EMBEDDED = "yara"
 """The engine that is there with no configuration at all, so that the first command works with no daemon."""
@@ -48,7 +48,7 @@ class Site:
         settings: Settings,
         library: Library | None = None,
         source: Source | None = None,
-        kinds: Mapping[str, EngineKind] | None = None,
+        kinds: Mapping[str, EngineType] | None = None,
     ) -> None:
         self.settings = settings
         self.library = library or Library()
@@ -99,7 +99,7 @@ class Site:
                 yield given, "each_rcpt"
 
 
-def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tuple[tuple[Scanner, ...], list[Problem]]:
+def _scanners(settings: Settings, kinds: Mapping[str, EngineType] | None) -> tuple[tuple[Scanner, ...], list[Problem]]:
     found: list[Scanner] = []
     problems = []
     for framework in settings.frameworks:
@@ -132,11 +132,11 @@ def _scanners(settings: Settings, kinds: Mapping[str, EngineKind] | None) -> tup
 def embedded() -> Site:
     """The site there is without a configuration. Its engine is made when a script asks: most do not."""
     site = Site(Settings())
-    site.scanners = (Scanner(EMBEDDED, passive_settings(EMBEDDED), _WhenAsked(EMBEDDED)),)
+    site.scanners = (Scanner(EMBEDDED, passive_settings(EMBEDDED), LazyEngine(EMBEDDED)),)
     return site
 
 
-class _WhenAsked:
+class LazyEngine:
     """An engine without options that is made when it is first asked."""
 
     def __init__(self, name: str) -> None:
@@ -153,12 +153,12 @@ class _WhenAsked:
         return self._engine.version(deadline)
 
 
-def _assembled(kind: str, name: str, kinds: Mapping[str, EngineKind] | None = None, **settings: Any) -> Engine:
+def _assembled(kind: str, name: str, kinds: Mapping[str, EngineType] | None = None, **settings: Any) -> Engine:
     """An engine made and wrapped. ValueError, with the reason, when it cannot work."""
-    from sieveav.engines import discovery  # many a command asks no engine
-    from sieveav.engines.assembling import assemble
+    from sieveav.scanning.assembling import assemble
+    from sieveav.scanning.contract import ENGINES  # many a command asks no engine
 
-    found = discovery.kind(kind) if kinds is None else kinds.get(kind)
+    found = ENGINES.find(kind) if kinds is None else kinds.get(kind)
     if found is None:
         raise ValueError(f"there is no engine {kind}")
     return assemble(found, name, **settings)
@@ -176,13 +176,13 @@ LARGEST_FILE = 4 * 1024 * 1024
 
 
 def load(
-    path: Path, stream: BinaryIO | None = None, kinds: Mapping[str, EngineKind] | None = None
+    path: Path, stream: BinaryIO | None = None, kinds: Mapping[str, EngineType] | None = None
 ) -> tuple[Site, Source, tuple[Problem, ...]]:
     """The site that the file at `path`, or the text in `stream`, configures; the text; and what is to be said of it all
     the same (warnings). Raises Refused for a file with errors, OSError for one that cannot be read. `kinds` are the
     kinds of engine there are, if not those installed."""
     # PLY and the tables are of no use to a command without a configuration
-    from sieveav.engines import discovery
+    from sieveav.scanning.contract import ENGINES
     from sieveav.site import checking, configuration
 
     with stream or path.open("rb") as file:
@@ -194,11 +194,8 @@ def load(
         extension = library.find(capability)
         return None if extension is None else extension.settings
 
-    def capabilities() -> list[str]:
-        return [extension.capability for extension in library.everything()]
-
-    known = discovery.kinds() if kinds is None else kinds
-    settings, more = checking.check(stanzas, source, known, settings_of, path.parent, capabilities)
+    known = ENGINES.everything() if kinds is None else kinds
+    settings, more = checking.check(stanzas, source, known, settings_of, path.parent, library.everything)
     problems = sorted([*problems, *more], key=lambda problem: problem.span)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise Refused(source, tuple(problems))

@@ -21,7 +21,7 @@ from sieveav.site.options import EngineSettings
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
 if TYPE_CHECKING:
-    from sieveav.engines.contract import Content, Engine
+    from sieveav.scanning.contract import Content, Engine
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Scans:
 
     @cached_property
     def _content(self) -> Content:
-        from sieveav.engines.contract import Content  # not for a transaction that nobody scans
+        from sieveav.scanning.contract import Content  # not for a transaction that nobody scans
 
         return Content(self._message.raw)
 
@@ -85,7 +85,7 @@ class Scans:
         verdict = self._scans.get(key)
         if verdict is not None:
             return verdict
-        from sieveav.engines.contract import Content, Deadline
+        from sieveav.scanning.contract import Content, Deadline
 
         content = self._content if part is None else Content(part, is_message=False)
         begun = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.scanning import Ask, MakeClamav, Serve
 
 from sieveav.engines.clamav import engine as kind
 from sieveav.verdict import Status
@@ -136,7 +137,7 @@ OVER = [(fault, unix) for fault in FAULTS for unix in (False, True) if not (unix
 @pytest.mark.parametrize(
     ("fault", "unix"), OVER, ids=lambda value: value if isinstance(value, str) else ("tcp", "unix")[value]
 )
-def test_fault(fault: str, unix: bool, serve: Any, make: Any, ask: Any, short: Path) -> None:
+def test_fault(fault: str, unix: bool, serve: Serve, make: MakeClamav, ask: Ask, short: Path) -> None:
     script, status = FAULTS[fault]
     daemon = make(serve(script, short / "s" if unix else None).address)
     start = time.monotonic()
@@ -148,12 +149,12 @@ def test_fault(fault: str, unix: bool, serve: Any, make: Any, ask: Any, short: P
 
 
 @pytest.mark.parametrize("octets", [0, 1, 3_000_000])
-def test_clean_octet_by_octet(octets: int, serve: Any, make: Any, ask: Any) -> None:
+def test_clean_octet_by_octet(octets: int, serve: Serve, make: MakeClamav, ask: Ask) -> None:
     daemon = make(serve(slowly(OK, 0.001)).address)
     assert ask(daemon, b"x" * octets).status is Status.CLEAN
 
 
-def test_all_octets_arrive_in_large_chunks(serve: Any, make: Any, ask: Any) -> None:
+def test_all_octets_arrive_in_large_chunks(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     received: list[bytes] = []
 
     def script(peer: Any) -> None:
@@ -166,7 +167,7 @@ def test_all_octets_arrive_in_large_chunks(serve: Any, make: Any, ask: Any) -> N
     assert len(received) < 10
 
 
-def test_the_size_limit_reply_comes_while_we_send(serve: Any, make: Any, ask: Any) -> None:
+def test_the_size_limit_reply_comes_while_we_send(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     def script(peer: Any) -> None:
         peer.command()
         peer.exactly(1000)
@@ -177,7 +178,7 @@ def test_the_size_limit_reply_comes_while_we_send(serve: Any, make: Any, ask: An
     assert (verdict.status, verdict.info) == (Status.LIMITS, "INSTREAM size limit exceeded")
 
 
-def test_a_daemon_that_reads_slowly_gets_everything(serve: Any, make: Any, ask: Any) -> None:
+def test_a_daemon_that_reads_slowly_gets_everything(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     """Partial sends: small buffers make send() take less than it is given."""
     total = 0
 
@@ -194,14 +195,14 @@ def test_a_daemon_that_reads_slowly_gets_everything(serve: Any, make: Any, ask: 
     assert total == 2_000_000
 
 
-def test_nobody_reads_what_we_send(serve: Any, make: Any, ask: Any) -> None:
+def test_nobody_reads_what_we_send(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     start = time.monotonic()
     verdict = ask(make(serve(silent).address), b"x" * 50_000_000, 0.3)
     assert (verdict.status, verdict.info) == (Status.ERROR, "timeout")
     assert time.monotonic() - start < ENOUGH
 
 
-def test_connect_has_the_deadline(make: Any, ask: Any, short: Path) -> None:
+def test_connect_has_the_deadline(make: MakeClamav, ask: Ask, short: Path) -> None:
     """A backlog that is full lets a connect to a unix socket wait for ever."""
     path = short / "full"
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
@@ -213,7 +214,7 @@ def test_connect_has_the_deadline(make: Any, ask: Any, short: Path) -> None:
         assert 0.2 < time.monotonic() - start < ENOUGH
 
 
-def test_connect_over_tcp_has_the_deadline(make: Any, ask: Any) -> None:
+def test_connect_over_tcp_has_the_deadline(make: MakeClamav, ask: Ask) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -230,7 +231,7 @@ def test_connect_over_tcp_has_the_deadline(make: Any, ask: Any) -> None:
                 connection.close()
 
 
-def test_names_are_looked_up_within_the_deadline(make: Any, ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_looked_up_within_the_deadline(make: MakeClamav, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go_on.wait(5) and [])
     start = time.monotonic()
@@ -244,13 +245,13 @@ def test_names_are_looked_up_within_the_deadline(make: Any, ask: Any, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["localhost", "no-such-host.invalid", "a" * 70])
-def test_names(name: str, make: Any, ask: Any, serve: Any) -> None:
+def test_names(name: str, make: MakeClamav, ask: Ask, serve: Serve) -> None:
     port = serve(replies(FOUND)).address.rpartition(":")[2]
     expected = Status.INFECTED if name == "localhost" else Status.ERROR
     assert ask(make(f"{name}:{port}")).status is expected
 
 
-def test_ipv6(make: Any, ask: Any, serve: Any) -> None:
+def test_ipv6(make: MakeClamav, ask: Ask, serve: Serve) -> None:
     try:
         address = serve(replies(FOUND), family=socket.AF_INET6).address
     except OSError as fault:
@@ -259,13 +260,15 @@ def test_ipv6(make: Any, ask: Any, serve: Any) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["127.0.0.1:1", "/nonexistent/clamd.ctl"])
-def test_no_daemon(daemon: str, make: Any, ask: Any) -> None:
+def test_no_daemon(daemon: str, make: MakeClamav, ask: Ask) -> None:
     verdict = ask(make(daemon))
     assert verdict.status is Status.ERROR
     assert verdict.info.startswith("cannot connect: ")
 
 
-def test_failures_are_retried_on_the_next_daemon_only_before_the_first_octet(serve: Any, make: Any, ask: Any) -> None:
+def test_failures_are_retried_on_the_next_daemon_only_before_the_first_octet(
+    serve: Serve, make: MakeClamav, ask: Ask
+) -> None:
     live = serve(replies(FOUND))
     for script in (reset_at_once, reset_in_content, replies()):
         assert ask(make(serve(script).address, live.address)).status is Status.INFECTED
@@ -275,7 +278,7 @@ def test_failures_are_retried_on_the_next_daemon_only_before_the_first_octet(ser
     assert live.connections == 3
 
 
-def test_a_silent_daemon_leaves_time_for_the_next(serve: Any, make: Any, ask: Any) -> None:
+def test_a_silent_daemon_leaves_time_for_the_next(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     start = time.monotonic()
     daemon = make(serve(silent).address, serve(replies(FOUND)).address)
     assert ask(daemon, b"x", 0.6).status is Status.INFECTED
@@ -283,7 +286,7 @@ def test_a_silent_daemon_leaves_time_for_the_next(serve: Any, make: Any, ask: An
 
 
 def test_allowed_signatures_are_clean_and_logged(
-    serve: Any, make: Any, ask: Any, caplog: pytest.LogCaptureFixture
+    serve: Serve, make: MakeClamav, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
     address = serve(replies(b"stream: Sanesecurity.Junk.1.UNOFFICIAL FOUND\0")).address
     assert ask(make(address, allow=("Sanesecurity.Junk.*",))).status is Status.CLEAN
@@ -292,18 +295,18 @@ def test_allowed_signatures_are_clean_and_logged(
 
 
 @pytest.mark.parametrize("reply", [LARGE, b"UNKNOWN COMMAND\0", b"stream: X ERROR\0", b"x"])
-def test_only_signatures_can_be_allowed(reply: bytes, serve: Any, make: Any, ask: Any) -> None:
+def test_only_signatures_can_be_allowed(reply: bytes, serve: Serve, make: MakeClamav, ask: Ask) -> None:
     assert ask(make(serve(replies(reply)).address, allow=("*",))).status is not Status.CLEAN
 
 
-def test_classes_of_the_site_come_first(serve: Any, make: Any, ask: Any) -> None:
+def test_classes_of_the_site_come_first(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     address = serve(replies(b"stream: PUA.Win.Tool FOUND\0")).address
     assert ask(make(address, classes=("PUA.*=infected",))).status is Status.INFECTED
     assert ask(make(address)).status is Status.SUSPICIOUS
 
 
 @pytest.mark.parametrize("text", ["PUA.*", "PUA.*=clean", "PUA.*=error", "=infected", "PUA.*=nonsense"])
-def test_classes_that_cannot_be(text: str, make: Any) -> None:
+def test_classes_that_cannot_be(text: str, make: MakeClamav) -> None:
     with pytest.raises(ValueError, match="classes: "):
         make("127.0.0.1", classes=(text,))
 
@@ -335,13 +338,13 @@ def commands(answers: dict[bytes, bytes]) -> Callable[[Any], None]:
         (b"", ""),
     ],
 )
-def test_version(reply: bytes, version: str, serve: Any, make: Any) -> None:
-    from sieveav.engines.contract import Deadline
+def test_version(reply: bytes, version: str, serve: Serve, make: MakeClamav) -> None:
+    from sieveav.scanning.contract import Deadline
 
     assert make(serve(commands({b"zVERSION\0": reply})).address).version(Deadline.after(2)) == version
 
 
-def test_the_package_itself_takes_a_cut_reply_for_ok(serve: Any, make: Any, ask: Any) -> None:
+def test_the_package_itself_takes_a_cut_reply_for_ok(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     """Why there is a client of our own: the same server, asked by `clamd` 1.0.2 and by us."""
     import clamd
 
@@ -370,14 +373,14 @@ def test_ours_stand_on_the_package() -> None:
 
 def test_declaring_and_making_an_engine_imports_no_package() -> None:
     program = (
-        "import sys; from sieveav.engines import clamav, discovery; discovery.kinds();"
+        "import sys; from sieveav.engines import clamav; from sieveav.scanning.contract import ENGINES; ENGINES.everything();"
         "clamav.engine.make('clamav', {'daemon': ('127.0.0.1',), 'allow': (), 'classes': ()});"
         "sys.exit('clamd' in sys.modules or 'yara_x' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", program], check=False, timeout=60).returncode == 0
 
 
-def test_scans_at_once_do_not_mix(serve: Any, make: Any, ask: Any) -> None:
+def test_scans_at_once_do_not_mix(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     def script(peer: Any) -> None:
         content = b"".join(peer.instream())
         time.sleep(0.01)
@@ -393,5 +396,5 @@ def test_scans_at_once_do_not_mix(serve: Any, make: Any, ask: Any) -> None:
     assert found == [f"name{n}" for n in range(20)]
 
 
-def _keep(found: list[str], number: int, daemon: Any, ask: Any) -> None:
+def _keep(found: list[str], number: int, daemon: Any, ask: Ask) -> None:
     found[number] = ask(daemon, f"name{number}".encode()).info

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.scanning import Ask
 
 from sieveav.engines import yara
-from sieveav.engines.contract import Content, Deadline
+from sieveav.scanning.contract import Content, Deadline
 from sieveav.verdict import Status
 
 EVIL = 'rule Evil { meta: status = "%s" strings: $a = "evil words" condition: $a }'
@@ -50,38 +51,38 @@ def message(*parts: bytes) -> bytes:
     return head + b"".join(kind + base64.encodebytes(part) + b"\r\n" for part in parts) + b"--b--\r\n"
 
 
-def test_eicar_wherever_it_hides(engine: Any, ask: Any, eicar: bytes) -> None:
+def test_eicar_wherever_it_hides(engine: Any, ask: Ask, eicar: bytes) -> None:
     for content in (eicar, b"x" * 200_000 + eicar, zipped(eicar), zipped(gzip.compress(zipped(eicar)))):
         assert ask(engine, content).info == "Eicar_Test_File"
         verdict = ask(engine, message(content), is_message=True)
         assert (verdict.status, verdict.info, verdict.engine) == (Status.INFECTED, "Eicar_Test_File", "yara")
 
 
-def test_clean(engine: Any, ask: Any) -> None:
+def test_clean(engine: Any, ask: Ask) -> None:
     for raw, is_message in ((b"", False), (b"nothing", False), (message(b"nothing"), True), (b"", True)):
         assert ask(engine, raw, is_message=is_message).status is Status.CLEAN
 
 
-def test_our_files_of_rules_are_not_viruses_themselves(engine: Any, ask: Any) -> None:
+def test_our_files_of_rules_are_not_viruses_themselves(engine: Any, ask: Ask) -> None:
     for file in Path(yara.__file__).parent.glob("*.yar"):
         assert ask(engine, file.read_bytes()).status is Status.CLEAN
 
 
-def test_a_virus_outranks_what_cannot_be_looked_into(engine: Any, ask: Any, eicar: bytes) -> None:
+def test_a_virus_outranks_what_cannot_be_looked_into(engine: Any, ask: Ask, eicar: bytes) -> None:
     rar = b"Rar!\x1a\x07\x01\x00"
     assert ask(engine, message(rar), is_message=True).status is Status.UNSCANNABLE
     for parts in ((rar, eicar), (eicar, rar)):
         assert ask(engine, message(*parts), is_message=True).status is Status.INFECTED
 
 
-def test_ambiguous_mime_is_unscannable_unless_there_is_a_virus(engine: Any, ask: Any, eicar: bytes) -> None:
+def test_ambiguous_mime_is_unscannable_unless_there_is_a_virus(engine: Any, ask: Ask, eicar: bytes) -> None:
     ambiguous = b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\n%s\r\n--a--\r\n"
     verdict = ask(engine, ambiguous % b"x", is_message=True)
     assert (verdict.status, verdict.info) == (Status.UNSCANNABLE, "ambiguous MIME: duplicate-boundary")
     assert ask(engine, ambiguous % eicar, is_message=True).status is Status.INFECTED
 
 
-def test_documents(engine: Any, ask: Any, document: bytes, encrypted_document: bytes) -> None:
+def test_documents(engine: Any, ask: Ask, document: bytes, encrypted_document: bytes) -> None:
     cases = {
         "Document_Macro_OLE2": (Status.MACRO, document),
         "Document_Macro_OOXML": (Status.MACRO, zipped(b"x", "word/vbaProject.bin")),
@@ -96,14 +97,14 @@ def test_documents(engine: Any, ask: Any, document: bytes, encrypted_document: b
 
 
 @pytest.mark.parametrize("status", sorted(yara.RULE_STATUSES))
-def test_a_rule_says_as_what_its_hit_counts(status: Status, tmp_path: Path, ask: Any) -> None:
+def test_a_rule_says_as_what_its_hit_counts(status: Status, tmp_path: Path, ask: Ask) -> None:
     path = tmp_path / "site.yar"
     path.write_text(EVIL % status)
     verdict = ask(with_rules(path), b"some evil words")
     assert (verdict.status, verdict.info) == (status, "Evil")
 
 
-def test_a_rule_that_says_nothing_means_infected_and_the_worst_hit_counts(tmp_path: Path, ask: Any) -> None:
+def test_a_rule_that_says_nothing_means_infected_and_the_worst_hit_counts(tmp_path: Path, ask: Ask) -> None:
     one, two = tmp_path / "one.yar", tmp_path / "two.yar"
     one.write_text(EVIL % "suspicious")
     two.write_text('rule Evil { strings: $a = "words" condition: $a }')
@@ -141,7 +142,7 @@ def test_rules_that_cannot_be_read(name: str, tmp_path: Path) -> None:
         with_rules(tmp_path / name)
 
 
-def test_the_version_follows_the_rules(engine: Any, tmp_path: Path, ask: Any) -> None:
+def test_the_version_follows_the_rules(engine: Any, tmp_path: Path, ask: Ask) -> None:
     path = tmp_path / "site.yar"
     path.write_text(EVIL % "infected")
     other = with_rules(path)
@@ -151,13 +152,13 @@ def test_the_version_follows_the_rules(engine: Any, tmp_path: Path, ask: Any) ->
     assert "6 rules" in other.version(Deadline.after(1))
 
 
-def test_no_time_is_an_error(engine: Any, ask: Any, eicar: bytes) -> None:
+def test_no_time_is_an_error(engine: Any, ask: Ask, eicar: bytes) -> None:
     for raw in (b"nothing", eicar):
         verdict = ask(engine, raw, 0.0)
         assert (verdict.status, verdict.info) == (Status.ERROR, "timeout")
 
 
-def test_a_rule_that_takes_too_long(tmp_path: Path, ask: Any) -> None:
+def test_a_rule_that_takes_too_long(tmp_path: Path, ask: Ask) -> None:
     path = tmp_path / "slow.yar"
     path.write_text(
         "rule Slow { condition: for any i in (0..1000000) : ( for any j in (0..1000000) : ( uint8(j) == 300 + i ) ) }"
@@ -194,7 +195,7 @@ def scanner(monkeypatch: pytest.MonkeyPatch) -> type[Scanner]:
     return Scanner
 
 
-def test_a_panic_is_an_error(engine: Any, ask: Any, scanner: Any) -> None:
+def test_a_panic_is_an_error(engine: Any, ask: Ask, scanner: Any) -> None:
     scanner.fault = type("PanicException", (BaseException,), {})("index out of bounds")
     verdict = ask(engine)
     assert (verdict.status, verdict.info) == (Status.ERROR, "yara-x: index out of bounds")
@@ -205,14 +206,14 @@ def test_a_panic_is_an_error(engine: Any, ask: Any, scanner: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_the_program_goes_on(fault: type[BaseException], engine: Any, ask: Any, scanner: Any) -> None:
+def test_what_ends_the_program_goes_on(fault: type[BaseException], engine: Any, ask: Ask, scanner: Any) -> None:
     scanner.fault = fault()
     with pytest.raises(fault):
         ask(engine)
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-def test_many_threads(engine: Any, ask: Any, eicar: bytes) -> None:
+def test_many_threads(engine: Any, ask: Ask, eicar: bytes) -> None:
     """No scanner is used or dropped in another thread, which yara-x answers with a panic."""
     found: list[Status] = []
     threads = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, MakeVerdict, Sieve
 
 from sieveav.verdict import Status
 
@@ -12,7 +13,7 @@ REQUIRE = 'require ["antivirus", "vctx", "relational", "comparator-i;ascii-numer
 
 
 @pytest.fixture
-def asks(sieve: Any, fake_host: Any, verdict: Any) -> Any:
+def asks(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> Any:
     """Whether a test holds when the engines say so: asks(test, ("yara", "infected", "Eicar"), ...)."""
 
     def asks(test: str, *said: tuple[str, ...], **more: Any) -> bool:
@@ -65,7 +66,7 @@ def test_no_engine_is_not_clean(asks: Any) -> None:
     assert not asks('antivirus "clean"', engines=())
 
 
-def test_an_engine_whose_name_has_capitals(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_an_engine_whose_name_has_capitals(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     """A second instance goes by its stanza's own name."""
     assert sieve.rules(f'{REQUIRE} if antivirus :engine "yara2" "clean" {{ stop; }}', engines=("Yara2",)) == []
     host = fake_host(verdicts=[verdict("Yara2", "infected")])
@@ -73,13 +74,13 @@ def test_an_engine_whose_name_has_capitals(sieve: Any, fake_host: Any, verdict: 
     assert host.asked[0].engines == ("Yara2",)
 
 
-def test_match_variables(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_match_variables(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     script = f'{REQUIRE} if antivirus :info :matches "Win.*-*" {{ fileinto "${{1}}"; }}'
     host = fake_host(verdicts=[verdict("yara", "infected", "Win.Trojan-1")])
     assert sieve.actions(script, host=host) == ["fileinto Trojan"]
 
 
-def test_every_scan_sets_the_variables(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_every_scan_sets_the_variables(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     host = fake_host([verdict("yara", "infected", "E")], {"yara_status": "virus"})
     for word in ('antivirus "clean"', 'antivirus :engine "yara" "error"'):
         assert sieve.holds(f'allof(not {word}, vctx "yara_status" "virus")', require=REQUIRE, host=host)
@@ -103,24 +104,24 @@ def test_every_scan_sets_the_variables(sieve: Any, fake_host: Any, verdict: Any)
         ('antivirus :contains :comparator "i;ascii-numeric" "5"', ["comparator-unfit"]),
     ],
 )
-def test_problems(sieve: Any, test: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, test: str, rules: list[str]) -> None:
     assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}") == rules
 
 
-def test_what_is_configured_is_told(sieve: Any) -> None:
+def test_what_is_configured_is_told(sieve: Sieve) -> None:
     script = f'{REQUIRE} if antivirus :engine "nod32" "clean" {{ stop; }}'
     assert sieve.check(script).problems[0].hint == "configured: clamav, yara"
     assert sieve.check(script, engines=()).problems[0].hint == "no engine is configured"
 
 
-def test_an_unlikely_word_is_only_warned_of(sieve: Any) -> None:
+def test_an_unlikely_word_is_only_warned_of(sieve: Sieve) -> None:
     (problem,) = sieve.check(f'{REQUIRE} if antivirus "virus" {{ stop; }}').problems
     assert problem.severity == "warning"
     assert "infected, suspicious, error" in problem.hint
 
 
 @pytest.mark.parametrize("phase", ["data", "spool", "each_rcpt", "connect", "ehlo", "mailfrom", "rcptto"])
-def test_phases(sieve: Any, phase: str) -> None:
+def test_phases(sieve: Sieve, phase: str) -> None:
     expected = [] if phase in ("data", "spool", "each_rcpt") else ["wrong-phase"]
     assert sieve.rules('require "antivirus"; if antivirus "clean" { stop; }', phase=phase) == expected
     assert sieve.rules('require "antivirus"; yara_avscan;', phase=phase) == expected
@@ -132,14 +133,18 @@ def test_phases(sieve: Any, phase: str) -> None:
 @pytest.mark.parametrize(
     ("engine", "word"), [("clamav", "clamav_avscan"), ("f-secure", "f_secure_avscan"), ("Yara.2", "yara_2_avscan")]
 )
-def test_avscan_comes_from_the_engines_name(sieve: Any, fake_host: Any, verdict: Any, engine: str, word: str) -> None:
+def test_avscan_comes_from_the_engines_name(
+    sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, engine: str, word: str
+) -> None:
     host = fake_host([verdict(engine, "infected", "E")], {"v": "virus"})
     script = f'{REQUIRE} {word}; if vctx "v" "virus" {{ discard; }}'
     assert sieve.actions(script, host=host, engines=(engine,)) == ["discard"]
     assert [question.engines for question in host.asked] == [(engine,)]
 
 
-def test_avscan_has_no_value_and_does_nothing_else(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_avscan_has_no_value_and_does_nothing_else(
+    sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict
+) -> None:
     host = fake_host([verdict("yara", "infected", "E"), verdict("clamav", "clean")])
     assert sieve.actions(f"{REQUIRE} yara_avscan; clamav_avscan;", host=host) == ["implicit keep"]
 
@@ -151,18 +156,18 @@ def test_avscan_has_no_value_and_does_nothing_else(sieve: Any, fake_host: Any, v
         "if yara_avscan { stop; }",
     ],
 )
-def test_avscan_of_an_unknown_engine_and_as_a_test(sieve: Any, script: str) -> None:
+def test_avscan_of_an_unknown_engine_and_as_a_test(sieve: Sieve, script: str) -> None:
     assert sieve.rules(REQUIRE + script) == ["word-unknown"]
 
 
 @pytest.mark.parametrize(
     ("script", "rule"), [('yara_avscan "x";', "argument-surplus"), ("yara_avscan :x;", "tag-unknown")]
 )
-def test_avscan_takes_nothing(sieve: Any, script: str, rule: str) -> None:
+def test_avscan_takes_nothing(sieve: Sieve, script: str, rule: str) -> None:
     assert sieve.rules(REQUIRE + script) == [rule]
 
 
-def test_avscan_is_not_known_unless_required(sieve: Any) -> None:
+def test_avscan_is_not_known_unless_required(sieve: Sieve) -> None:
     (problem,) = sieve.check("yara_avscan;").problems
     assert (problem.rule, problem.hint) == ("word-unknown", 'write: require "antivirus";')
     assert sieve.rules("yara_avscan;", dialect="momentum") == []
@@ -186,7 +191,7 @@ ZXZpbA==
 """
 
 
-def test_part(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_part(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     host = fake_host([verdict("yara", "infected")])
     script = """require ["antivirus", "foreverypart"];
     foreverypart { if antivirus :part "infected" { discard; } }"""
@@ -201,6 +206,6 @@ def test_part(sieve: Any, fake_host: Any, verdict: Any) -> None:
         ('require "antivirus"; if antivirus :part "clean" { keep; }', 'write: require "foreverypart";'),
     ],
 )
-def test_part_outside_a_loop(sieve: Any, script: str, hint: str) -> None:
+def test_part_outside_a_loop(sieve: Sieve, script: str, hint: str) -> None:
     (problem,) = sieve.check(script).problems
     assert (problem.rule, problem.hint) == ("part-outside", hint)

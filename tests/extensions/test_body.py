@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
 from sieveav.running.message import Message, intern_subject
 
@@ -59,7 +60,7 @@ This is the end of the outer MIME multipart.
 WORDS = 'require ["body", "variables", "relational", "comparator-i;ascii-numeric"];'
 
 
-def lines(sieve: Any, transform: str) -> set[str]:
+def lines(sieve: Sieve, transform: str) -> set[str]:
     """The lines of the example that a transform looks at."""
     found = {line for line in EXAMPLE.decode().splitlines() if line}
     tests = {line: f'body {transform} :comparator "i;octet" :contains "{quoted(line)}"' for line in found}
@@ -95,7 +96,7 @@ def quoted(text: str) -> str:
         (':content ["image", "message"]', {"From: Someone Else", "Subject: hello request"}),
     ],
 )
-def test_the_example(sieve: Any, transform: str, looked_at: set[str]) -> None:
+def test_the_example(sieve: Sieve, transform: str, looked_at: set[str]) -> None:
     assert lines(sieve, transform) == looked_at
 
 
@@ -127,7 +128,7 @@ def test_the_example(sieve: Any, transform: str, looked_at: set[str]) -> None:
         ('body :raw :count "eq" "1"', True),
     ],
 )
-def test_body(sieve: Any, test: str, holds: bool) -> None:
+def test_body(sieve: Sieve, test: str, holds: bool) -> None:
     assert sieve.holds(test, EXAMPLE, require=WORDS) is holds
 
 
@@ -145,7 +146,7 @@ def test_body(sieve: Any, test: str, holds: bool) -> None:
         (b"Content-Type: multipart/mixed; boundary=b\n\n", True, False),
     ],
 )
-def test_no_body_and_an_empty_one(sieve: Any, message: bytes, raw: bool, text: bool) -> None:
+def test_no_body_and_an_empty_one(sieve: Sieve, message: bytes, raw: bool, text: bool) -> None:
     for match in (":is", ":contains", ":matches"):
         assert sieve.holds(f'body :raw {match} ""', message, require=WORDS) is raw
         assert sieve.holds(f'body :text {match} ""', message, require=WORDS) is text
@@ -189,12 +190,12 @@ def part(headers: str, data: bytes) -> bytes:
         (part("Content-Type: text/plain; charset=nosuch", b"plain"), "plain"),
     ],
 )
-def test_text_is_decoded(sieve: Any, message: bytes, key: str) -> None:
+def test_text_is_decoded(sieve: Sieve, message: bytes, key: str) -> None:
     for transform in (":text", ':content "text"'):
         assert sieve.holds(f'body {transform} :contains "{key}"', message, require=WORDS)
 
 
-def test_other_parts_are_octets(sieve: Any) -> None:
+def test_other_parts_are_octets(sieve: Sieve) -> None:
     data = base64.b64encode(b"%PDF \xff\xfe \xc3\xa9 end")
     message = part("Content-Type: application/pdf\nContent-Transfer-Encoding: base64", data)
     assert sieve.holds('body :content "application/pdf" :contains "é end"', message, require=WORDS)
@@ -203,16 +204,16 @@ def test_other_parts_are_octets(sieve: Any) -> None:
     assert sieve.holds(f'body :raw :is "{data.decode()}"', message, require=WORDS)
 
 
-def test_raw_eight_bit(sieve: Any) -> None:
+def test_raw_eight_bit(sieve: Sieve) -> None:
     assert sieve.holds('body :raw :contains "é"', b"\n\xff \xc3\xa9", require=WORDS)
 
 
-def test_match_variables_are_not_set(sieve: Any) -> None:
+def test_match_variables_are_not_set(sieve: Sieve) -> None:
     script = 'require ["body", "variables", "fileinto"]; if body :matches "*say*" { fileinto "x${0}${1}"; }'
     assert sieve.actions(script, EXAMPLE) == ["fileinto x"]  # RFC 5173, 6
 
 
-def test_keys_and_types_from_variables(sieve: Any) -> None:
+def test_keys_and_types_from_variables(sieve: Sieve) -> None:
     script = f'{WORDS} set "t" "html"; set "k" "<body>"; '
     assert sieve.holds('body :content "text/${t}" :contains "${k}"', EXAMPLE, require=script)
 
@@ -236,7 +237,7 @@ def test_worked_out_once_for_all_recipients() -> None:
         ('if body "a" "b" { stop; }', ["argument-surplus"]),
     ],
 )
-def test_problems(sieve: Any, line: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
     assert sieve.rules(f"{WORDS} {line}") == rules
 
 

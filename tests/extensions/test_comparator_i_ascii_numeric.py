@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["comparator-i;ascii-numeric", "relational"];'
 NUMERIC = ':comparator "i;ascii-numeric"'
@@ -34,7 +34,7 @@ def message(value: str) -> str:
         ("9" * 5000, "9" * 4999, False),
     ],
 )
-def test_equality(sieve: Any, value: str, key: str, holds: bool) -> None:
+def test_equality(sieve: Sieve, value: str, key: str, holds: bool) -> None:
     assert sieve.holds(f'header {NUMERIC} "x" "{key}"', message(value), require=REQUIRE) is holds
 
 
@@ -50,23 +50,23 @@ def test_equality(sieve: Any, value: str, key: str, holds: bool) -> None:
         ("9" * 5000, "x"),
     ],
 )
-def test_order(sieve: Any, less: str, more: str) -> None:
+def test_order(sieve: Sieve, less: str, more: str) -> None:
     assert sieve.holds(f'header :value "lt" {NUMERIC} "x" "{more}"', message(less), require=REQUIRE)
     assert sieve.holds(f'header :value "gt" {NUMERIC} "x" "{less}"', message(more), require=REQUIRE)
     assert not sieve.holds(f'header :value "ge" {NUMERIC} "x" "{more}"', message(less), require=REQUIRE)
 
 
 @pytest.mark.parametrize("match", [":contains", ":matches"])
-def test_it_compares_no_parts(sieve: Any, match: str) -> None:
+def test_it_compares_no_parts(sieve: Sieve, match: str) -> None:
     assert sieve.rules(f'{REQUIRE} if header {match} {NUMERIC} "x" "1" {{ stop; }}') == ["comparator-unfit"]
 
 
-def test_without_require_it_is_unknown(sieve: Any) -> None:
+def test_without_require_it_is_unknown(sieve: Sieve) -> None:
     (problem,) = sieve.check(f'if header {NUMERIC} "x" "1" {{ stop; }}').problems
     assert (problem.rule, problem.hint) == ("comparator-unknown", 'write: require "comparator-i;ascii-numeric";')
 
 
-def test_a_long_number_takes_linear_time(sieve: Any) -> None:
+def test_a_long_number_takes_linear_time(sieve: Sieve) -> None:
     begun = time.monotonic()
     assert sieve.holds(f'header :value "gt" {NUMERIC} "x" "1"', message("0" * 300_000 + "9" * 300_000), require=REQUIRE)
     assert time.monotonic() - begun < 2

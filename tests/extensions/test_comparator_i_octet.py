@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 
 @pytest.mark.parametrize("require", ["", 'require ["comparator-i;octet", "comparator-i;ascii-casemap"];'])
@@ -17,10 +16,10 @@ import pytest
         ("I;ASCII-Casemap", "hELLO", True),
     ],
 )
-def test_always_there(sieve: Any, require: str, comparator: str, key: str, holds: bool) -> None:
+def test_always_there(sieve: Sieve, require: str, comparator: str, key: str, holds: bool) -> None:
     assert sieve.holds(f'header :comparator "{comparator}" "subject" "{key}"', require=require) is holds
 
 
-def test_the_comparator_of_the_rfc_that_nobody_has(sieve: Any) -> None:
+def test_the_comparator_of_the_rfc_that_nobody_has(sieve: Sieve) -> None:
     problems = sieve.problems('require "comparator-elbonia";\nkeep;')
     assert problems == ['require-unknown 1:9 there is no capability "comparator-elbonia"']

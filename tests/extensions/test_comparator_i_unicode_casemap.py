@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["comparator-i;unicode-casemap", "relational"];'
 CASEMAP = ':comparator "i;unicode-casemap"'
@@ -33,7 +32,7 @@ CASEMAP = ':comparator "i;unicode-casemap"'
         ("", "", True),
     ],
 )
-def test_is(sieve: Any, value: str, key: str, holds: bool) -> None:
+def test_is(sieve: Sieve, value: str, key: str, holds: bool) -> None:
     assert sieve.holds(f'header {CASEMAP} "x" "{key}"', f"X: {value}\n\n", require=REQUIRE) is holds
 
 
@@ -50,13 +49,13 @@ def test_is(sieve: Any, value: str, key: str, holds: bool) -> None:
         (':value "lt"', "é", "F", True),  # it sorts with its letter
     ],
 )
-def test_other_matches(sieve: Any, match: str, value: str, key: str, holds: bool) -> None:
+def test_other_matches(sieve: Sieve, match: str, value: str, key: str, holds: bool) -> None:
     assert sieve.holds(f'header {match} {CASEMAP} "x" "{key}"', f"X: {value}\n\n", require=REQUIRE) is holds
 
 
-def test_the_default_comparator_knows_ascii_alone(sieve: Any) -> None:
+def test_the_default_comparator_knows_ascii_alone(sieve: Sieve) -> None:
     assert not sieve.holds('header "x" "ÉCOLE"', "X: école\n\n")
 
 
-def test_octets_that_are_no_text_do_no_harm(sieve: Any) -> None:
+def test_octets_that_are_no_text_do_no_harm(sieve: Sieve) -> None:
     assert not sieve.holds(f'header {CASEMAP} "x" "é"', b"X: \xff\xfe\xe9\n\n", require=REQUIRE)

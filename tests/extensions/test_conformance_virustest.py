@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 from sieveav.language.problems import Severity
 from sieveav.options import Option
@@ -15,7 +16,7 @@ REQUIRE = 'require ["virustest", "spamtestplus"];'
 
 
 @pytest.fixture
-def number(sieve: Any) -> Callable[..., int]:
+def number(sieve: Sieve) -> Callable[..., int]:
     """The one number that a test holds for, its settings read as a configuration's are."""
 
     def find(test: str, header: str, highest: int = 10, **settings: Any) -> int:
@@ -74,7 +75,7 @@ def test_a_part_of_a_field(number: Any, header: str, percent: int) -> None:
     assert number("spamtest :percent", header, 100, **settings) == percent
 
 
-def test_what_the_pattern_does_not_find_was_not_tested(sieve: Any) -> None:
+def test_what_the_pattern_does_not_find_was_not_tested(sieve: Sieve) -> None:
     """RFC 5235, 3.1: then a :count is of none."""
     require = 'require ["spamtest", "relational", "comparator-i;ascii-numeric"];'
     settings = {"spamtest": {"status_header": "X-Score: score=([0-9]+)", "max_value": 10}}
@@ -134,7 +135,7 @@ def test_the_first_field_is_read_alone(number: Any) -> None:
 @pytest.mark.parametrize("name", ["status_header", "max_header"])
 @pytest.mark.parametrize("capability", ["virustest", "spamtest"])
 def test_a_bad_pattern_is_a_problem_of_the_configuration(
-    sieve: Any, written: str, reason: str, name: str, capability: str, capfd: Any
+    sieve: Sieve, written: str, reason: str, name: str, capability: str, capfd: Any
 ) -> None:
     option: Option = sieve.library.find(capability).settings[name]
     with pytest.raises(ValueError, match=r"is not|has no") as raised:
@@ -144,7 +145,7 @@ def test_a_bad_pattern_is_a_problem_of_the_configuration(
 
 
 @pytest.mark.parametrize("written", ["", "X-Score", "X-Score: (.)", "x: a:(b)"])
-def test_a_good_setting_stays_as_written(sieve: Any, written: str) -> None:
+def test_a_good_setting_stays_as_written(sieve: Sieve, written: str) -> None:
     assert sieve.library.find("spamtest").settings["status_header"].value(written) == written
 
 
@@ -157,13 +158,13 @@ def test_hostile_values(number: Any) -> None:
 
 
 @pytest.mark.parametrize("octets", [b"\xff\xfe 7", b"\xed\xa0\x80 7", "\u00e9\U0001f600 7".encode()])
-def test_any_octets(sieve: Any, octets: bytes) -> None:
+def test_any_octets(sieve: Sieve, octets: bytes) -> None:
     settings = {"spamtest": {"status_header": "X-Score: ([0-9])", "max_value": 10}}
     message = b"X-Score: " + octets + b"\n\n"
     assert sieve.holds('spamtest "7"', message, require='require "spamtest";', settings=settings)
 
 
-def test_the_script_has_no_problem_of_it(sieve: Any) -> None:
+def test_the_script_has_no_problem_of_it(sieve: Sieve) -> None:
     script = f'{REQUIRE} if spamtest "1" {{ stop; }}'
     checked = sieve.check(script, settings={"spamtest": {"status_header": "X-Score: ([0-9])", "max_value": 10}})
     assert [problem for problem in checked.problems if problem.severity is Severity.ERROR] == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.running.questions import Now
 
@@ -34,7 +35,7 @@ class Berlin(tzinfo):
 
 
 @pytest.fixture
-def at(sieve: Any, fake_host: Any) -> Any:
+def at(sieve: Sieve, fake_host: type[FakeHost]) -> Any:
     """Whether a test holds at a time."""
 
     def holds(test: str, now: datetime, message: str = MESSAGE) -> bool:
@@ -113,7 +114,7 @@ def test_the_days_of_a_vacation(at: Any, day: int, holds: bool) -> None:
 
 
 @pytest.mark.parametrize("phase", ["connect", "rcptto", "data", "each_rcpt"])
-def test_currentdate_needs_no_message(sieve: Any, phase: str) -> None:
+def test_currentdate_needs_no_message(sieve: Sieve, phase: str) -> None:
     assert sieve.rules('require "date"; if currentdate "hour" "09" { stop; }', phase=phase) == []
     date_rules = sieve.rules('require "date"; if date "date" "hour" "09" { stop; }', phase=phase)
     assert bool(date_rules) is (phase in ("connect", "rcptto"))
@@ -164,7 +165,7 @@ def test_currentdate_needs_no_message(sieve: Any, phase: str) -> None:
         ),
     ],
 )
-def test_problems(sieve: Any, test: str, problem: str, hint: str | None) -> None:
+def test_problems(sieve: Sieve, test: str, problem: str, hint: str | None) -> None:
     script = f"{D}\nif {test} {{ stop; }}"
     (shown,) = sieve.problems(script)
     assert shown.startswith(problem)
@@ -186,19 +187,19 @@ def test_problems(sieve: Any, test: str, problem: str, hint: str | None) -> None
         'date "date" "iso8601" ["2024-12-24T18:30:00Z", "2024-12-24t18:30:00-05:00"]',
     ],
 )
-def test_no_advice(sieve: Any, test: str) -> None:
+def test_no_advice(sieve: Sieve, test: str) -> None:
     assert sieve.problems(f"{D}\nif {test} {{ stop; }}") == []
 
 
 @pytest.mark.parametrize("part", date.PARTS)
-def test_examples_of_hints_are_what_a_part_looks_like(sieve: Any, part: str) -> None:
+def test_examples_of_hints_are_what_a_part_looks_like(sieve: Sieve, part: str) -> None:
     assert sieve.problems(f'{D}\nif date "date" "{part}" "{date.PARTS[part].example}" {{ stop; }}') == []
 
 
 # ---- dates
 
 
-def test_a_field_is_read_once(sieve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_field_is_read_once(sieve: Sieve, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     real = date.moment_of
 

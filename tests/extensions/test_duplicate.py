@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.running.effects import Record
 from sieveav.running.questions import Seen
@@ -22,7 +23,7 @@ KEY = key_of(None, "<secret@example.com>")
 
 
 @pytest.fixture
-def seen(fake_host: Any) -> Any:
+def seen(fake_host: type[FakeHost]) -> Any:
     """A host that has seen these keys; with None, one that has lost its memory."""
 
     def make(*keys: str | None) -> Any:
@@ -31,12 +32,12 @@ def seen(fake_host: Any) -> Any:
     return make
 
 
-def records(sieve: Any, test: str, host: Any, **more: Any) -> tuple[Record, ...]:
+def records(sieve: Sieve, test: str, host: Any, **more: Any) -> tuple[Record, ...]:
     script = f'require ["duplicate", "variables"]; if {test} {{ discard; }}'
     return tuple(sieve.run(script, MESSAGE, host=host, **more).records)
 
 
-def test_what_is_recorded(sieve: Any, seen: Any) -> None:
+def test_what_is_recorded(sieve: Sieve, seen: Any) -> None:
     assert records(sieve, "duplicate", seen()) == (Record(KEY, 43200),)
     assert records(sieve, "duplicate :seconds 60", seen()) == (Record(KEY, 60),)
     assert records(sieve, "duplicate :last :seconds 60", seen()) == (Record(KEY, 60, sliding=True),)
@@ -45,22 +46,22 @@ def test_what_is_recorded(sieve: Any, seen: Any) -> None:
     assert records(sieve, 'duplicate :header "x-none"', seen()) == ()
 
 
-def test_a_duplicate_is_recorded_again_only_with_last(sieve: Any, seen: Any) -> None:
+def test_a_duplicate_is_recorded_again_only_with_last(sieve: Sieve, seen: Any) -> None:
     assert records(sieve, "duplicate", seen(KEY)) == ()
     assert records(sieve, "duplicate :last", seen(KEY)) == (Record(KEY, 43200, sliding=True),)
 
 
-def test_a_key_is_recorded_once(sieve: Any, seen: Any) -> None:
+def test_a_key_is_recorded_once(sieve: Sieve, seen: Any) -> None:
     assert records(sieve, "anyof (duplicate, duplicate :last, duplicate :seconds 9)", seen()) == (Record(KEY, 9),)
 
 
-def test_a_memory_that_is_lost_makes_no_duplicate(sieve: Any, seen: Any) -> None:
+def test_a_memory_that_is_lost_makes_no_duplicate(sieve: Sieve, seen: Any) -> None:
     outcome = sieve.run('require "duplicate"; if duplicate { discard; }', MESSAGE, host=seen(None))
     assert [action.name for action in outcome.actions] == ["keep"]
     assert outcome.records == (Record(KEY, 43200),)
 
 
-def test_nothing_of_the_unique_id_can_be_read_in_the_key(sieve: Any, seen: Any) -> None:
+def test_nothing_of_the_unique_id_can_be_read_in_the_key(sieve: Sieve, seen: Any) -> None:
     host = seen()
     (record,) = records(sieve, 'duplicate :handle "a handle" :uniqueid "a secret"', host)
     assert [question.key for question in host.asked] == [record.key]
@@ -69,12 +70,12 @@ def test_nothing_of_the_unique_id_can_be_read_in_the_key(sieve: Any, seen: Any) 
     assert len(record.key) == len("duplicate:") + 64
 
 
-def test_it_is_no_action(sieve: Any, seen: Any) -> None:
+def test_it_is_no_action(sieve: Sieve, seen: Any) -> None:
     outcome = sieve.run('require "duplicate"; if duplicate { discard; }', MESSAGE, host=seen())
     assert [action.as_json() for action in outcome.actions] == [{"action": "keep", "flags": [], "implicit": True}]
 
 
-def test_example_2_marks_the_second_alert(sieve: Any, seen: Any) -> None:
+def test_example_2_marks_the_second_alert(sieve: Sieve, seen: Any) -> None:
     script = """require ["duplicate", "variables", "imap4flags", "fileinto"];
     if header :matches "subject" "ALERT: *" {
       if duplicate :seconds 60 :uniqueid "${1}" { setflag "\\\\seen"; }
@@ -86,7 +87,7 @@ def test_example_2_marks_the_second_alert(sieve: Any, seen: Any) -> None:
 
 
 @pytest.mark.parametrize(("parts", "fault"), [(100, None), (101, "more than 100 keys to remember")])
-def test_no_script_remembers_more_keys_than_the_limit(sieve: Any, seen: Any, parts: int, fault: str | None) -> None:
+def test_no_script_remembers_more_keys_than_the_limit(sieve: Sieve, seen: Any, parts: int, fault: str | None) -> None:
     """The part that the loop begins with is the message itself."""
     inner = "".join(f"--b\nContent-ID: <{n}>\n\n{n}\n" for n in range(parts - 1))
     message = f'Content-ID: <m>\nContent-Type: multipart/mixed; boundary="b"\n\n{inner}--b--\n'
@@ -127,7 +128,7 @@ REQUIRE = 'require "duplicate";'
         ('duplicate :header ""', "header-name", '""', ""),
     ],
 )
-def test_problems(sieve: Any, test: str, rule: str, at: str, hint: str) -> None:
+def test_problems(sieve: Sieve, test: str, rule: str, at: str, hint: str) -> None:
     checked = sieve.check(f"{REQUIRE} if {test} {{ stop; }}")
     (problem,) = checked.problems
     assert (problem.rule, problem.hint) == (rule, hint)
@@ -135,14 +136,14 @@ def test_problems(sieve: Any, test: str, rule: str, at: str, hint: str) -> None:
     assert (checked.program is None) == (rule == "tag-conflict")  # RFC 7352, 3.1 and 3.3: the others are no errors
 
 
-def test_no_warning_up_to_the_maximum(sieve: Any) -> None:
+def test_no_warning_up_to_the_maximum(sieve: Sieve) -> None:
     assert sieve.rules(f"{REQUIRE} if duplicate :seconds 172800 {{ stop; }}") == []
     settings = {"duplicate": {"max_period": 60.0}}
     assert sieve.rules(f"{REQUIRE} if duplicate :seconds 61 {{ stop; }}", settings=settings) == ["too-long"]
 
 
 @pytest.mark.parametrize("phase", ["data", "imap"])
-def test_only_where_mail_is_delivered_to_a_recipient(sieve: Any, phase: str) -> None:
+def test_only_where_mail_is_delivered_to_a_recipient(sieve: Sieve, phase: str) -> None:
     """RFC 7352, 3.4: not with IMAP events."""
     assert sieve.rules(f"{REQUIRE} if duplicate {{ stop; }}", phase=phase) == ["wrong-phase"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["ec_action", "fileinto"];'
 
 
-def test_it_ends_everything_and_leaves_no_actions(sieve: Any) -> None:
+def test_it_ends_everything_and_leaves_no_actions(sieve: Sieve) -> None:
     outcome = sieve.run(f'{REQUIRE} fileinto "x"; keep; ec_action 550 "no" "virus:rejected"; fileinto "y";')
     assert outcome.actions == ()
     assert outcome.ended
@@ -19,7 +18,7 @@ def test_it_ends_everything_and_leaves_no_actions(sieve: Any) -> None:
     assert outcome.response.place.line == 1
 
 
-def test_what_earlier_scripts_did_is_gone_too(sieve: Any) -> None:
+def test_what_earlier_scripts_did_is_gone_too(sieve: Sieve) -> None:
     before = sieve.run(f'{REQUIRE} fileinto "x"; keep;')
     outcome = sieve.run(f'{REQUIRE} ec_action 451 "later";', before=before)
     assert outcome.actions == ()
@@ -44,18 +43,18 @@ def test_what_earlier_scripts_did_is_gone_too(sieve: Any) -> None:
         (599, "a", "5.7.1", "a"),
     ],
 )
-def test_codes(sieve: Any, code: int, text: str, enhanced: str, shown: str) -> None:
+def test_codes(sieve: Sieve, code: int, text: str, enhanced: str, shown: str) -> None:
     answer = sieve.run(f'{REQUIRE} ec_action {code} "{text}";').response
     assert (answer.code, answer.enhanced, answer.text, answer.counter) == (code, enhanced, shown, "")
 
 
-def test_several_lines(sieve: Any) -> None:
+def test_several_lines(sieve: Sieve) -> None:
     answer = sieve.run(f"{REQUIRE} ec_action 550 text:\n5.7.1 first\nsecond \n\nfourth\n.\n;").response
     assert answer.enhanced == "5.7.1"
     assert answer.text == "first\nsecond\n\nfourth"
 
 
-def test_a_text_of_variables_brings_no_control_characters(sieve: Any) -> None:
+def test_a_text_of_variables_brings_no_control_characters(sieve: Sieve) -> None:
     script = 'require ["ec_action", "variables"]; if header :matches "x" "*" { ec_action 550 "no: ${1}"; }'
     answer = sieve.run(script, "X: a\n b\x00\x1b[0m\x07 c\n\n").response
     assert answer.text == "no: a b[0m c"
@@ -76,18 +75,18 @@ def test_a_text_of_variables_brings_no_control_characters(sieve: Any) -> None:
         ('ec_action :copy 550 "x";', ["tag-unknown"]),
     ],
 )
-def test_problems(sieve: Any, script: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, script: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + script) == rules
 
 
-def test_a_response_that_says_nothing_is_only_warned_of(sieve: Any) -> None:
+def test_a_response_that_says_nothing_is_only_warned_of(sieve: Sieve) -> None:
     checked = sieve.check(f'{REQUIRE} ec_action 550 " ";')
     assert [str(problem.severity) for problem in checked.problems] == ["warning"]
     assert checked.program is not None
 
 
 @pytest.mark.parametrize(("code", "hint"), [(250, "discard"), (354, "4xx")])
-def test_hints(sieve: Any, code: int, hint: str) -> None:
+def test_hints(sieve: Sieve, code: int, hint: str) -> None:
     (problem,) = sieve.check(f'{REQUIRE} ec_action {code} "x";').problems
     assert hint in problem.hint
 
@@ -95,10 +94,10 @@ def test_hints(sieve: Any, code: int, hint: str) -> None:
 @pytest.mark.parametrize(
     ("phase", "rules"), [("data", []), ("spool", []), ("each_rcpt", []), ("mailfrom", ["wrong-phase"])]
 )
-def test_phases(sieve: Any, phase: str, rules: list[str]) -> None:
+def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
     assert sieve.rules('require "ec_action"; ec_action 550 "x";', phase=phase) == rules
 
 
-def test_required_but_in_momentums_dialect(sieve: Any) -> None:
+def test_required_but_in_momentums_dialect(sieve: Sieve) -> None:
     assert sieve.rules('ec_action 550 "x";') == ["word-unknown"]
     assert sieve.rules('ec_action 550 "x";', dialect="momentum") == []

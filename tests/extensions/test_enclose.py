@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.mime import parse
 from sieveav.running.questions import Now
@@ -35,7 +36,7 @@ xyz
 """
 
 
-def made(sieve: Any, fake_host: Any, script: str, message: bytes = MESSAGE, **more: Any) -> bytes:
+def made(sieve: Sieve, fake_host: type[FakeHost], script: str, message: bytes = MESSAGE, **more: Any) -> bytes:
     host = fake_host(answers={Now: lambda _: datetime(2026, 11, 24, 12, 0, tzinfo=UTC)})
     outcome = sieve.run(REQUIRE + script, message, host=host, **more)
     assert outcome.fault is None, outcome.fault
@@ -65,7 +66,7 @@ TEXTS = st.one_of(
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS, TEXTS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([b"", b"x", b"x\r", b"\xff\0", b"--b--\n"]))
 def test_a_strict_reader_and_octet_for_octet(
-    sieve: Any, fake_host: Any, subject: str, text: str, newline: bytes, last: bytes
+    sieve: Sieve, fake_host: type[FakeHost], subject: str, text: str, newline: bytes, last: bytes
 ) -> None:
     original = MESSAGE.replace(b"\n", newline) + last
     raw = made(sieve, fake_host, f"enclose :subject {quoted(subject)} {quoted(text)};", original)
@@ -80,7 +81,7 @@ def test_a_strict_reader_and_octet_for_octet(
     assert "".join(c for c in message["Subject"] if c.isprintable() and c != " ") == shown
 
 
-def test_what_it_looks_like(sieve: Any, fake_host: Any) -> None:
+def test_what_it_looks_like(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     raw = made(sieve, fake_host, 'enclose :subject "Warning" "grün";', b"Subject: x\nFrom: a@example.com\n\nbody")
     assert raw.decode().splitlines()[0] == "Subject: Warning"
     message = read(raw)
@@ -112,13 +113,13 @@ def test_what_it_looks_like(sieve: Any, fake_host: Any) -> None:
         ('"a b"@example.org', '"a b"@example.org'),
     ],
 )
-def test_the_author_is_the_recipient(sieve: Any, fake_host: Any, recipient: str, author: str) -> None:
+def test_the_author_is_the_recipient(sieve: Sieve, fake_host: type[FakeHost], recipient: str, author: str) -> None:
     message = read(made(sieve, fake_host, 'enclose "x";', recipient=recipient))
     assert [address.addr_spec for address in message["From"].addresses] == [author]
 
 
 @pytest.mark.parametrize("message", [b"", b"\n", b"Subject: x", b"body only", b"Subject: x\rBcc: y\0\n\nx"])
-def test_a_message_of_which_there_is_not_much(sieve: Any, fake_host: Any, message: bytes) -> None:
+def test_a_message_of_which_there_is_not_much(sieve: Sieve, fake_host: type[FakeHost], message: bytes) -> None:
     raw = made(sieve, fake_host, 'enclose :headers ["Subject", "Bcc"] "x";', message)
     header = email.message_from_bytes(raw, policy=default)  # what is in the enclosed message is no matter of ours
     assert header.get_content_type() == "multipart/mixed"
@@ -138,9 +139,9 @@ def test_a_message_of_which_there_is_not_much(sieve: Any, fake_host: Any, messag
         ('enclose :mime "x";', ["tag-unknown"]),
     ],
 )
-def test_problems(sieve: Any, line: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + line) == rules
 
 
-def test_it_needs_a_recipient(sieve: Any) -> None:
+def test_it_needs_a_recipient(sieve: Sieve) -> None:
     assert sieve.rules(REQUIRE + 'enclose "x";', phase="spool") == ["wrong-phase"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["encoded-character", "fileinto"];'
 
 
-def read(sieve: Any, text: str) -> str:
+def read(sieve: Sieve, text: str) -> str:
     """What a string of a script stands for: the mailbox it names."""
     (action,) = sieve.run(f'{REQUIRE} fileinto "{text}";').actions
     return str(action.as_json()["mailbox"])
@@ -51,7 +51,7 @@ def read(sieve: Any, text: str) -> str:
         ("no ${name} here", "no ${name} here"),
     ],
 )
-def test_strings(sieve: Any, written: str, meant: str | None) -> None:
+def test_strings(sieve: Sieve, written: str, meant: str | None) -> None:
     if meant is not None:
         assert read(sieve, written) == meant
     else:
@@ -59,30 +59,30 @@ def test_strings(sieve: Any, written: str, meant: str | None) -> None:
 
 
 @pytest.mark.parametrize("number", ["200000", "DF01", "D800", "dfff", "110000", "0000110000", "40 D800", "F" * 100])
-def test_numbers_of_no_character_are_errors(sieve: Any, number: str) -> None:
+def test_numbers_of_no_character_are_errors(sieve: Sieve, number: str) -> None:
     problems = sieve.problems(f'{REQUIRE}\nfileinto "a${{unicode:{number}}}";')
     assert problems == ["character-invalid 2:10 this is the number of no character"]
 
 
 @pytest.mark.parametrize("text", ["${unicode:200000", "${unicode:200000 x}", "${hex:200000}", "${ unicode:200000}"])
-def test_only_a_sequence_that_is_one_is_an_error(sieve: Any, text: str) -> None:
+def test_only_a_sequence_that_is_one_is_an_error(sieve: Sieve, text: str) -> None:
     """RFC 5228, 2.4.2.4: MUST NOT raise an error unless the sequence is well-formed."""
     assert read(sieve, text) == text
 
 
-def test_the_example_in_a_test(sieve: Any) -> None:
+def test_the_example_in_a_test(sieve: Sieve) -> None:
     test = 'header :contains "Subject" "$${hex:24 24}"'
     assert sieve.holds(test, "Subject: make $$$ fast\n\n", require=REQUIRE)
     assert not sieve.holds(test, "Subject: make $$ fast\n\n", require=REQUIRE)
 
 
-def test_octets_that_are_no_utf8(sieve: Any) -> None:
+def test_octets_that_are_no_utf8(sieve: Sieve) -> None:
     """They stand for themselves; no mailbox has them."""
     assert sieve.rules(f'{REQUIRE} fileinto "a${{hex:ff}}";') == ["mailbox-invalid"]
     assert sieve.rules(f'{REQUIRE} if header "subject" "a${{hex:ff 00}}" {{ stop; }}') == []
 
 
-def test_characters_come_before_variables(sieve: Any) -> None:
+def test_characters_come_before_variables(sieve: Sieve) -> None:
     """RFC 5229, 3.1: the example."""
     script = """require ["encoded-character", "variables"];
         set "name" "Ethelbert";
@@ -90,11 +90,11 @@ def test_characters_come_before_variables(sieve: Any) -> None:
     assert sieve.actions(script, "Subject: my dear Ethelbert!\n\n") == ["discard"]
 
 
-def test_strings_are_plain_without_require(sieve: Any) -> None:
+def test_strings_are_plain_without_require(sieve: Sieve) -> None:
     assert sieve.holds('header "subject" "${hex:40}"', "Subject: ${hex:40}\n\n")
 
 
-def test_multi_line_strings_too(sieve: Any) -> None:
+def test_multi_line_strings_too(sieve: Sieve) -> None:
     script = f'{REQUIRE}\nif header "subject" [text:\n${{unicode:40}}${{hex:40}}\n.\n, "${{hex:41}}"] {{ discard; }}'
     assert sieve.actions(script, "Subject: A\n\n") == ["discard"]
 
@@ -102,7 +102,7 @@ def test_multi_line_strings_too(sieve: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["${hex:", "${hex: ", "${hex:" + " " * 100, "${unicode:" + "0" * 100 + " ", "${hex:40}"]
 )
-def test_linear_time(sieve: Any, text: str) -> None:
+def test_linear_time(sieve: Sieve, text: str) -> None:
     script = f'{REQUIRE} if header "x" "{text * (500_000 // len(text))}" {{ stop; }}'
     begun = time.monotonic()
     assert sieve.rules(script) == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.limits import Limits
 from sieveav.running.lists import LIST_HINT, list_flaw, list_key
@@ -24,7 +25,7 @@ Hi.
 
 
 @pytest.fixture
-def lists(fake_host: Any) -> Any:
+def lists(fake_host: type[FakeHost]) -> Any:
     """A host with these lists, each with the values that it says yes to and its members."""
 
     def make(**known: tuple[str, ...]) -> Any:
@@ -39,12 +40,12 @@ def lists(fake_host: Any) -> Any:
     return make
 
 
-def holds(sieve: Any, test: str, host: Any) -> bool:
+def holds(sieve: Sieve, test: str, host: Any) -> bool:
     require = 'require ["extlists", "envelope", "variables"];'
     return bool(sieve.holds(test, MESSAGE, host=host, require=require))
 
 
-def test_the_list_is_asked_for_values_as_they_are_each_once(sieve: Any, lists: Any) -> None:
+def test_the_list_is_asked_for_values_as_they_are_each_once(sieve: Sieve, lists: Any) -> None:
     host = lists(a=("Ann@Example.COM",), b=())
     assert holds(sieve, 'address :list "from" "tag:x.example,2024:a"', host)
     assert not holds(sieve, 'address :list ["to", "from"] "TAG:x.example,2024:b"', host)
@@ -54,21 +55,21 @@ def test_the_list_is_asked_for_values_as_they_are_each_once(sieve: Any, lists: A
     ]
 
 
-def test_each_list_is_asked_once_up_to_the_first_that_has_a_value(sieve: Any, lists: Any) -> None:
+def test_each_list_is_asked_once_up_to_the_first_that_has_a_value(sieve: Sieve, lists: Any) -> None:
     host = lists(a=(), b=("Hello",), c=("Hello",))
     keys = '["tag:x.example,2024:a", "TAG:x.example,2024:a", "tag:x.example,2024:b", "tag:x.example,2024:c"]'
     assert holds(sieve, f'header :list "subject" {keys}', host)
     assert [question.list[-1] for question in host.asked] == ["a", "b"]
 
 
-def test_without_values_no_list_is_asked(sieve: Any, lists: Any) -> None:
+def test_without_values_no_list_is_asked(sieve: Sieve, lists: Any) -> None:
     """A question without values would ask whether there is such a list."""
     host = lists(a=("x",))
     assert not holds(sieve, 'header :list "x-none" "tag:x.example,2024:a"', host)
     assert host.asked == []
 
 
-def test_valid_ext_list_asks_for_no_values(sieve: Any, lists: Any) -> None:
+def test_valid_ext_list_asks_for_no_values(sieve: Sieve, lists: Any) -> None:
     host = lists(a=())
     assert holds(sieve, 'valid_ext_list "tag:x.example,2024:a"', host)
     assert not holds(sieve, 'valid_ext_list [":addrbook:default", "tag:x.example,2024:a"]', host)
@@ -76,14 +77,14 @@ def test_valid_ext_list_asks_for_no_values(sieve: Any, lists: Any) -> None:
 
 
 @pytest.mark.parametrize("phase", ["connect", "data", "each_rcpt"])
-def test_valid_ext_list_needs_no_message(sieve: Any, phase: str) -> None:
+def test_valid_ext_list_needs_no_message(sieve: Sieve, phase: str) -> None:
     assert sieve.rules('require "extlists"; if valid_ext_list ":addrbook:default" { stop; }', phase=phase) == []
 
 
 # ---- redirect
 
 
-def test_the_actions_name_the_list(sieve: Any, lists: Any) -> None:
+def test_the_actions_name_the_list(sieve: Sieve, lists: Any) -> None:
     host = lists(a=("ann@example.com", "Bob Smith <bob@example.com>"))
     outcome = sieve.run('require "extlists";\nredirect :list "TAG:x.example,2024:a";', MESSAGE, host=host)
     at = {"path": "test.sieve", "line": 2, "column": 1}
@@ -93,12 +94,12 @@ def test_the_actions_name_the_list(sieve: Any, lists: Any) -> None:
     ]
 
 
-def test_a_plain_redirect_names_none(sieve: Any) -> None:
+def test_a_plain_redirect_names_none(sieve: Sieve) -> None:
     (action,) = sieve.run('redirect "ann@example.com";').actions
     assert set(action.as_json()) == {"action", "address", "at"}
 
 
-def test_members_that_are_no_addresses_are_logged(sieve: Any, lists: Any) -> None:
+def test_members_that_are_no_addresses_are_logged(sieve: Sieve, lists: Any) -> None:
     host = lists(a=("x", "ann@example.com", "bob@example.com\r\nBcc: eve@example.com"), b=("x",), c=())
     script = 'require "extlists"; redirect :list "tag:x.example,2024:%s";'
     notes = {name: [n.text for n in sieve.run(script % name, host=host).notes] for name in "abc"}
@@ -114,7 +115,7 @@ def test_members_that_are_no_addresses_are_logged(sieve: Any, lists: Any) -> Non
     assert sieve.actions(script % "b", host=host) == ["implicit keep"]
 
 
-def test_a_long_list_is_not_read_to_its_end(sieve: Any, fake_host: Any) -> None:
+def test_a_long_list_is_not_read_to_its_end(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     taken = 0
 
     class Long(tuple[str, ...]):
@@ -134,7 +135,7 @@ def test_a_long_list_is_not_read_to_its_end(sieve: Any, fake_host: Any) -> None:
     assert taken == 10
 
 
-def test_the_clock_is_looked_at_while_members_are_read(sieve: Any, fake_host: Any) -> None:
+def test_the_clock_is_looked_at_while_members_are_read(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     class Slow(tuple[str, ...]):
         __slots__ = ()
 
@@ -147,14 +148,14 @@ def test_the_clock_is_looked_at_while_members_are_read(sieve: Any, fake_host: An
     assert sieve.run(script, host=host, limits=Limits(wall_clock=0.2)).fault.message == "time limit exceeded (0.2 s)"
 
 
-def test_a_mail_loop_is_not_fed(sieve: Any, lists: Any) -> None:
+def test_a_mail_loop_is_not_fed(sieve: Sieve, lists: Any) -> None:
     message = "Received: x\n" * 51 + MESSAGE
     script = 'require "extlists"; redirect :list "tag:x.example,2024:a";'
     fault = sieve.run(script, message, host=lists(a=("ann@example.com",))).fault
     assert "mail loop" in fault.message
 
 
-def test_a_trace_does_not_show_a_whole_list(sieve: Any, lists: Any) -> None:
+def test_a_trace_does_not_show_a_whole_list(sieve: Sieve, lists: Any) -> None:
     host = lists(a=tuple(f"{n}@example.com" for n in range(10_000)))
     outcome = sieve.run('require "extlists"; redirect :list "tag:x.example,2024:a";', host=host, tracing=True)
     assert max(len(step.result) for step in outcome.trace) < 2000
@@ -184,7 +185,7 @@ UNKNOWN = 'write: require "extlists";'
         ('redirect :list :list ":a";', "tag-repeated", ":list", ""),
     ],
 )
-def test_problems(sieve: Any, script: str, rule: str, at: str, hint: str) -> None:
+def test_problems(sieve: Sieve, script: str, rule: str, at: str, hint: str) -> None:
     checked = sieve.check(f"{REQUIRE} {script}")
     (problem,) = checked.problems
     assert (problem.rule, problem.hint) == (rule, hint)
@@ -200,11 +201,11 @@ def test_problems(sieve: Any, script: str, rule: str, at: str, hint: str) -> Non
         'if valid_ext_list ":a" { stop; }',
     ],
 )
-def test_unknown_without_require(sieve: Any, script: str) -> None:
+def test_unknown_without_require(sieve: Sieve, script: str) -> None:
     assert [problem.hint for problem in sieve.check(script).problems] == [UNKNOWN]
 
 
-def test_lists_are_mentioned(sieve: Any) -> None:
+def test_lists_are_mentioned(sieve: Sieve) -> None:
     """Not those that a script asks after, for it can do without them."""
     script = """require ["extlists", "variables"];
     if header :list "subject" [":a", ":b"] { redirect :list "tag:x.example,2024:c"; }
@@ -218,7 +219,7 @@ def test_lists_are_mentioned(sieve: Any) -> None:
     ]
 
 
-def test_a_fault_is_at_the_tag(sieve: Any, lists: Any) -> None:
+def test_a_fault_is_at_the_tag(sieve: Sieve, lists: Any) -> None:
     script = 'require "extlists";\nif header\n  :list "subject" ":a" { stop; }'
     fault = sieve.run(script, host=lists()).fault
     assert (fault.place.line, fault.place.column) == (3, 3)

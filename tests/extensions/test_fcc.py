@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, Sieve
 
 from sieveav.running.carrying import carry, staged
 from sieveav.running.effects import Record, Send, Store
@@ -22,13 +23,13 @@ Hi.
 
 
 @pytest.fixture
-def host(fake_host: Any) -> Any:
+def host(fake_host: type[FakeHost]) -> Any:
     now = datetime(2026, 11, 24, tzinfo=UTC)
     return fake_host(answers={Seen: lambda _: False, Now: lambda _: now, Addresses: lambda _: ()})
 
 
 @pytest.fixture
-def effects(sieve: Any, host: Any) -> Any:
+def effects(sieve: Sieve, host: Any) -> Any:
     """The effects of a vacation."""
 
     def run(script: str, **more: Any) -> tuple[Any, ...]:
@@ -54,7 +55,7 @@ def test_the_tags_of_the_copy(effects: Any, tags: str) -> None:
     assert store == Store("Sent", ("\\Seen", "x"), create=True, message=send.message, best_effort=True)
 
 
-def test_the_flags_of_the_message_are_not_those_of_the_copy(sieve: Any, effects: Any) -> None:
+def test_the_flags_of_the_message_are_not_those_of_the_copy(sieve: Sieve, effects: Any) -> None:
     """RFC 5232, 3: the internal variable is about the message, also where an earlier script has set it."""
     assert effects(f'{FCC} addflag "a"; vacation :fcc "Sent" "x";')[2].flags == ()
     before = sieve.run('require "imap4flags"; addflag "a";', implicit=False)
@@ -88,7 +89,7 @@ class Carrier:
         raise NotImplementedError
 
 
-def test_a_copy_that_cannot_be_stored_is_a_warning_and_the_answer_is_remembered(sieve: Any, host: Any) -> None:
+def test_a_copy_that_cannot_be_stored_is_a_warning_and_the_answer_is_remembered(sieve: Sieve, host: Any) -> None:
     outcome = sieve.run(f'{FCC} vacation :fcc "Sent" "x";', MAIL, sender="ann@example.com", host=host)
     carrier = Carrier()
     (note,) = carry(Message(MAIL.encode()), outcome, carrier)
@@ -97,7 +98,7 @@ def test_a_copy_that_cannot_be_stored_is_a_warning_and_the_answer_is_remembered(
     assert len(staged(Message(MAIL.encode()), outcome)) == 4
 
 
-def test_as_machines_read_it(sieve: Any, host: Any) -> None:
+def test_as_machines_read_it(sieve: Sieve, host: Any) -> None:
     outcome = sieve.run(f'{FCC} vacation :fcc "Sent" "x";', MAIL, sender="ann@example.com", host=host)
     shown = outcome.actions[0].as_json()
     assert (shown["action"], shown["address"], shown["mailbox"]) == ("vacation", "ann@example.com", "Sent")
@@ -112,5 +113,5 @@ def test_as_machines_read_it(sieve: Any, host: Any) -> None:
         (f'{FCC} vacation :fcc "a\x07" "y";', "mailbox-invalid", ""),
     ],
 )
-def test_problems(sieve: Any, script: str, rule: str, hint: str) -> None:
+def test_problems(sieve: Sieve, script: str, rule: str, hint: str) -> None:
     assert [(problem.rule, problem.hint) for problem in sieve.check(script).problems] == [(rule, hint)]

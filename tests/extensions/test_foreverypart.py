@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 from sieveav.limits import Limits
 
@@ -48,7 +49,7 @@ WORDS = 'require ["foreverypart", "mime", "variables", "fileinto", "copy"]; '
 HERE = 'if header :mime :matches "X-Part" "*" { set "seen" "${seen}${1}"; } '
 
 
-def seen(sieve: Any, script: str, message: bytes = MIXED, **more: Any) -> str:
+def seen(sieve: Sieve, script: str, message: bytes = MIXED, **more: Any) -> str:
     """The parts that `HERE` was at, in their order."""
     script = f'{WORDS} set "seen" "-"; {script.replace("HERE", HERE)} fileinto "${{seen}}";'
     (action,) = sieve.run(script, message, **more).actions
@@ -75,7 +76,7 @@ def seen(sieve: Any, script: str, message: bytes = MIXED, **more: Any) -> str:
         ("foreverypart { break; } foreverypart { HERE }", "0123456"),
     ],
 )
-def test_the_order_of_parts(sieve: Any, script: str, parts: str | None) -> None:
+def test_the_order_of_parts(sieve: Sieve, script: str, parts: str | None) -> None:
     if parts is None:
         assert sieve.actions(WORDS + script.replace("HERE", "")) == ["implicit keep"]
     else:
@@ -85,11 +86,11 @@ def test_the_order_of_parts(sieve: Any, script: str, parts: str | None) -> None:
 @pytest.mark.parametrize(
     "message", [b"X-Part: 7\n\nbody", b"X-Part: 7\n", b"X-Part: 7\nContent-Type: multipart/mixed\n\n"]
 )
-def test_a_message_without_parts_is_one(sieve: Any, message: bytes) -> None:
+def test_a_message_without_parts_is_one(sieve: Sieve, message: bytes) -> None:
     assert seen(sieve, "foreverypart { HERE foreverypart { HERE } }", message) == "7"
 
 
-def test_actions_in_a_loop(sieve: Any) -> None:
+def test_actions_in_a_loop(sieve: Sieve) -> None:
     script = """require ["mime", "foreverypart", "fileinto"];
     foreverypart {
         if allof (header :mime :param "filename" :contains "Content-Disposition" "important",
@@ -101,7 +102,7 @@ def test_actions_in_a_loop(sieve: Any) -> None:
     assert sieve.actions(script, MIXED) == ["fileinto INBOX.important"]
 
 
-def test_other_tests_look_at_the_message(sieve: Any) -> None:
+def test_other_tests_look_at_the_message(sieve: Sieve) -> None:
     script = """require ["mime", "foreverypart"];
     foreverypart { if allof (header "Subject" "top", not header :mime "Subject" "top", exists "Subject",
                              not exists :mime "Subject") { discard; } }"""
@@ -127,11 +128,11 @@ def test_other_tests_look_at_the_message(sieve: Any) -> None:
         ('foreverypart "a" { }', ["argument-surplus"]),
     ],
 )
-def test_problems(sieve: Any, line: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
     assert sieve.rules(WORDS + line) == rules
 
 
-def test_a_loop_is_bounded_by_the_steps_of_a_run(sieve: Any) -> None:
+def test_a_loop_is_bounded_by_the_steps_of_a_run(sieve: Sieve) -> None:
     message = b"Content-Type: multipart/mixed; boundary=b\n" + b"\n--b\n\nx" * 900
     script = WORDS + 'foreverypart { set "a" "x"; }'
     assert sieve.actions(script, message) == ["implicit keep"]
@@ -140,7 +141,7 @@ def test_a_loop_is_bounded_by_the_steps_of_a_run(sieve: Any) -> None:
     assert faulty.fault.message == "step limit exceeded (500)"
 
 
-def test_the_trace_names_the_parts(sieve: Any) -> None:
+def test_the_trace_names_the_parts(sieve: Sieve) -> None:
     outcome = sieve.run(WORDS + "foreverypart { }", MIXED, tracing=True)
     parts = [step.result for step in outcome.trace if step.what == "part"]
     assert parts[:3] == ["multipart/mixed", "multipart/alternative", "text/plain"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.running.executing import execute
 from sieveav.running.message import Message
@@ -20,7 +21,7 @@ imap4flags: Any = import_module("sieveav.extensions.imap4flags")
 I = 'require ["imap4flags", "fileinto", "variables", "relational", "comparator-i;ascii-numeric", "mailbox"]; '  # noqa: E741
 
 
-def stored(sieve: Any, script: str, **more: Any) -> list[str]:
+def stored(sieve: Sieve, script: str, **more: Any) -> list[str]:
     """Where the message goes and with which flags."""
     found = []
     for action in sieve.run(I + script, **more).actions:
@@ -63,30 +64,30 @@ def stored(sieve: Any, script: str, **more: Any) -> list[str]:
         (r'addflag "f" "a";', ["INBOX"]),
     ],
 )
-def test_flags_of_what_is_stored(sieve: Any, script: str, actions: list[str]) -> None:
+def test_flags_of_what_is_stored(sieve: Sieve, script: str, actions: list[str]) -> None:
     assert stored(sieve, script) == actions
 
 
-def test_a_mailbox_to_be_created_is_created_whoever_comes_last(sieve: Any) -> None:
+def test_a_mailbox_to_be_created_is_created_whoever_comes_last(sieve: Sieve) -> None:
     (action,) = sieve.run(I + 'fileinto :create :flags "a" "x"; fileinto "x";').actions
     assert action.effects[0].create
 
 
-def test_the_implicit_keep_of_a_script_without_the_extension_has_no_flags(sieve: Any) -> None:
+def test_the_implicit_keep_of_a_script_without_the_extension_has_no_flags(sieve: Sieve) -> None:
     assert sieve.run("").actions[0].effects[0].flags == ()
 
 
-def test_the_implicit_keep_after_a_stop_and_in_json(sieve: Any) -> None:
+def test_the_implicit_keep_after_a_stop_and_in_json(sieve: Sieve) -> None:
     (action,) = sieve.run(I + 'addflag "a"; stop;').actions
     assert action.as_json() == {"action": "keep", "flags": ["a"], "implicit": True}
 
 
-def test_copy_leaves_a_flagged_keep(sieve: Any) -> None:
+def test_copy_leaves_a_flagged_keep(sieve: Sieve) -> None:
     script = I.replace('"mailbox"', '"copy"') + 'addflag "a"; fileinto :copy :flags "b" "x";'
     assert [action.effects[0].flags for action in sieve.run(script).actions] == [("b",), ("a",)]
 
 
-def test_a_fault_leaves_a_plain_keep(sieve: Any) -> None:
+def test_a_fault_leaves_a_plain_keep(sieve: Sieve) -> None:
     outcome = sieve.run(I + 'addflag "a"; set "none" ""; fileinto "${none}";')
     assert outcome.fault is not None
     assert outcome.actions[0].effects[0].flags == ()
@@ -110,7 +111,9 @@ def test_a_fault_leaves_a_plain_keep(sieve: Any) -> None:
         (I + 'if hasflag "a" { addflag "c"; }', ("a", "c")),
     ],
 )
-def test_flags_gathered_by_an_earlier_script(sieve: Any, fake_host: Any, second: str, flags: tuple[str, ...]) -> None:
+def test_flags_gathered_by_an_earlier_script(
+    sieve: Sieve, fake_host: type[FakeHost], second: str, flags: tuple[str, ...]
+) -> None:
     case = Case(Message(b"\n"), Envelope(), fake_host(), Context())
     outcome = UNDECIDED
     for script in (I + 'addflag "a";', second):
@@ -118,7 +121,7 @@ def test_flags_gathered_by_an_earlier_script(sieve: Any, fake_host: Any, second:
     assert [action.effects[0].flags for action in outcome.with_implicit_keep().actions] == [flags]  # type: ignore[union-attr]
 
 
-def test_a_later_script_that_files_to_the_same_mailbox_says_the_flags(sieve: Any) -> None:
+def test_a_later_script_that_files_to_the_same_mailbox_says_the_flags(sieve: Sieve) -> None:
     first = sieve.run(I.replace('"mailbox"', '"copy"') + 'fileinto :copy :flags "a" "x";')
     outcome = sieve.run(I + 'fileinto :flags "b" "x";', before=first)
     assert [action.effects[0].flags for action in outcome.actions] == [("b",)]
@@ -141,7 +144,7 @@ def test_a_later_script_that_files_to_the_same_mailbox_says_the_flags(sieve: Any
         ("a{", '"a{" is no flag and is ignored'),
     ],
 )
-def test_what_is_no_flag_is_ignored(sieve: Any, flag: str, message: str) -> None:
+def test_what_is_no_flag_is_ignored(sieve: Sieve, flag: str, message: str) -> None:
     checked = sieve.check(f'{I} addflag ["ok", "{flag} $Also"];')
     assert [(p.severity, p.message) for p in checked.problems] == [("warning", message)]
     assert stored(sieve, f'addflag ["ok", "{flag} $Also"];') == ["INBOX ok $Also"]
@@ -155,7 +158,7 @@ def test_flags_in_any_text(text: str) -> None:
     assert all(flag.isascii() and flag.isprintable() for flag in flags)
 
 
-def test_a_list_of_flags_is_bounded(sieve: Any) -> None:
+def test_a_list_of_flags_is_bounded(sieve: Sieve) -> None:
     script = f'addflag "{" ".join(f"flag{i}" for i in range(2000))}";'
     for more in ("", 'addflag "more"; keep;'):
         flags = sieve.run(I + script + more).actions[0].effects[0].flags
@@ -195,13 +198,13 @@ def test_a_list_of_flags_is_bounded(sieve: Any) -> None:
         ('addflag "x y";', 'hasflag :count "eq" :comparator "i;ascii-numeric" "2"', True),
     ],
 )
-def test_hasflag(sieve: Any, script: str, test: str, holds: bool) -> None:
+def test_hasflag(sieve: Sieve, script: str, test: str, holds: bool) -> None:
     if script == "MyVar":
         script = 'set "MyVar" "NonJunk Junk gnus-forward $Forwarded NotJunk JunkRecorded $Junk $NotJunk";'
     assert sieve.holds(test, require=I + script) is holds
 
 
-def test_hasflag_sets_match_variables(sieve: Any) -> None:
+def test_hasflag_sets_match_variables(sieve: Sieve) -> None:
     script = 'addflag "label-Work"; if hasflag :matches "label-*" { fileinto :flags "" "${1}"; }'
     assert stored(sieve, script) == ["Work"]
 
@@ -212,7 +215,7 @@ def test_hasflag_sets_match_variables(sieve: Any) -> None:
 @pytest.mark.parametrize(
     "line", ['addflag "v" "a";', 'setflag "v" "a";', 'removeflag "v" "a";', 'if hasflag "v" "a" { stop; }']
 )
-def test_naming_a_variable_takes_variables(sieve: Any, line: str) -> None:
+def test_naming_a_variable_takes_variables(sieve: Sieve, line: str) -> None:
     checked = sieve.check('require "imap4flags"; ' + line)
     assert [(p.rule, p.hint) for p in checked.problems] == [("variables-missing", 'write: require "variables";')]
 
@@ -232,7 +235,7 @@ def test_naming_a_variable_takes_variables(sieve: Any, line: str) -> None:
         ("keep :flags;", "argument-type"),
     ],
 )
-def test_problems(sieve: Any, line: str, rule: str) -> None:
+def test_problems(sieve: Sieve, line: str, rule: str) -> None:
     assert sieve.rules(I + line) == [rule]
 
 
@@ -272,10 +275,10 @@ if header :is "Sender" "owner-ietf-mta-filters@example.org" {
         ("From: x@y.example\n\n" + "x" * (1 << 20), ["Big messages Big", "spam Big"]),
     ],
 )
-def test_the_extended_example(sieve: Any, message: str, actions: list[str]) -> None:
+def test_the_extended_example(sieve: Sieve, message: str, actions: list[str]) -> None:
     assert stored(sieve, EXTENDED, message=message) == actions
 
 
-def test_in_a_data_phase(sieve: Any) -> None:
+def test_in_a_data_phase(sieve: Sieve) -> None:
     (action,) = sieve.run('require "imap4flags"; addflag "a"; keep;', phase="data").actions
     assert action.effects[0].flags == ("a",)

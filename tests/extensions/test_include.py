@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.language.checking import Checked, check
 from sieveav.language.vocabulary import Vocabulary
@@ -24,7 +25,7 @@ Scripts = Mapping[str, str]
 
 
 @pytest.fixture
-def run(sieve: Any, fake_host: Any) -> Any:
+def run(sieve: Sieve, fake_host: type[FakeHost]) -> Any:
     """Runs a script beside others, which are found by name, or location and name."""
 
     def run(script: str, scripts: Scripts, **more: Any) -> tuple[Outcome, list[Script]]:
@@ -212,7 +213,7 @@ def test_a_trace_shows_what_was_included(run: Any) -> None:
 # ---- when a script is checked
 
 
-def test_what_a_script_mentions(sieve: Any) -> None:
+def test_what_a_script_mentions(sieve: Sieve) -> None:
     script = 'require "include"; include "a";\ninclude :global :optional "b"; if true { include :once :personal "c"; }'
     mentions = sieve.check(script).program.mentions
     assert [(m.kind, m.name, m.location, m.place.line) for m in mentions] == [
@@ -243,7 +244,7 @@ def test_what_a_script_mentions(sieve: Any) -> None:
          ""),
     ],
 )  # fmt: skip
-def test_problems(sieve: Any, script: str, rule: str, marked: str, hint: str) -> None:
+def test_problems(sieve: Sieve, script: str, rule: str, marked: str, hint: str) -> None:
     checked = sieve.check(script)
     (problem,) = checked.problems
     assert problem.rule == rule
@@ -251,12 +252,12 @@ def test_problems(sieve: Any, script: str, rule: str, marked: str, hint: str) ->
     assert problem.hint == hint
 
 
-def test_a_script_has_so_many_global_variables(sieve: Any) -> None:
+def test_a_script_has_so_many_global_variables(sieve: Sieve) -> None:
     names = ", ".join(f'"v{i}"' for i in range(256))
     assert sieve.rules(f"{REQUIRE} global [{names}];") == ["too-many-variables"]
 
 
-def test_it_is_allowed_in_each_phase(sieve: Any) -> None:
+def test_it_is_allowed_in_each_phase(sieve: Sieve) -> None:
     for phase in ("connect", "data", "each_rcpt"):
         assert sieve.rules(REQUIRE + 'global "x"; include "a"; return;', phase=phase) == []
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require "index";'
 
@@ -36,13 +35,13 @@ To: d@three.example
         (":index 1 :last", '["x-mine", "x-other"]', "3"),
     ],
 )
-def test_header(sieve: Any, tags: str, names: str, value: str) -> None:
+def test_header(sieve: Sieve, tags: str, names: str, value: str) -> None:
     found = [one for one in "1234" if sieve.holds(f'header {tags} {names} "{one}"', MESSAGE, require=REQUIRE)]
     assert found == [value]
 
 
 @pytest.mark.parametrize("tags", [":index 4", ":index 4 :last", ":index 2147483647", ":last :index 2147483647"])
-def test_there_is_no_such_field(sieve: Any, tags: str) -> None:
+def test_there_is_no_such_field(sieve: Sieve, tags: str) -> None:
     assert not sieve.holds(f'header {tags} :matches "x-mine" "*"', MESSAGE, require=REQUIRE)
 
 
@@ -57,7 +56,7 @@ def test_there_is_no_such_field(sieve: Any, tags: str) -> None:
         ('address :index 3 ["to", "cc"] "c@two.example"', True),
     ],
 )
-def test_address(sieve: Any, test: str, holds: bool) -> None:
+def test_address(sieve: Sieve, test: str, holds: bool) -> None:
     assert sieve.holds(test, MESSAGE, require=REQUIRE) is holds
 
 
@@ -71,10 +70,10 @@ def test_address(sieve: Any, test: str, holds: bool) -> None:
         ('exists :index 1 "x"', "tag-unknown 2:11 exists takes no :index"),
     ],
 )
-def test_problems(sieve: Any, test: str, problem: str) -> None:
+def test_problems(sieve: Sieve, test: str, problem: str) -> None:
     assert sieve.problems(f"{REQUIRE}\nif {test} {{ stop; }}") == [problem]
 
 
-def test_the_tags_are_unknown_without_require(sieve: Any) -> None:
+def test_the_tags_are_unknown_without_require(sieve: Sieve) -> None:
     (problem,) = sieve.check('if header :index 1 "x" "1" { stop; }').problems
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "index";')

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import FakeHost, Sieve
 
 REQUIRE = 'require ["mailbox", "fileinto"];'
 
@@ -19,20 +18,20 @@ REQUIRE = 'require ["mailbox", "fileinto"];'
         ('["Partners", "Strangers"]', False, ["Partners", "Strangers"]),
     ],
 )
-def test_mailboxexists(sieve: Any, fake_host: Any, names: str, holds: bool, asked: list[str]) -> None:
+def test_mailboxexists(sieve: Sieve, fake_host: type[FakeHost], names: str, holds: bool, asked: list[str]) -> None:
     host = fake_host(mailboxes=("INBOX", "Partners"))
     assert sieve.holds(f"mailboxexists {names}", host=host, require=REQUIRE) is holds
     assert [question.name for question in host.asked] == asked
 
 
 @pytest.mark.parametrize(("there", "actions"), [(["Partners"], ["fileinto Partners"]), ([], ["discard"])])
-def test_the_example(sieve: Any, fake_host: Any, there: list[str], actions: list[str]) -> None:
+def test_the_example(sieve: Sieve, fake_host: type[FakeHost], there: list[str], actions: list[str]) -> None:
     script = f'{REQUIRE} if mailboxexists "Partners" {{ fileinto "Partners"; }} else {{ discard; }}'
     assert sieve.actions(script, host=fake_host(mailboxes=there)) == actions
 
 
 @pytest.mark.parametrize("name", ["", "a\x07b", "x" * 300])
-def test_no_mailbox_has_this_name(sieve: Any, fake_host: Any, name: str) -> None:
+def test_no_mailbox_has_this_name(sieve: Sieve, fake_host: type[FakeHost], name: str) -> None:
     """It is advice where the name is written, false where a variable holds it; nobody is asked."""
     assert sieve.rules(f'{REQUIRE} if mailboxexists "{name}" {{ stop; }}') == ["mailbox-invalid"]
     host = fake_host()
@@ -42,13 +41,13 @@ def test_no_mailbox_has_this_name(sieve: Any, fake_host: Any, name: str) -> None
 
 
 @pytest.mark.parametrize(("tag", "create"), [(":create", True), ("", None)])
-def test_create(sieve: Any, tag: str, create: bool | None) -> None:
+def test_create(sieve: Sieve, tag: str, create: bool | None) -> None:
     (action,) = sieve.run(f'{REQUIRE} fileinto {tag} "Lists/sieve";').actions
     shown = action.as_json()
     assert (shown["mailbox"], shown.get("create")) == ("Lists/sieve", create)
 
 
-def test_create_goes_with_copy(sieve: Any) -> None:
+def test_create_goes_with_copy(sieve: Sieve) -> None:
     script = 'require ["mailbox", "fileinto", "copy"]; fileinto :copy :create "Lists";'
     assert sieve.actions(script) == ["fileinto Lists", "implicit keep"]
 
@@ -61,15 +60,15 @@ def test_create_goes_with_copy(sieve: Any) -> None:
         ("if mailboxexists { stop; }", "argument-missing 2:4 mailboxexists wants a string-list: names"),
     ],
 )
-def test_problems(sieve: Any, script: str, problem: str) -> None:
+def test_problems(sieve: Sieve, script: str, problem: str) -> None:
     assert sieve.problems(f"{REQUIRE}\n{script}") == [problem]
 
 
-def test_the_message_as_a_whole_has_no_mailboxes(sieve: Any) -> None:
+def test_the_message_as_a_whole_has_no_mailboxes(sieve: Sieve) -> None:
     assert sieve.rules('require "mailbox"; if mailboxexists "a" { stop; }', phase="data") == ["wrong-phase"]
 
 
-def test_unknown_without_require(sieve: Any) -> None:
+def test_unknown_without_require(sieve: Sieve) -> None:
     checked = sieve.check('require "fileinto"; fileinto :create "a"; if mailboxexists "a" { stop; }')
     assert [(p.rule, p.hint) for p in checked.problems] == [
         ("tag-unknown", 'write: require "mailbox";'),

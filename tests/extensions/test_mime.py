@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 MIXED = b"""From: a@b.example
 Subject: top
@@ -94,7 +93,7 @@ REQUIRE = 'require ["mime", "foreverypart", "index", "relational", "comparator-i
         ('header :index 1 :mime :subtype "Content-Type" "mixed"', True),
     ],
 )
-def test_parts(sieve: Any, test: str, holds: bool) -> None:
+def test_parts(sieve: Sieve, test: str, holds: bool) -> None:
     assert sieve.holds(test, MIXED, require=REQUIRE) is holds
 
 
@@ -111,13 +110,13 @@ def test_parts(sieve: Any, test: str, holds: bool) -> None:
         ('header :mime :param "filename" :contains "Content-Disposition" ".pdf"', 1),
     ],
 )
-def test_in_a_loop(sieve: Any, test: str, parts: int) -> None:
+def test_in_a_loop(sieve: Sieve, test: str, parts: int) -> None:
     script = f"""{REQUIRE} foreverypart {{ if {test} {{ set "n" "${{n}}x"; }} }}
         if string "${{n}}" "{"x" * parts}" {{ discard; }}"""
     assert sieve.actions(script, MIXED) == ["discard"]
 
 
-def test_match_variables(sieve: Any) -> None:
+def test_match_variables(sieve: Sieve) -> None:
     script = (
         REQUIRE.replace("mime", 'fileinto", "mime')
         + """
@@ -126,7 +125,7 @@ def test_match_variables(sieve: Any) -> None:
     assert sieve.actions(script, MIXED) == ["fileinto d"]
 
 
-def test_parameters_from_variables(sieve: Any) -> None:
+def test_parameters_from_variables(sieve: Sieve) -> None:
     script = REQUIRE + 'set "p" "boundary"; if header :mime :param "${p}" "Content-Type" "outer" { discard; }'
     assert sieve.actions(script, MIXED) == ["discard"]
 
@@ -150,5 +149,5 @@ def test_parameters_from_variables(sieve: Any) -> None:
         ("size :mime :over 3", ["tag-unknown"]),
     ],
 )
-def test_problems(sieve: Any, test: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, test: str, rules: list[str]) -> None:
     assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}") == rules

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
 regex: Any = import_module("sieveav.extensions.regex")
 
@@ -41,7 +42,7 @@ R = 'require ["regex", "variables", "virustest"];'
         ("ä\u202e(", 'character 3, "(": this group has no )', None),
     ],
 )
-def test_problems(sieve: Any, key: str, message: str, hint: str | None) -> None:
+def test_problems(sieve: Sieve, key: str, message: str, hint: str | None) -> None:
     script = f'{R}\nif header :regex "subject" ["x", "{key}"] {{ stop; }}'
     assert sieve.problems(script) == [f"regex-invalid 2:34 invalid regular expression: {message}"]
     if hint is not None:
@@ -55,7 +56,7 @@ def test_problems(sieve: Any, key: str, message: str, hint: str | None) -> None:
         (r"[^a\\]]", 4, "write ] first to have it in there"),
     ],
 )
-def test_a_backslash_within_brackets(sieve: Any, key: str, at: int, hint: str) -> None:
+def test_a_backslash_within_brackets(sieve: Sieve, key: str, at: int, hint: str) -> None:
     script = f'{R}\nif header :regex "subject" "{key}" {{ stop; }}'
     checked = sieve.check(script)
     assert sieve.problems(script) == [
@@ -66,12 +67,12 @@ def test_a_backslash_within_brackets(sieve: Any, key: str, at: int, hint: str) -
 
 
 @pytest.mark.parametrize("key", [r"[\\.]", r"[a\\]", r"\\.[.]", r"[^\\/]"])
-def test_a_backslash_that_is_meant(sieve: Any, key: str) -> None:
+def test_a_backslash_that_is_meant(sieve: Sieve, key: str) -> None:
     problems = sieve.rules(f'{R}\nif header :regex "subject" "{key}" {{ stop; }}')
     assert problems == (["regex-backslash"] if key == r"[a\\]" else [])
 
 
-def test_keys_of_any_name_are_checked(sieve: Any) -> None:
+def test_keys_of_any_name_are_checked(sieve: Sieve) -> None:
     assert sieve.problems(f'{R}\nif virustest :regex "[" {{ stop; }}') == [
         'regex-invalid 2:21 invalid regular expression: character 1, "[": this [ has no ]'
     ]
@@ -81,7 +82,7 @@ def test_keys_of_any_name_are_checked(sieve: Any) -> None:
     ("comparator", "at"),
     [("i;ascii-numeric", "2:28"), ("i;unicode-casemap", "2:28"), ("i;octet", ""), ("I;ASCII-CASEMAP", "")],
 )
-def test_comparators(sieve: Any, comparator: str, at: str) -> None:
+def test_comparators(sieve: Sieve, comparator: str, at: str) -> None:
     require = 'require ["regex", "comparator-i;ascii-numeric", "comparator-i;unicode-casemap"];'
     script = f'{require}\nif header :regex :comparator "{comparator}" "subject" "(" {{ stop; }}'
     (problem,) = sieve.check(script).problems
@@ -89,13 +90,13 @@ def test_comparators(sieve: Any, comparator: str, at: str) -> None:
     assert not at or problem.hint == 'use "i;octet" or "i;ascii-casemap"'
 
 
-def test_a_fault_is_at_the_match_type(sieve: Any) -> None:
+def test_a_fault_is_at_the_match_type(sieve: Sieve) -> None:
     outcome = sieve.run(f'{R}\nset "x" "(";\nif string\n    :regex "a" "${{x}}" {{ stop; }}')
     assert (outcome.fault.place.line, outcome.fault.place.column) == (4, 5)
     assert outcome.fault.message == 'invalid regular expression: character 1, "(": this group has no )'
 
 
-def test_a_fault_shows_nothing_unprintable(sieve: Any) -> None:
+def test_a_fault_shows_nothing_unprintable(sieve: Sieve) -> None:
     message = "Subject: (\x1b[31m\x00\x7f\u202e\n\n"
     script = f'{R} if header :matches "subject" "*" {{ set "x" "${{1}}"; }} if string :regex "a" "${{x}}" {{ stop; }}'
     assert sieve.run(script, message).fault.message == (
@@ -106,18 +107,18 @@ def test_a_fault_shows_nothing_unprintable(sieve: Any) -> None:
 # ---- bounds
 
 
-def test_the_expressions_of_a_script_together(sieve: Any) -> None:
+def test_the_expressions_of_a_script_together(sieve: Sieve) -> None:
     tests = "\n".join(f'if header :regex "x" "{".{1000}" * 5}{i}" {{ stop; }}' for i in range(40))
     (problem,) = sieve.problems(f"{R}\n{tests}")
     assert problem == "regex-invalid 26:22 the regular expressions of this script are too large together"
 
 
-def test_expressions_that_are_too_large_are_tried_so_often_and_no_more(sieve: Any) -> None:
+def test_expressions_that_are_too_large_are_tried_so_often_and_no_more(sieve: Sieve) -> None:
     tests = "\n".join(f'if header :regex "x" "{".{1000}" * 20}{i}" {{ stop; }}' for i in range(40))
     assert len(sieve.problems(f"{R}\n{tests}")) == 9
 
 
-def test_a_value_that_would_take_too_long(sieve: Any) -> None:
+def test_a_value_that_would_take_too_long(sieve: Sieve) -> None:
     """No more than a fault of the clock's comes later than it should."""
     script = f'{R} if header :regex "subject" "^{"[ab]{1000}" * 10}x" {{ discard; }}'
     assert sieve.run(script, f"Subject: {'x' * 19_000}\n\n").fault is None
@@ -126,7 +127,7 @@ def test_a_value_that_would_take_too_long(sieve: Any) -> None:
     )
 
 
-def test_lines_are_looked_at_one_after_the_other(sieve: Any) -> None:
+def test_lines_are_looked_at_one_after_the_other(sieve: Sieve) -> None:
     """A list of words in a long text: each line is short enough for it."""
     words = "|".join(f"{i * 48271 % 65537:x}-{i}" for i in range(300))
     require = 'require ["body", "regex"];'
@@ -167,7 +168,7 @@ def test_slices_are_whole_lines(text: str, length: int) -> None:
     assert all(len(piece) <= length or b"\n" not in piece[:-1] or piece.count(b"\n") == 0 for piece in slices)
 
 
-def test_nothing_is_written(sieve: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_written(sieve: Sieve, capfd: pytest.CaptureFixture[str]) -> None:
     """RE2 logs what it refuses, and that it has run out of states, unless it is told not to."""
     sieve.problems(f'{R} if header :regex "x" "((a{{30}}){{30}}){{30}}" {{ stop; }}')
     message = f"Subject: {'0110100110010110' * 4000}\n\n"

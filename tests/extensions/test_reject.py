@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import PutOnShelf, Sieve
 
 from sieveav.extending import Acting, Action, Extension
 
@@ -13,7 +12,7 @@ WORDS = ("reject", "ereject")
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_it_refuses_and_cancels_the_implicit_keep(sieve: Any, word: str) -> None:
+def test_it_refuses_and_cancels_the_implicit_keep(sieve: Sieve, word: str) -> None:
     (action,) = sieve.run(f'{REQUIRE} {word} "no such user";').actions
     assert action.as_json() == {
         "action": word,
@@ -24,7 +23,7 @@ def test_it_refuses_and_cancels_the_implicit_keep(sieve: Any, word: str) -> None
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_reason_of_several_lines(sieve: Any, word: str) -> None:
+def test_a_reason_of_several_lines(sieve: Sieve, word: str) -> None:
     (action,) = sieve.run(f"{REQUIRE} {word} text:\n\nDear sender,\n..no.\n\n.\n;").actions
     assert action.as_json()["reason"] == "Dear sender,\r\n.no."
 
@@ -41,7 +40,7 @@ def test_a_reason_of_several_lines(sieve: Any, word: str) -> None:
         'ereject "b";',
     ],
 )
-def test_it_goes_with_no_delivery_and_no_second_refusal(sieve: Any, word: str, other: str) -> None:
+def test_it_goes_with_no_delivery_and_no_second_refusal(sieve: Sieve, word: str, other: str) -> None:
     """RFC 5429, 2.4, whichever comes first; a fault leaves the implicit keep."""
     for script in (f'{word} "c"; {other}', f'{other} {word} "c";'):
         kept, fault = sieve.actions(f"{REQUIRE} {script}")
@@ -52,7 +51,7 @@ def test_it_goes_with_no_delivery_and_no_second_refusal(sieve: Any, word: str, o
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_vacation(shelf: Any, word: str) -> None:
+def test_vacation(shelf: PutOnShelf, word: str) -> None:
     """RFC 5429, 2.4: MUST be incompatible."""
     ext = Extension("vnd.away", "a test")
 
@@ -77,25 +76,25 @@ def test_vacation(shelf: Any, word: str) -> None:
         ('keep; fileinto :copy "x";', ["fileinto x"]),
     ],
 )
-def test_what_an_earlier_script_did_is_no_conflict(sieve: Any, word: str, first: str, actions: list[str]) -> None:
+def test_what_an_earlier_script_did_is_no_conflict(sieve: Sieve, word: str, first: str, actions: list[str]) -> None:
     """Nobody who writes a script can know what ran before it."""
     before = sieve.run(f"{REQUIRE} {first}", implicit=False)
     assert sieve.actions(f'{REQUIRE} {word} "c";', before=before) == [*actions, f"{word} c"]
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_what_a_later_script_does_is_no_conflict(sieve: Any, word: str) -> None:
+def test_what_a_later_script_does_is_no_conflict(sieve: Sieve, word: str) -> None:
     before = sieve.run(f'{REQUIRE} {word} "c";')
     assert sieve.actions(f'{REQUIRE} fileinto "x";', before=before) == [f"{word} c", "fileinto x"]
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_discard_changes_nothing(sieve: Any, word: str) -> None:
+def test_discard_changes_nothing(sieve: Sieve, word: str) -> None:
     """RFC 5228, 4.4: discard undoes only the implicit keep."""
     assert sieve.actions(f'{REQUIRE} discard; {word} "c";') == ["discard", f"{word} c"]
 
 
-def test_after_the_fault_of_another_script_it_stands(sieve: Any) -> None:
+def test_after_the_fault_of_another_script_it_stands(sieve: Sieve) -> None:
     first = sieve.run(f'{REQUIRE} reject "a";')
     second = sieve.run(f'{REQUIRE} keep; reject "x";', before=first)
     assert second.fault is not None
@@ -115,12 +114,12 @@ def test_after_the_fault_of_another_script_it_stands(sieve: Any) -> None:
         ('if reject "a" { stop; }', ["word-unknown"]),
     ],
 )
-def test_problems(sieve: Any, script: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, script: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + script) == rules
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_each_is_required_by_its_own_name(sieve: Any, word: str) -> None:
+def test_each_is_required_by_its_own_name(sieve: Sieve, word: str) -> None:
     other = WORDS[word == "reject"]
     assert sieve.rules(f'require "{word}"; {word} "a";') == []
     assert sieve.rules(f'require "{other}"; {word} "a";') == ["word-unknown"]
@@ -132,11 +131,11 @@ def test_each_is_required_by_its_own_name(sieve: Any, word: str) -> None:
     ("phase", "rules"),
     [("data", []), ("spool", []), ("each_rcpt", []), ("connect", ["wrong-phase"]), ("rcptto", ["wrong-phase"])],
 )
-def test_phases(sieve: Any, phase: str, rules: list[str]) -> None:
+def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
     assert sieve.rules(f'{REQUIRE} reject "a";', phase=phase) == rules
 
 
-def test_a_reason_of_variables_that_comes_out_empty(sieve: Any) -> None:
+def test_a_reason_of_variables_that_comes_out_empty(sieve: Sieve) -> None:
     """What is known only while running may be empty: the message is refused all the same."""
     (action,) = sieve.run('require ["reject", "variables"]; reject "${nothing}";').actions
     assert action.as_json()["reason"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import operator
 import time
-from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["relational", "comparator-i;ascii-numeric", "fileinto", "envelope"];'
 NUMERIC = ':comparator "i;ascii-numeric"'
@@ -32,7 +32,7 @@ cc: qux@example.com
         (f'header :count "ge" {NUMERIC} ["to", "cc"] ["3"]', False),
     ],
 )
-def test_the_examples(sieve: Any, test: str, holds: bool) -> None:
+def test_the_examples(sieve: Sieve, test: str, holds: bool) -> None:
     assert sieve.holds(test, EXAMPLE, require=REQUIRE) is holds
     assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}") == []
 
@@ -66,7 +66,7 @@ if allof (address :count "eq" :comparator "i;ascii-numeric" ["to", "cc"] ["1"] ,
         ("From: al@b.c\nTo: me@foo.example.com\nCc: x@y.z\n\n", ["fileinto From A-M"]),
     ],
 )
-def test_the_extended_example(sieve: Any, message: str, actions: list[str]) -> None:
+def test_the_extended_example(sieve: Sieve, message: str, actions: list[str]) -> None:
     assert sieve.actions(REQUIRE + EXTENDED, message) == actions
 
 
@@ -83,7 +83,7 @@ SOME = [(), (2,), (1, 3), (2, 2), (2, 10)]
 
 @pytest.mark.parametrize("relation", RELATIONS)
 @pytest.mark.parametrize("match", [":value", ":count"])
-def test_any_pair(sieve: Any, match: str, relation: str) -> None:
+def test_any_pair(sieve: Sieve, match: str, relation: str) -> None:
     """RFC 5231, 4.1: true if any pair is true; the message is on the left side."""
     for values, keys in itertools.product(SOME, SOME[1:]):
         message = "".join(f"X: {value}\n" for value in values) + "\n"
@@ -116,11 +116,11 @@ def test_any_pair(sieve: Any, match: str, relation: str) -> None:
         (f'envelope :count "eq" {NUMERIC} ["from", "to"] "2"', "\n", True),
     ],
 )
-def test_what_is_compared(sieve: Any, test: str, message: str, holds: bool) -> None:
+def test_what_is_compared(sieve: Sieve, test: str, message: str, holds: bool) -> None:
     assert sieve.holds(test, message, require=REQUIRE) is holds
 
 
-def test_the_null_sender_counts_nothing(sieve: Any) -> None:
+def test_the_null_sender_counts_nothing(sieve: Sieve) -> None:
     """RFC 5231, 4.2."""
     assert sieve.holds(f'envelope :count "eq" {NUMERIC} "from" "0"', require=REQUIRE, sender="")
 
@@ -136,14 +136,14 @@ def test_the_null_sender_counts_nothing(sieve: Any) -> None:
         ('header :value "gt" :value "lt" "x" "1"', ["tag-repeated"]),
     ],
 )
-def test_problems(sieve: Any, test: str, problems: list[str]) -> None:
+def test_problems(sieve: Sieve, test: str, problems: list[str]) -> None:
     found = sieve.problems(f'require "relational";\nif {test} {{ stop; }}')
     assert sorted(p.split()[0] for p in found) == sorted(p.split()[0] for p in problems)
     for expected in problems:
         assert " " not in expected or expected in found
 
 
-def test_the_relation_is_no_variable(sieve: Any) -> None:
+def test_the_relation_is_no_variable(sieve: Sieve) -> None:
     script = 'require ["relational", "variables"]; set "r" "gt"; if header :value "${r}" "x" "1" { stop; }'
     assert sieve.rules(script) == ["relation-unknown"]
 
@@ -157,19 +157,19 @@ def test_the_relation_is_no_variable(sieve: Any) -> None:
         (f'header :count "gt" {NUMERIC} "x" "1"', []),
     ],
 )
-def test_counting_wants_numbers(sieve: Any, test: str, rules: list[str]) -> None:
+def test_counting_wants_numbers(sieve: Sieve, test: str, rules: list[str]) -> None:
     """RFC 5231, 4.2: SHOULD only be used with numeric comparators: advice, and it runs."""
     checked = sieve.check(f"{REQUIRE} if {test} {{ stop; }}")
     assert [problem.rule for problem in checked.problems] == rules
     assert checked.program is not None
 
 
-def test_the_match_types_are_unknown_without_require(sieve: Any) -> None:
+def test_the_match_types_are_unknown_without_require(sieve: Sieve) -> None:
     (problem,) = sieve.check('if header :count "gt" "x" "1" { stop; }').problems
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "relational";')
 
 
-def test_many_keys_and_values_take_linear_time(sieve: Any) -> None:
+def test_many_keys_and_values_take_linear_time(sieve: Sieve) -> None:
     keys = ", ".join(f'"{n}"' for n in range(5000))
     message = "".join(f"X: v{n}\n" for n in range(5000)) + "\n"
     begun = time.monotonic()
@@ -198,7 +198,7 @@ X-Twice: 2
         ('envelope :detail :count "eq" :comparator "i;ascii-numeric" ["from", "to"]', 2),
     ],
 )
-def test_what_is_counted(sieve: Any, test: str, number: int) -> None:
+def test_what_is_counted(sieve: Sieve, test: str, number: int) -> None:
     """RFC 5231, 4.2: mailboxes and fields, whatever part is asked for; the counts of all names are added."""
     require = 'require ["relational", "comparator-i;ascii-numeric", "subaddress", "envelope"];'
     assert sieve.holds(f'{test} "{number}"', COUNTED, require=require)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import email
 from email.message import EmailMessage
 from email.policy import default, strict
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
 REQUIRE = 'require ["replace", "foreverypart", "mime", "fileinto"];\n'
 
@@ -36,7 +36,7 @@ Content-Type: text/html
 """
 
 
-def made(sieve: Any, script: str, message: bytes = MESSAGE) -> bytes:
+def made(sieve: Sieve, script: str, message: bytes = MESSAGE) -> bytes:
     """The octets of the message as the script leaves it."""
     outcome = sieve.run(REQUIRE + script, message)
     assert outcome.fault is None, outcome.fault
@@ -73,7 +73,7 @@ STATELESS = [HealthCheck.function_scoped_fixture]
 
 @settings(max_examples=150, suppress_health_check=STATELESS)
 @given(TEXTS, st.sampled_from([b"\n", b"\r\n"]))
-def test_a_text_in_the_place_of_a_part(sieve: Any, text: str, newline: bytes) -> None:
+def test_a_text_in_the_place_of_a_part(sieve: Sieve, text: str, newline: bytes) -> None:
     script = f'foreverypart {{ if header :mime :type "Content-Type" "image" {{ replace {quoted(text)}; }} }}'
     raw = made(sieve, script, MESSAGE.replace(b" \t:", b":").replace(b"\n", newline))
     message = read(raw)
@@ -85,7 +85,7 @@ def test_a_text_in_the_place_of_a_part(sieve: Any, text: str, newline: bytes) ->
 
 @settings(max_examples=150, suppress_health_check=STATELESS)
 @given(TEXTS, TEXTS)
-def test_a_text_in_the_place_of_the_message(sieve: Any, subject: str, text: str) -> None:
+def test_a_text_in_the_place_of_the_message(sieve: Sieve, subject: str, text: str) -> None:
     message = read(made(sieve, f"replace :subject {quoted(subject)} {quoted(text)};"))
     names = "Subject Original-Subject From X-Odd MIME-Version Content-Type Content-Transfer-Encoding"
     assert sorted(message.keys()) == sorted(names.split())
@@ -106,7 +106,7 @@ def test_a_text_in_the_place_of_the_message(sieve: Any, subject: str, text: str)
         ", ".join(f"Person Number {n} <p{n}@example.org>" for n in range(30)),
     ],
 )
-def test_authors(sieve: Any, authors: str) -> None:
+def test_authors(sieve: Sieve, authors: str) -> None:
     raw = made(sieve, f'replace :from {quoted(authors)} "x";')
     message = read(raw)
     assert message["From"].addresses[0].addr_spec.endswith("@example.org")
@@ -114,14 +114,14 @@ def test_authors(sieve: Any, authors: str) -> None:
     assert max(map(len, raw.split(b"\n"))) <= 78
 
 
-def test_a_header_that_readers_would_not_read_to_its_end(sieve: Any) -> None:
+def test_a_header_that_readers_would_not_read_to_its_end(sieve: Sieve) -> None:
     message = b"From x\nFrom: a@example.com\nno field\nX-A: 1\rX-Evil: 1\0\nSubject: x\r\n\nbody"
     read(made(sieve, 'replace "x";', message))
     assert b"X-A: 1 X-Evil: 1 \n" in made(sieve, 'replace "x";', message)
 
 
 @pytest.mark.parametrize("message", [b"", b"\n", b"\r\n\r\n", b"Subject: x", b"Subject: x\r\n", b"body only"])
-def test_a_message_of_which_there_is_not_much(sieve: Any, message: bytes) -> None:
+def test_a_message_of_which_there_is_not_much(sieve: Sieve, message: bytes) -> None:
     for script in ('replace "x";', 'foreverypart { replace :subject "s" "x"; }'):
         assert read(made(sieve, script, message)).get_content().strip() == "x"
 
@@ -143,9 +143,9 @@ def test_a_message_of_which_there_is_not_much(sieve: Any, message: bytes) -> Non
         ('replace :text "x";', ["tag-unknown"]),
     ],
 )
-def test_problems(sieve: Any, line: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + line) == rules
 
 
-def test_a_policy_of_the_whole_message_may_replace(sieve: Any) -> None:
+def test_a_policy_of_the_whole_message_may_replace(sieve: Sieve) -> None:
     assert sieve.rules(REQUIRE + 'replace "x";', phase="spool") == []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 REQUIRE = 'require ["envelope", "subaddress", "fileinto"];'
 
@@ -24,7 +23,7 @@ if envelope :detail "to" "mta-filters" { fileinto "inbox.ietf-mta-filters"; }
         ("ken@example.com", ["implicit keep"]),
     ],
 )
-def test_the_example(sieve: Any, recipient: str, actions: list[str]) -> None:
+def test_the_example(sieve: Sieve, recipient: str, actions: list[str]) -> None:
     assert sieve.actions(REQUIRE + EXAMPLE, recipient=recipient) == actions
 
 
@@ -49,7 +48,7 @@ def test_the_example(sieve: Any, recipient: str, actions: list[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("test", ['address {} "to"', 'envelope {} "to"'])
-def test_parts(sieve: Any, test: str, separator: str, address: str, user: str | None, detail: str | None) -> None:
+def test_parts(sieve: Sieve, test: str, separator: str, address: str, user: str | None, detail: str | None) -> None:
     settings = {"subaddress": {"recipient_delimiter": separator}}
     for part, value in ((":user", user), (":detail", detail)):
         for key in {user, detail, "", "ken+sieve"} - {None}:
@@ -58,13 +57,13 @@ def test_parts(sieve: Any, test: str, separator: str, address: str, user: str | 
             assert holds is (value == key), asked
 
 
-def test_no_detail_matches_no_pattern(sieve: Any) -> None:
+def test_no_detail_matches_no_pattern(sieve: Sieve) -> None:
     """RFC 5233, 4: the address fails to match any of the keys."""
     assert not sieve.holds('envelope :detail :matches "to" "*"', require=REQUIRE)
     assert sieve.holds('envelope :user :matches "to" "*"', require=REQUIRE)
 
 
-def test_the_null_sender_is_empty_in_every_part(sieve: Any) -> None:
+def test_the_null_sender_is_empty_in_every_part(sieve: Sieve) -> None:
     """RFC 5228, 5.4."""
     for part in (":user", ":detail"):
         assert sieve.holds(f'envelope {part} "from" ""', require=REQUIRE, sender="")
@@ -78,16 +77,16 @@ def test_the_null_sender_is_empty_in_every_part(sieve: Any) -> None:
         ('header :user "to" "x"', "tag-unknown"),
     ],
 )
-def test_problems(sieve: Any, test: str, rule: str) -> None:
+def test_problems(sieve: Sieve, test: str, rule: str) -> None:
     assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}") == [rule]
 
 
-def test_the_parts_are_unknown_without_require(sieve: Any) -> None:
+def test_the_parts_are_unknown_without_require(sieve: Sieve) -> None:
     (problem,) = sieve.check('if address :user "to" "x" { stop; }').problems
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "subaddress";')
 
 
-def test_equal_questions_are_one(sieve: Any) -> None:
+def test_equal_questions_are_one(sieve: Sieve) -> None:
     """A message answers once, however many places ask."""
     test = 'if address :detail "to" "x" { stop; }'
     checked = sieve.check(f"{REQUIRE} {test} {test}")

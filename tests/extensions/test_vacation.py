@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.running.effects import Record, Send
 from sieveav.running.executing import execute
@@ -31,7 +32,7 @@ Hi.
 
 
 @pytest.fixture
-def host(fake_host: Any) -> Any:
+def host(fake_host: type[FakeHost]) -> Any:
     """One that has answered nobody."""
     return fake_host(answers={Seen: lambda _: False, Now: lambda _: NOW, Addresses: lambda _: ()})
 
@@ -59,7 +60,7 @@ def parsed(send: Send) -> EmailMessage:
 # ---- the answer
 
 
-def test_the_octets_of_an_answer(sieve: Any, host: Any) -> None:
+def test_the_octets_of_an_answer(sieve: Sieve, host: Any) -> None:
     action = vacation_of(sieve.run(f'{VACATION} vacation "I am away.";', MAIL, sender="ann@example.com", host=host))
     send = sent(action)
     assert send.message is not None
@@ -83,7 +84,7 @@ def test_the_octets_of_an_answer(sieve: Any, host: Any) -> None:
     ]
 
 
-def test_the_effects_of_an_answer(sieve: Any, host: Any) -> None:
+def test_the_effects_of_an_answer(sieve: Sieve, host: Any) -> None:
     """RFC 5230, 5.1: NOTIFY=NEVER too."""
     send, record = vacation_of(
         sieve.run(f'{VACATION} vacation "x";', MAIL, sender="ann@example.com", host=host)
@@ -95,14 +96,14 @@ def test_the_effects_of_an_answer(sieve: Any, host: Any) -> None:
     assert [question for question in host.asked if isinstance(question, Seen)] == [Seen(record.key)]
 
 
-def test_it_is_incompatible_with_refusals(sieve: Any, host: Any) -> None:
+def test_it_is_incompatible_with_refusals(sieve: Sieve, host: Any) -> None:
     """RFC 5230, 4.7: by itself, whoever refuses."""
     action = vacation_of(sieve.run(f'{VACATION} vacation "x";', MAIL, sender="ann@example.com", host=host))
     assert action.conflicts == {"reject", "ereject"}
     assert not action.cancels_keep
 
 
-def test_two_runs_are_equal_and_two_recipients_are_not(sieve: Any, host: Any) -> None:
+def test_two_runs_are_equal_and_two_recipients_are_not(sieve: Sieve, host: Any) -> None:
     def run(recipient: str, mail: str = MAIL) -> Any:
         script = f'{VACATION} vacation :addresses "alice@example.com" "x";'
         return sent(
@@ -116,7 +117,7 @@ def test_two_runs_are_equal_and_two_recipients_are_not(sieve: Any, host: Any) ->
     assert len(ids) == 4, "each answer has a Message-ID of its own"
 
 
-def test_as_machines_read_it(sieve: Any, host: Any) -> None:
+def test_as_machines_read_it(sieve: Sieve, host: Any) -> None:
     script = f'{VACATION} vacation :days 3 :subject "Grüße" :from "Al <al@example.com>" :handle "h" :mime "\r\nx";'
     shown = vacation_of(sieve.run(script, MAIL, sender="ann@example.com", host=host)).as_json()
     assert str(shown.pop("message")).startswith("Message-ID: ")
@@ -144,7 +145,7 @@ def test_as_machines_read_it(sieve: Any, host: Any) -> None:
     ],
 )
 def test_encoded_words_if_and_only_if_there_are_other_characters(
-    sieve: Any, host: Any, subject: str, line: bytes
+    sieve: Sieve, host: Any, subject: str, line: bytes
 ) -> None:
     """RFC 5230, 4.3: MUST."""
     script = f'{VACATION} vacation :subject "{subject}" "x";'
@@ -153,7 +154,7 @@ def test_encoded_words_if_and_only_if_there_are_other_characters(
     assert line in message.split(b"\r\n")
 
 
-def test_a_subject_that_looks_encoded_when_decoded_is_repeated_as_it_is(sieve: Any, host: Any) -> None:
+def test_a_subject_that_looks_encoded_when_decoded_is_repeated_as_it_is(sieve: Sieve, host: Any) -> None:
     mail = MAIL.replace("Hello", "=?utf-8?q?=3D=3Futf-8=3Fq=3F=41=3F=3D?=")
     message = parsed(
         sent(vacation_of(sieve.run(f'{VACATION} vacation "x";', mail, sender="ann@example.com", host=host)))
@@ -161,7 +162,7 @@ def test_a_subject_that_looks_encoded_when_decoded_is_repeated_as_it_is(sieve: A
     assert message["subject"] == "Auto: =?utf-8?q?A?="
 
 
-def test_references_are_bounded(sieve: Any, host: Any) -> None:
+def test_references_are_bounded(sieve: Sieve, host: Any) -> None:
     many = " ".join(f"<{number}@example.com>" for number in range(1000))
     mail = f"References: {many}\nMessage-ID: <{'x' * 300}@example.com> <own@example.com>\n" + MAIL.replace(
         "Message-ID", "X"
@@ -206,7 +207,7 @@ TEXT = st.lists(PIECES, max_size=12).map("".join)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(subject=TEXT, references=TEXT, text=TEXT, sender=TEXT)
 def test_no_text_of_a_message_adds_anything_to_the_answer(
-    sieve: Any, fake_host: Any, subject: str, references: str, text: str, sender: str
+    sieve: Sieve, fake_host: type[FakeHost], subject: str, references: str, text: str, sender: str
 ) -> None:
     host = fake_host(answers={Seen: lambda _: False, Now: lambda _: NOW, Addresses: lambda _: ()})
     mail = f"X: {text}\nReferences: {references}\nMessage-ID: <{text}>\nSubject: {subject}\nTo: alice@example.com\n\nx"
@@ -243,7 +244,7 @@ AUTOMATIC = "the message is automatic or from a mailing list, by its field"
         (MAIL.replace("alice", "other"), "ann@example.com", "the message is not addressed to the recipient"),
     ],
 )  # fmt: skip
-def test_why_an_answer_is_withheld(sieve: Any, host: Any, mail: str, sender: str, note: str) -> None:
+def test_why_an_answer_is_withheld(sieve: Sieve, host: Any, mail: str, sender: str, note: str) -> None:
     outcome = sieve.run(f'{VACATION}\nvacation "x";', mail, sender=sender, host=host)
     action = vacation_of(outcome)
     assert (action.effects, action.withheld, action.cancels_keep) == ((), note, False)
@@ -260,7 +261,7 @@ def test_why_an_answer_is_withheld(sieve: Any, host: Any, mail: str, sender: str
     ],
 )
 def test_an_answer_that_was_given_and_a_memory_that_is_lost(
-    sieve: Any, fake_host: Any, seen: bool | None, severity: str, note: str
+    sieve: Sieve, fake_host: type[FakeHost], seen: bool | None, severity: str, note: str
 ) -> None:
     """RFC 5230, 8: MUST NOT be sent more often; without a memory that cannot be known."""
     host = fake_host(answers={Seen: lambda _: seen, Now: lambda _: NOW, Addresses: lambda _: ()})
@@ -269,7 +270,7 @@ def test_an_answer_that_was_given_and_a_memory_that_is_lost(
     assert [(only.severity, only.text) for only in outcome.notes] == [(severity, note)]
 
 
-def test_no_memory_is_needed_to_answer_every_message(sieve: Any, fake_host: Any) -> None:
+def test_no_memory_is_needed_to_answer_every_message(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     """RFC 6131, 2."""
     host = fake_host(answers={Now: lambda _: NOW, Addresses: lambda _: ()})
     bounds = {"vacation": {"min_period": 0.0}}
@@ -279,7 +280,7 @@ def test_no_memory_is_needed_to_answer_every_message(sieve: Any, fake_host: Any)
     assert sent(action)
 
 
-def test_a_recipient_without_a_valid_address(sieve: Any, host: Any) -> None:
+def test_a_recipient_without_a_valid_address(sieve: Sieve, host: Any) -> None:
     bounds = {"vacation": {"dont_check_recipient": True}}
     script = f'{VACATION} vacation "x";'
     outcome = sieve.run(script, MAIL, sender="ann@example.com", recipient="alice", host=host, settings=bounds)
@@ -289,7 +290,7 @@ def test_a_recipient_without_a_valid_address(sieve: Any, host: Any) -> None:
 # ---- what is remembered
 
 
-def test_what_is_remembered_is_the_same_in_all_versions(sieve: Any, host: Any) -> None:
+def test_what_is_remembered_is_the_same_in_all_versions(sieve: Sieve, host: Any) -> None:
     """Else everybody would be answered again after an upgrade."""
 
     def key(script: str) -> str:
@@ -328,7 +329,7 @@ NO_ENTITY = "not a MIME entity: line 1 is not a header field"
         ('vacation :days 1 :seconds 1 "y";', "tag-repeated 2:18 :seconds is a second vacation period", "error"),
     ],
 )
-def test_problems(sieve: Any, script: str, problem: str, severity: str) -> None:
+def test_problems(sieve: Sieve, script: str, problem: str, severity: str) -> None:
     assert sieve.problems(f"{VACATION}\n{script}")[:1] == [problem]
     assert sieve.check(f"{VACATION}\n{script}").problems[0].severity == severity
 
@@ -340,14 +341,14 @@ def test_problems(sieve: Any, script: str, problem: str, severity: str) -> None:
         ('vacation :mime "y";', "begin with Content-Type: and an empty line, or leave out :mime"),
     ],
 )
-def test_hints(sieve: Any, script: str, hint: str) -> None:
+def test_hints(sieve: Sieve, script: str, hint: str) -> None:
     assert sieve.check(f"{VACATION} {script}").problems[0].hint == hint
 
 
 @pytest.mark.parametrize(
     ("least", "shown"), [(7200.0, "2h"), (300.0, "5m"), (90.0, "90s"), (172800.0, "2d"), (0.0, None)]
 )
-def test_the_shortest_period_as_settings_have_it(sieve: Any, least: float, shown: str | None) -> None:
+def test_the_shortest_period_as_settings_have_it(sieve: Sieve, least: float, shown: str | None) -> None:
     problems = sieve.problems(f'{VACATION} vacation :seconds 1 "y";', settings={"vacation": {"min_period": least}})
     assert [problem.rpartition(" is ")[0].rpartition(" here is ")[2] for problem in problems] == (
         [] if shown is None else [f"{shown}, which"]
@@ -361,12 +362,12 @@ def test_the_shortest_period_as_settings_have_it(sieve: Any, least: float, shown
         ('require "vacation"; vacation :seconds 5 "x";', 'write: require "vacation-seconds";'),
     ],
 )
-def test_what_to_require(sieve: Any, script: str, hint: str) -> None:
+def test_what_to_require(sieve: Sieve, script: str, hint: str) -> None:
     assert [problem.hint for problem in sieve.check(script).problems] == [hint]
 
 
 @pytest.mark.parametrize(("phase", "rules"), [("each_rcpt", []), ("imap", ["wrong-phase"]), ("data", ["wrong-phase"])])
-def test_phases(sieve: Any, phase: str, rules: list[str]) -> None:
+def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
     """RFC 6785, 3.11: not with IMAP events."""
     assert sieve.rules('require "vacation"; vacation "x";', phase=phase) == rules
 
@@ -374,7 +375,7 @@ def test_phases(sieve: Any, phase: str, rules: list[str]) -> None:
 # ---- other scripts and actions
 
 
-def test_after_another_script_of_the_recipient(sieve: Any, host: Any) -> None:
+def test_after_another_script_of_the_recipient(sieve: Sieve, host: Any) -> None:
     first = sieve.run(f'{VACATION} vacation "a";', MAIL, sender="ann@example.com", host=host, implicit=False)
     outcome = sieve.run(f'{VACATION} vacation "b";', MAIL, sender="ann@example.com", host=host, before=first)
     assert outcome.fault is None
@@ -383,19 +384,19 @@ def test_after_another_script_of_the_recipient(sieve: Any, host: Any) -> None:
     ]  # fmt: skip
 
 
-def test_a_refusal_of_a_later_script_drops_the_answer(sieve: Any, host: Any) -> None:
+def test_a_refusal_of_a_later_script_drops_the_answer(sieve: Sieve, host: Any) -> None:
     first = sieve.run(f'{VACATION} vacation "a";', MAIL, sender="ann@example.com", host=host, implicit=False)
     outcome = sieve.run('require "ec_action"; ec_action 550 "no";', MAIL, host=host, before=first)
     assert outcome.actions == ()
 
 
-def test_an_answer_is_no_redirect(sieve: Any, host: Any) -> None:
+def test_an_answer_is_no_redirect(sieve: Sieve, host: Any) -> None:
     """The limit of redirects is about the incoming message."""
     script = VACATION + "".join(f'redirect "{name}@example.com";' for name in "abcd") + 'vacation "x";'
     assert sieve.run(script, MAIL, sender="ann@example.com", host=host).fault is None
 
 
-def test_the_envelope_of_the_original_recipient(sieve: Any, host: Any) -> None:
+def test_the_envelope_of_the_original_recipient(sieve: Sieve, host: Any) -> None:
     case = sieve.case(MAIL, host=host)
     case.envelope = Envelope("alias@example.com", "alice@example.com", "Alias@example.com")
     (action,) = execute(sieve.program(f'{VACATION} vacation "x";'), case).actions

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
 from sieveav import limits
 from sieveav.running.variables import Variables
@@ -17,7 +18,7 @@ References: Any = import_module("sieveav.extensions.variables").References
 V = 'require ["variables", "fileinto"]; '
 
 
-def text(sieve: Any, script: str, shown: str, **more: Any) -> str:
+def text(sieve: Sieve, script: str, shown: str, **more: Any) -> str:
     """What the string `shown` is after `script`, by way of a mailbox's name."""
     (action,) = sieve.run(f'{V} {script} fileinto "[{shown}]";', **more).actions
     return str(action.effects[0].mailbox)[1:-1]
@@ -49,7 +50,7 @@ def text(sieve: Any, script: str, shown: str, **more: Any) -> str:
         ("${_x9}", ""),
     ],
 )
-def test_references(sieve: Any, written: str, meant: str) -> None:
+def test_references(sieve: Sieve, written: str, meant: str) -> None:
     assert text(sieve, 'set "company" "ACME";', written) == meant
 
 
@@ -63,27 +64,27 @@ def test_references(sieve: Any, written: str, meant: str) -> None:
         ("${dollar}{foo}", "${foo}"),  # one pass
     ],
 )
-def test_quoting_comes_first(sieve: Any, written: str, meant: str) -> None:
+def test_quoting_comes_first(sieve: Sieve, written: str, meant: str) -> None:
     assert text(sieve, 'set "foo" "value"; set "dollar" "$";', written) == meant
 
 
-def test_encoded_characters_come_before_variables(sieve: Any) -> None:
+def test_encoded_characters_come_before_variables(sieve: Sieve) -> None:
     script = """require ["encoded-character", "variables"];
         set "name" "Ethelbert";
         if string "dear${hex:20 24 7b 4e}ame}" "dear Ethelbert" { discard; }"""
     assert sieve.actions(script) == ["discard"]
 
 
-def test_the_value_is_that_of_the_moment(sieve: Any) -> None:
+def test_the_value_is_that_of_the_moment(sieve: Sieve) -> None:
     script = V + 'set "a" "x"; fileinto "${a}"; set "a" "y"; fileinto "${a}";'
     assert sieve.actions(script) == ["fileinto x", "fileinto y"]
 
 
-def test_strings_stay_as_they_are_without_require(sieve: Any) -> None:
+def test_strings_stay_as_they_are_without_require(sieve: Sieve) -> None:
     assert sieve.actions('require "fileinto"; fileinto "${a}";') == ["fileinto ${a}"]
 
 
-def test_lists_and_tags_take_references(sieve: Any) -> None:
+def test_lists_and_tags_take_references(sieve: Sieve) -> None:
     script = V + 'set "s" "Hel"; if header :comparator "i;octet" :contains ["${none}x", "${s}"] ["zz", "${s}l"] {} '
     assert sieve.rules(script) == []
     assert sieve.holds(
@@ -91,12 +92,12 @@ def test_lists_and_tags_take_references(sieve: Any) -> None:
     )
 
 
-def test_every_run_begins_without_variables(sieve: Any) -> None:
+def test_every_run_begins_without_variables(sieve: Sieve) -> None:
     script = V + 'if string "${a}" "" { set "a" "x"; fileinto "first"; }'
     assert sieve.actions(script) == sieve.actions(script) == ["fileinto first"]
 
 
-def test_a_huge_string_is_bounded(sieve: Any) -> None:
+def test_a_huge_string_is_bounded(sieve: Sieve) -> None:
     script = f'set "a" "{"x" * 4096}"; set :length "n" "{"${a}" * 300}";'
     assert text(sieve, script, "${n}") == str(limits.STRING_SIZE)
 
@@ -113,16 +114,16 @@ def test_a_huge_string_is_bounded(sieve: Any) -> None:
         ("${" + "9" * 5000 + "}", "match-variable-range"),
     ],
 )
-def test_references_that_are_errors(sieve: Any, string: str, rule: str) -> None:
+def test_references_that_are_errors(sieve: Sieve, string: str, rule: str) -> None:
     assert sieve.rules(f'{V} redirect "{string}";') == [rule]
 
 
-def test_the_hint_says_what_to_require(sieve: Any) -> None:
+def test_the_hint_says_what_to_require(sieve: Sieve) -> None:
     (problem,) = sieve.check(V + 'fileinto "${vctx.a}";').problems
     assert problem.hint == 'write: require "vctx";'
 
 
-def test_namespaces(sieve: Any) -> None:
+def test_namespaces(sieve: Sieve) -> None:
     script = 'require ["variables", "fileinto", "vctx"]; vctx_mess_set "a" "b"; fileinto "${vctx.a}${vctx.none}x";'
     assert sieve.actions(script) == ["fileinto bx"]
 
@@ -152,11 +153,11 @@ Subject: [{SUBJECT}
         ('if not header :matches "Subject" "[*" {}', "${1}", SUBJECT),
     ],
 )
-def test_match_variables(sieve: Any, script: str, shown: str, meant: str) -> None:
+def test_match_variables(sieve: Sieve, script: str, shown: str, meant: str) -> None:
     assert text(sieve, script, shown, message=LIST) == meant
 
 
-def test_no_match_variable_from_a_failed_test(sieve: Any) -> None:
+def test_no_match_variable_from_a_failed_test(sieve: Sieve) -> None:
     script = 'if address :matches "To" "*@nowhere" {} '
     assert text(sieve, script, "${0}${1}", message=LIST) == ""
 
@@ -186,7 +187,7 @@ def test_no_match_variable_from_a_failed_test(sieve: Any) -> None:
         ('set "a" ["b"];', "argument-type"),
     ],
 )
-def test_set_refuses(sieve: Any, line: str, rule: str) -> None:
+def test_set_refuses(sieve: Sieve, line: str, rule: str) -> None:
     assert sieve.rules(V + line)[0] == rule
 
 
@@ -194,26 +195,26 @@ def test_set_refuses(sieve: Any, line: str, rule: str) -> None:
     "line",
     [f'set "{"a" * 64}" "a";', f'set "a" "{"x" * 4096}";', f'set :length "a" "{"x" * 9000}";', 'set "_" "";'],
 )
-def test_set_takes(sieve: Any, line: str) -> None:
+def test_set_takes(sieve: Sieve, line: str) -> None:
     assert sieve.problems(V + line) == []
 
 
 @pytest.mark.parametrize(("count", "rules"), [(limits.VARIABLES, []), (limits.VARIABLES + 9, ["too-many-variables"])])
-def test_so_many_variables(sieve: Any, count: int, rules: list[str]) -> None:
+def test_so_many_variables(sieve: Sieve, count: int, rules: list[str]) -> None:
     lines = "".join(f'set "v{i}" "x"; set "V{i}" "y"; ' for i in range(count))
     assert sieve.rules(V + lines) == rules
 
 
-def test_set_leaves_the_implicit_keep(sieve: Any) -> None:
+def test_set_leaves_the_implicit_keep(sieve: Sieve) -> None:
     assert sieve.actions(V + 'set "a" "b";') == ["implicit keep"]
 
 
 @pytest.mark.parametrize("phase", ["connect", "data", "each_rcpt"])
-def test_set_stands_in_every_phase(sieve: Any, phase: str) -> None:
+def test_set_stands_in_every_phase(sieve: Sieve, phase: str) -> None:
     assert sieve.problems('require "variables"; set "a" "b"; if string "${a}" "b" { stop; }', phase=phase) == []
 
 
-def test_multi_line_example(sieve: Any) -> None:
+def test_multi_line_example(sieve: Sieve) -> None:
     script = """require "variables";
         set "honorific"  "Mr";
         set "first_name" "Wile";
@@ -247,11 +248,11 @@ I'm out, please leave a message after the meep.
         ('set "b" "1"; set "b" "${b}2";', "12"),
     ],
 )
-def test_modifiers(sieve: Any, line: str, meant: str) -> None:
+def test_modifiers(sieve: Sieve, line: str, meant: str) -> None:
     assert text(sieve, f'set "a" "juMBlEd lETteRS"; {line}', "${b}") == meant
 
 
-def test_a_long_value_is_cut(sieve: Any) -> None:
+def test_a_long_value_is_cut(sieve: Sieve) -> None:
     script = f'set "a" "{"é" * 4096}"; set "b" "x${{a}}"; set :length "n" "${{b}}"; set :length "m" "${{a}}";'
     assert text(sieve, script, "${n} ${m}") == "4096 4096"  # characters, RFC 5229, 6, not octets
 
@@ -267,7 +268,7 @@ def test_a_long_value_is_cut(sieve: Any) -> None:
         (4096, "*", ""),
     ],
 )
-def test_a_value_is_not_cut_within_an_escape(sieve: Any, before: int, last: str, kept: str) -> None:
+def test_a_value_is_not_cut_within_an_escape(sieve: Sieve, before: int, last: str, kept: str) -> None:
     """RFC 5229, 6: half an escape would take the next character of a pattern with it."""
     written = last.replace("\\", "\\\\")
     wanted = "x" * before + kept.replace("\\", "\\\\")
@@ -313,10 +314,10 @@ def test_any_string_is_read(written: str) -> None:
         ('string :value "gt" "b" "a"', True),
     ],
 )
-def test_string(sieve: Any, test: str, holds: bool) -> None:
+def test_string(sieve: Sieve, test: str, holds: bool) -> None:
     require = 'require ["variables", "relational", "comparator-i;ascii-numeric"]; set "state" "${state} pending";'
     assert sieve.holds(test, require=require) is holds
 
 
-def test_every_word_is_unknown_without_require(sieve: Any) -> None:
+def test_every_word_is_unknown_without_require(sieve: Sieve) -> None:
     assert sieve.rules('set "a" "b"; if string "a" "a" { stop; }') == ["word-unknown", "word-unknown"]

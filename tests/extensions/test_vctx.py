@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from support.sieve import Sieve
 
 from sieveav.running.questions import Context
 
@@ -53,7 +52,7 @@ def context() -> Context:
         ('vctx :value "gt" :comparator "i;ascii-numeric" "peer" "100"', True),
     ],
 )
-def test_tests(sieve: Any, context: Context, test: str, holds: bool) -> None:
+def test_tests(sieve: Sieve, context: Context, test: str, holds: bool) -> None:
     assert sieve.holds(test, require=REQUIRE, context=context) is holds
 
 
@@ -73,19 +72,19 @@ def test_tests(sieve: Any, context: Context, test: str, holds: bool) -> None:
         ('vctx_mess_set "x" "";', 'vctx :contains "x" ""', True),
     ],
 )
-def test_setting_and_deleting(sieve: Any, context: Context, commands: str, test: str, holds: bool) -> None:
+def test_setting_and_deleting(sieve: Sieve, context: Context, commands: str, test: str, holds: bool) -> None:
     script = f"{REQUIRE} {commands} if {test} {{ discard; }}"
     assert sieve.actions(script, context=context) == (["discard"] if holds else ["implicit keep"])
 
 
-def test_a_message_brings_no_control_characters_into_a_variable(sieve: Any) -> None:
+def test_a_message_brings_no_control_characters_into_a_variable(sieve: Sieve) -> None:
     context = Context()
     script = f'{REQUIRE} if header :matches "x" "*" {{ vctx_mess_set "x" "${{1}}"; vctx_conn_set "x" "${{1}}"; }}'
     sieve.run(script, "X: a\x00b\x1b[0mc\rd\u202ee\n\n", context=context)
     assert context.message == context.connection == {"x": "ab[0mcde"}
 
 
-def test_a_value_is_cut(sieve: Any) -> None:
+def test_a_value_is_cut(sieve: Sieve) -> None:
     context = Context()
     sieve.run(f'{REQUIRE} vctx_mess_set "x" "{"a" * 5000}"; vctx_conn_set "x" "{"b" * 4096}";', context=context)
     assert context.message["x"] == "a" * 4096
@@ -93,7 +92,7 @@ def test_a_value_is_cut(sieve: Any) -> None:
 
 
 @pytest.mark.parametrize("phase", ["connect", "ehlo", "mailfrom", "rcptto", "data", "spool", "each_rcpt"])
-def test_every_phase(sieve: Any, phase: str) -> None:
+def test_every_phase(sieve: Sieve, phase: str) -> None:
     script = """require "vctx"; vctx_conn_set "a" "b"; vctx_conn_delete "a"; vctx_mess_set "a" "b"; vctx_mess_delete "a";
     if anyof (vctx "a" "b", vctx_mess "a" "b", vctx_conn "a" "b") { stop; }"""
     assert sieve.rules(script, phase=phase) == []
@@ -114,11 +113,11 @@ def test_every_phase(sieve: Any, phase: str) -> None:
         ('if vctx_mess_set "a" "b" { stop; }', ["word-unknown"]),
     ],
 )
-def test_problems(sieve: Any, script: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, script: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + script) == rules
 
 
-def test_required_but_in_momentums_dialect(sieve: Any) -> None:
+def test_required_but_in_momentums_dialect(sieve: Sieve) -> None:
     script = 'if vctx "a" "b" { vctx_mess_set "a" "c"; }'
     assert sieve.rules(script) == ["word-unknown", "word-unknown"]
     assert sieve.rules(script, dialect="momentum") == []
@@ -140,16 +139,16 @@ def test_required_but_in_momentums_dialect(sieve: Any) -> None:
         ("%{vctx_mess:both}", "%{vctx_mess:both}"),  # Momentum's macros are for its own scripts
     ],
 )
-def test_namespaces(sieve: Any, context: Context, text: str, mailbox: str) -> None:
+def test_namespaces(sieve: Sieve, context: Context, text: str, mailbox: str) -> None:
     assert sieve.actions(f'{REQUIRE} fileinto "{text}";', context=context) == [f"fileinto {mailbox}"]
 
 
-def test_a_namespace_without_variables_is_plain_text(sieve: Any, context: Context) -> None:
+def test_a_namespace_without_variables_is_plain_text(sieve: Sieve, context: Context) -> None:
     script = 'require ["vctx", "fileinto"]; fileinto "${vctx.both}";'
     assert sieve.actions(script, context=context) == ["fileinto ${vctx.both}"]
 
 
-def test_a_namespace_that_is_not_required(sieve: Any) -> None:
+def test_a_namespace_that_is_not_required(sieve: Sieve) -> None:
     (problem,) = sieve.check('require ["variables", "fileinto"]; fileinto "${vctx.both}";').problems
     assert problem.hint == 'write: require "vctx";'
 
@@ -168,16 +167,16 @@ def test_a_namespace_that_is_not_required(sieve: Any) -> None:
         ("${vctx.both}", "${vctx.both}"),  # strings are read plainly unless their reader is required
     ],
 )
-def test_macros_in_momentums_dialect(sieve: Any, context: Context, text: str, mailbox: str) -> None:
+def test_macros_in_momentums_dialect(sieve: Sieve, context: Context, text: str, mailbox: str) -> None:
     assert sieve.actions(f'fileinto "{text}";', context=context, dialect="momentum") == [f"fileinto {mailbox}"]
 
 
-def test_macros_and_variables_together(sieve: Any, context: Context) -> None:
+def test_macros_and_variables_together(sieve: Sieve, context: Context) -> None:
     script = 'require "variables"; set "x" "1"; fileinto "%{vctx_mess:both} ${x} ${vctx.peer}";'
     assert sieve.actions(script, context=context, dialect="momentum") == ["fileinto of the message 1 192.0.2.1"]
 
 
-def test_a_value_is_not_read_again(sieve: Any) -> None:
+def test_a_value_is_not_read_again(sieve: Sieve) -> None:
     """What a virus is called may look like a macro or a variable: it is text."""
     context = Context(message={"v": "%{vctx_mess:secret} ${vctx.secret}", "secret": "s"})
     script = 'require "variables"; fileinto "%{vctx_mess:v}"; fileinto "${vctx.v}";'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, MakeVerdict, Sieve
 
 from sieveav.verdict import Status, Verdict
 
@@ -24,7 +25,7 @@ NUMBERS = {
 }
 
 
-def number(sieve: Any, test: str = "virustest", highest: int = 10, **more: Any) -> list[int]:
+def number(sieve: Sieve, test: str = "virustest", highest: int = 10, **more: Any) -> list[int]:
     """The numbers that the test holds for."""
     return [n for n in range(highest + 1) if sieve.holds(f'{test} :is "{n}"', require=REQUIRE, **more)]
 
@@ -33,7 +34,7 @@ def number(sieve: Any, test: str = "virustest", highest: int = 10, **more: Any) 
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_every_word(sieve: Any, fake_host: Any, verdict: Any, status: Status) -> None:
+def test_every_word(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, status: Status) -> None:
     host = fake_host([verdict("yara", status)])
     assert number(sieve, host=host) == [NUMBERS[status]]
     tested = f'virustest :count "eq" {NUMERIC} "1"'
@@ -42,7 +43,7 @@ def test_every_word(sieve: Any, fake_host: Any, verdict: Any, status: Status) ->
 
 
 @pytest.mark.parametrize(("cured", "value"), [("replaced", 2), ("cured", 3), ("", 1)])
-def test_cured(sieve: Any, fake_host: Any, cured: str, value: int) -> None:
+def test_cured(sieve: Sieve, fake_host: type[FakeHost], cured: str, value: int) -> None:
     host = fake_host([Verdict("yara", Status.CLEAN, cured=cured)])
     assert number(sieve, host=host) == [value]
 
@@ -58,12 +59,14 @@ def test_cured(sieve: Any, fake_host: Any, cured: str, value: int) -> None:
         (["encrypted", "clean"], 4),
     ],
 )
-def test_several_engines(sieve: Any, fake_host: Any, verdict: Any, statuses: list[str], value: int) -> None:
+def test_several_engines(
+    sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, statuses: list[str], value: int
+) -> None:
     host = fake_host([verdict(f"e{i}", status) for i, status in enumerate(statuses)])
     assert number(sieve, host=host) == [value]
 
 
-def test_no_engine_is_not_tested(sieve: Any) -> None:
+def test_no_engine_is_not_tested(sieve: Sieve) -> None:
     assert number(sieve) == [0]
 
 
@@ -84,13 +87,15 @@ elsif virustest :value "eq" {NUMERIC} "5" {{ discard; }}
         ("clean", "implicit keep"),
     ],
 )
-def test_the_example(sieve: Any, fake_host: Any, verdict: Any, status: str, action: str) -> None:
+def test_the_example(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, status: str, action: str) -> None:
     host = fake_host([verdict("yara", status)])
     assert sieve.actions(EXAMPLE, host=host) == [action]
     assert sieve.rules(EXAMPLE) == []
 
 
-def test_it_scans_once_asked_and_sets_the_variables(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_it_scans_once_asked_and_sets_the_variables(
+    sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict
+) -> None:
     host = fake_host([verdict("yara", "infected", "E")], {"yara_status": "virus"})
     script = 'require ["virustest", "vctx"]; if allof (virustest "5", vctx "yara_status" "virus") { discard; }'
     assert sieve.actions(script, host=host) == ["discard"]
@@ -134,7 +139,9 @@ def settings(capability: str, **values: Any) -> dict[str, Any]:
         ("X-Result:", {"status_type": "text", "text_values": ("1=",)}, 0),
     ],
 )
-def test_virustest_of_a_header(sieve: Any, fake_host: Any, header: str, more: dict[str, Any], value: int) -> None:
+def test_virustest_of_a_header(
+    sieve: Sieve, fake_host: type[FakeHost], header: str, more: dict[str, Any], value: int
+) -> None:
     host = fake_host()
     assert number(sieve, message=f"{header}\n\n", host=host, settings=settings("virustest", **more)) == [value]
     assert host.asked == []  # it is read, not scanned
@@ -156,13 +163,13 @@ def test_virustest_of_a_header(sieve: Any, fake_host: Any, header: str, more: di
         ("X-Result: spam", {"status_type": "text", "text_values": ("\u00b2=spam",)}, 0, 0),
     ],
 )
-def test_spamtest_of_a_header(sieve: Any, header: str, more: dict[str, Any], value: int, percent: int) -> None:
+def test_spamtest_of_a_header(sieve: Sieve, header: str, more: dict[str, Any], value: int, percent: int) -> None:
     message, given = f"{header}\n\n", settings("spamtest", **more)
     assert number(sieve, "spamtest", message=message, settings=given) == [value]
     assert number(sieve, "spamtest :percent", 100, message=message, settings=given) == [percent]
 
 
-def test_spamtest_without_a_header_is_not_tested(sieve: Any, fake_host: Any, verdict: Any) -> None:
+def test_spamtest_without_a_header_is_not_tested(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     host = fake_host([verdict("yara", "infected")])
     for test in ("spamtest", "spamtest :percent"):
         assert number(sieve, test, host=host) == [0]
@@ -170,7 +177,7 @@ def test_spamtest_without_a_header_is_not_tested(sieve: Any, fake_host: Any, ver
     assert host.asked == []
 
 
-def test_percent_tells_clear_of_spam_from_not_tested_by_count(sieve: Any) -> None:
+def test_percent_tells_clear_of_spam_from_not_tested_by_count(sieve: Sieve) -> None:
     """RFC 5235, 3.2.2."""
     given = settings("spamtest", max_value=10)
     test = f'allof (spamtest :percent "0", spamtest :percent :count "eq" {NUMERIC} "1")'
@@ -178,13 +185,13 @@ def test_percent_tells_clear_of_spam_from_not_tested_by_count(sieve: Any) -> Non
 
 
 @pytest.mark.parametrize("require", ["spamtestplus", 'spamtest", "spamtestplus', 'spamtestplus", "spamtest'])
-def test_percent_wants_spamtestplus_whatever_the_order(sieve: Any, require: str) -> None:
+def test_percent_wants_spamtestplus_whatever_the_order(sieve: Sieve, require: str) -> None:
     """RFC 5235, 3.2: spamtestplus brings the test and :percent, also beside spamtest."""
     assert sieve.rules(f'require ["{require}"]; if spamtest :percent "0" {{ stop; }}') == []
     assert sieve.rules(f'require ["{require}"]; if spamtest "0" {{ stop; }}') == []
 
 
-def test_percent_without_spamtestplus(sieve: Any) -> None:
+def test_percent_without_spamtestplus(sieve: Sieve) -> None:
     """RFC 5235, 3.2: MUST be an error."""
     (problem,) = sieve.check('require "spamtest"; if spamtest :percent "0" { stop; }').problems
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "spamtestplus";')
@@ -203,18 +210,18 @@ def test_percent_without_spamtestplus(sieve: Any) -> None:
         ('virustest :value "xx" "5"', ["relation-unknown"]),
     ],
 )
-def test_problems(sieve: Any, test: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, test: str, rules: list[str]) -> None:
     assert sieve.rules(f"{REQUIRE} if {test} {{ stop; }}")[: len(rules)] == rules
 
 
 @pytest.mark.parametrize("phase", ["data", "each_rcpt", "connect", "rcptto"])
-def test_phases(sieve: Any, phase: str) -> None:
+def test_phases(sieve: Sieve, phase: str) -> None:
     expected = [] if phase in ("data", "each_rcpt") else ["wrong-phase", "wrong-phase"]
     script = 'require ["virustest", "spamtest"]; if anyof (virustest "5", spamtest "10") { stop; }'
     assert sieve.rules(script, phase=phase) == expected
 
 
-def test_count_is_seen_by_its_attribute(sieve: Any) -> None:
+def test_count_is_seen_by_its_attribute(sieve: Sieve) -> None:
     relational = sieve.library.find("relational")
     (count,) = [declared.made for declared in relational.declared if declared.name == ":count"]
     assert count.counts is True

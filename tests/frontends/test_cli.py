@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sieveav import __version__
-from sieveav.engines import discovery
 from sieveav.frontends import explaining, showing
 from sieveav.frontends.cli import main
 from sieveav.limits import SCRIPT_SIZE
 from sieveav.running.base import base
 from sieveav.running.outcome import Action, Outcome
+from sieveav.scanning.contract import ENGINES
 from sieveav.site.library import Library
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!" + b"$H+H*"
@@ -753,7 +753,7 @@ def test_engines(cli: Callable[..., Done]) -> None:
     assert done.status == 0
     assert any(line.startswith("clamav ") for line in done.lines)
     found = cli("engines", "--format", "json").json
-    assert [row["name"] for row in found] == list(discovery.kinds())
+    assert [row["name"] for row in found] == list(ENGINES.everything())
     assert all(set(row) == {"name", "summary", "pool", "options"} for row in found)
 
 
@@ -762,14 +762,14 @@ def names() -> list[str]:
     from sieveav.site.options import forms
 
     found = set()
-    for extension in [base, *Library().everything()]:
+    for extension in [base, *Library().everything().values()]:
         found |= {extension.capability} if extension.capability else set()
         found |= set(extension.settings)
         found |= {
             declared.name for declared in extension.declared if declared.seam not in ("reader", "amender", "family")
         }
         found |= {d.name.replace("{}", "clamav") for d in extension.declared if d.seam == "family"}
-    for form in forms(discovery.kinds()).values():
+    for form in forms(ENGINES.everything()).values():
         found |= {form.kind} | {option.name for option in form.options}
     return sorted(found)
 

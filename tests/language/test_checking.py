@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.sieve import PutOnShelf, Sieve
 
 from sieveav import limits
 from sieveav.extending import (
@@ -52,7 +53,7 @@ if TYPE_CHECKING:  # a class of that name would be taken for tests
 
 
 @pytest.fixture
-def told(sieve: Any) -> Callable[..., list[str]]:
+def told(sieve: Sieve) -> Callable[..., list[str]]:
     """`line:column-length rule: message | hint` of each problem."""
 
     def tell(script: str, **vocabulary: Any) -> list[str]:
@@ -194,15 +195,15 @@ def test_a_hint_is_given_once(told: Any) -> None:
         ("if not size :over 3 { }", "rcptto", ["wrong-phase"]),
     ],
 )
-def test_phases(sieve: Any, script: str, phase: str, rules: list[str]) -> None:
+def test_phases(sieve: Sieve, script: str, phase: str, rules: list[str]) -> None:
     assert sieve.rules(script, phase=phase) == rules
 
 
-def test_a_string_is_bounded_once_its_lines_are_crlf(sieve: Any) -> None:
+def test_a_string_is_bounded_once_its_lines_are_crlf(sieve: Sieve) -> None:
     assert sieve.rules('if header "a" "' + "\n" * (limits.STRING_SIZE // 2 + 1) + '" { }') == ["string-too-long"]
 
 
-def test_a_program_is_there_unless_there_is_an_error(sieve: Any) -> None:
+def test_a_program_is_there_unless_there_is_an_error(sieve: Sieve) -> None:
     assert sieve.check("keep;").program is not None
     warned = sieve.check(r'if header "x:" "\a" { }')
     assert [problem.severity for problem in warned.problems] == [Severity.WARNING, Severity.ADVICE]
@@ -211,7 +212,7 @@ def test_a_program_is_there_unless_there_is_an_error(sieve: Any) -> None:
         assert sieve.check(script).program is None
 
 
-def test_advice_never_hides_an_error(sieve: Any) -> None:
+def test_advice_never_hides_an_error(sieve: Sieve) -> None:
     advised = 'if header "a:" "\\d" { }\n' * 300
     checked = sieve.check(advised + "kep;")
     assert checked.program is None
@@ -220,16 +221,16 @@ def test_advice_never_hides_an_error(sieve: Any) -> None:
     assert sieve.check(advised).program is not None
 
 
-def test_problems_are_bounded(sieve: Any) -> None:
+def test_problems_are_bounded(sieve: Sieve) -> None:
     assert len(sieve.check("kep;" * 5000).problems) == limits.PROBLEMS
 
 
-def test_problems_show_what_they_quote_without_control_characters(sieve: Any) -> None:
+def test_problems_show_what_they_quote_without_control_characters(sieve: Sieve) -> None:
     for problem in sieve.check(b'require "a\x01\r\n\xff";\nif header :comparator "\x1b[2J" "a" "b" { }').problems:
         assert problem.message.isprintable()
 
 
-def test_the_cost_of_a_block_is_its_own(sieve: Any) -> None:
+def test_the_cost_of_a_block_is_its_own(sieve: Sieve) -> None:
     program = sieve.check('keep; if anyof (true, header "a" ["b", "c"]) { keep; if true { stop; stop; } }').program
     outer = program.block
     ((_, inner),) = outer.steps[1].arms
@@ -239,7 +240,7 @@ def test_the_cost_of_a_block_is_its_own(sieve: Any) -> None:
     assert program.cost == 13
 
 
-def test_it_takes_any_octets(sieve: Any) -> None:
+def test_it_takes_any_octets(sieve: Sieve) -> None:
     assert sieve.check(b"\xff\xfe\x00\x00").program is None
     assert sieve.check(b'\xef\xbb\xbfif header "a" "\xff" { discard; }').program is not None
 
@@ -269,7 +270,7 @@ def test_usage_lines_come_from_the_fields() -> None:
 # ---- the form of an extension
 
 
-def test_a_test_and_an_action(shelf: Any) -> None:
+def test_a_test_and_an_action(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.test", "a test")
 
     @ext.test()
@@ -324,7 +325,7 @@ def test_a_test_and_an_action(shelf: Any) -> None:
     }
 
 
-def test_a_block_command_and_a_command_with_a_test(shelf: Any) -> None:
+def test_a_block_command_and_a_command_with_a_test(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.twice", "a test")
 
     @ext.command()
@@ -371,7 +372,7 @@ def test_a_block_command_and_a_command_with_a_test(shelf: Any) -> None:
     ]
 
 
-def test_a_command_may_take_arguments_a_test_and_a_block(shelf: Any) -> None:
+def test_a_command_may_take_arguments_a_test_and_a_block(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.when", "a test")
 
     @ext.command()
@@ -389,7 +390,7 @@ def test_a_command_may_take_arguments_a_test_and_a_block(shelf: Any) -> None:
     assert sieve.actions('require "vnd.when"; when "no" true { discard; }') == ["implicit keep"]
 
 
-def test_foreign_tags_on_an_action(shelf: Any) -> None:
+def test_foreign_tags_on_an_action(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.tags", "a test")
 
     @dataclass
@@ -448,7 +449,7 @@ class Reversed:
         return [value.strip()[::-1] for value in self.source.of(message)]
 
 
-def test_a_foreign_tag_on_what_a_test_looks_at(shelf: Any) -> None:
+def test_a_foreign_tag_on_what_a_test_looks_at(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.back", "a test")
 
     @ext.tag(":backwards", on=["header", "address"])
@@ -464,7 +465,7 @@ def test_a_foreign_tag_on_what_a_test_looks_at(shelf: Any) -> None:
     assert sieve.rules('require "vnd.back"; if exists :backwards "a" { }') == ["tag-unknown"]
 
 
-def test_a_match_type_a_comparator_and_an_address_part(shelf: Any) -> None:
+def test_a_match_type_a_comparator_and_an_address_part(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.choices", "a test")
 
     @ext.match_type(":ends")
@@ -518,7 +519,7 @@ def test_a_match_type_a_comparator_and_an_address_part(shelf: Any) -> None:
     assert sieve.problems(f'{require} if header :ends ["a"] "b" "c" {{ }}')[0].startswith("argument-type 1:40 :ends is")
 
 
-def test_a_foreign_choice_says_which_capability_has_it(shelf: Any, sieve: Any) -> None:
+def test_a_foreign_choice_says_which_capability_has_it(shelf: PutOnShelf, sieve: Sieve) -> None:
     ext = Extension("vnd.where", "a test")
 
     @ext.address_part(":tld")
@@ -563,7 +564,7 @@ def readers() -> tuple[Extension, Extension]:
     return first, second
 
 
-def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: Any) -> None:
+def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: PutOnShelf) -> None:
     first, second = readers()
     ext = Extension("vnd.show", "a test")
 
@@ -604,7 +605,7 @@ def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: Any) -> 
     assert sieve.rules('require ["vnd.show", "vnd.second"]; constant "a"; constant ["a", "%x%"];') == ["not-constant"]
 
 
-def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: Any) -> None:
+def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: PutOnShelf) -> None:
     _, second = readers()
     sieve = shelf(second)
     require = 'require "vnd.second";'
@@ -618,7 +619,7 @@ def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: Any) -> None:
     ]
 
 
-def test_a_tag_with_templates(shelf: Any) -> None:
+def test_a_tag_with_templates(shelf: PutOnShelf) -> None:
     _, second = readers()
     ext = Extension("vnd.noted", "a test")
 
@@ -634,7 +635,7 @@ def test_a_tag_with_templates(shelf: Any) -> None:
     assert outcome.actions[0].details == {"note": "a Hello"}
 
 
-def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: Any) -> None:
+def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.dialect", "a test")
 
     @ext.reader(order=1, dialect="siv")
@@ -655,7 +656,7 @@ def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: Any) -> None
     assert sieve.rules('show "a";') == ["word-unknown"]
 
 
-def test_a_namespace(shelf: Any) -> None:
+def test_a_namespace(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.space", "a test")
 
     @ext.namespace("Box")
@@ -695,7 +696,7 @@ def test_a_namespace(shelf: Any) -> None:
     assert sieve.rules('require "vnd.space"; show "bax.x";') == ["box"]
 
 
-def test_a_family_has_a_word_for_each_name_of_the_host(shelf: Any) -> None:
+def test_a_family_has_a_word_for_each_name_of_the_host(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.family", "a test")
 
     @ext.family("{}_wipe", of="engines")
@@ -726,11 +727,11 @@ def test_a_family_has_a_word_for_each_name_of_the_host(shelf: Any) -> None:
     assert sieve.rules('require "vnd.family"; yara_wipe;', engines=engines, phase="connect") == ["wrong-phase"]
 
 
-def test_a_capability_of_a_later_version(shelf: Any) -> None:
+def test_a_capability_of_a_later_version(shelf: PutOnShelf) -> None:
     assert shelf().problems('require "vnd.later";') == ['require-unknown 1:9 "vnd.later" is not in this version']
 
 
-def test_settings(shelf: Any) -> None:
+def test_settings(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.set", "a test")
     ext.setting(Option("colour", TEXT, "red", "what colour"))
     ext.setting(Option("size", INTEGER, 3, "how large"))
@@ -756,7 +757,7 @@ def test_settings(shelf: Any) -> None:
     assert sieve.rules(script, settings={"vnd.set": {"size": 10}}) == ["large"]
 
 
-def test_phases_of_words(shelf: Any) -> None:
+def test_phases_of_words(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.phases", "a test")
 
     @ext.test(phases=["connect", "data"])
@@ -787,7 +788,7 @@ def test_phases_of_words(shelf: Any) -> None:
     assert sieve.problems(script) == ["wrong-phase 1:26 early cannot stand in this phase"]
 
 
-def test_what_comes_with_another(shelf: Any) -> None:
+def test_what_comes_with_another(shelf: PutOnShelf) -> None:
     little, great = (
         Extension("vnd.little", "a test"),
         Extension("vnd.great", "a test", implies=["vnd.little", "vnd.none"]),
@@ -811,7 +812,7 @@ def test_what_comes_with_another(shelf: Any) -> None:
     assert sieve.problems('require "vnd.little"; if small { }') == ["argument-invalid 1:26 True False"]
 
 
-def test_memory_of_a_run_and_of_a_script(shelf: Any) -> None:
+def test_memory_of_a_run_and_of_a_script(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.memory", "a test")
 
     class Seen(list[int]):
@@ -840,7 +841,7 @@ def test_memory_of_a_run_and_of_a_script(shelf: Any) -> None:
         assert sieve.rules('require "vnd.memory"; once; once; once;') == ["often"]
 
 
-def test_marks_are_read_when_the_whole_script_is_known(shelf: Any) -> None:
+def test_marks_are_read_when_the_whole_script_is_known(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.marks", "a test")
 
     @ext.test()
@@ -866,7 +867,7 @@ def test_marks_are_read_when_the_whole_script_is_known(shelf: Any) -> None:
     assert sieve.actions(f"{require} if marked {{ discard; }}") == ["implicit keep"]
 
 
-def test_conflicts_are_a_fault_whichever_comes_first(shelf: Any) -> None:
+def test_conflicts_are_a_fault_whichever_comes_first(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.alone", "a test")
 
     @ext.action()
@@ -884,7 +885,7 @@ def test_conflicts_are_a_fault_whichever_comes_first(shelf: Any) -> None:
     assert sieve.actions(f"{require} alone; keep;") == ["alone a", "keep"]
 
 
-def test_a_test_that_builds_on_matching(shelf: Any) -> None:
+def test_a_test_that_builds_on_matching(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.matching", "a test")
 
     @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.sieve import PutOnShelf
 
 from sieveav.extending import (
     INTEGER,
@@ -70,7 +71,7 @@ def brings(capability: str, **made: Any) -> Extension:
         ("namespace", ["the namespace chime"]),
     ],
 )
-def test_two_required_extensions_that_bring_the_same(shelf: Any, seam: str, what: list[str]) -> None:
+def test_two_required_extensions_that_bring_the_same(shelf: PutOnShelf, seam: str, what: list[str]) -> None:
     sieve = shelf(brings("vnd.one", **{seam: None}), brings("vnd.two", **{seam: None}))
     both = 'require ["vnd.one",\n"vnd.two"];'
     checked = sieve.check(both)
@@ -83,18 +84,18 @@ def test_two_required_extensions_that_bring_the_same(shelf: Any, seam: str, what
     assert sieve.rules('require ["vnd.two", "vnd.two"]; require "vnd.two";') == []
 
 
-def test_one_class_may_come_from_several(shelf: Any) -> None:
+def test_one_class_may_come_from_several(shelf: PutOnShelf) -> None:
     assert shelf(brings("vnd.one", command=Chime), brings("vnd.two", command=Chime)).rules(
         'require ["vnd.one", "vnd.two"]; chime;'
     ) == ([])
 
 
-def test_a_command_and_a_test_of_one_name_are_apart(shelf: Any) -> None:
+def test_a_command_and_a_test_of_one_name_are_apart(shelf: PutOnShelf) -> None:
     sieve = shelf(brings("vnd.one", action=None), brings("vnd.two", test=None))
     assert sieve.rules('require ["vnd.one", "vnd.two"]; if chime { chime; }') == []
 
 
-def test_an_action_that_the_base_has(shelf: Any) -> None:
+def test_an_action_that_the_base_has(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.keep", "a test")
     ext.action("keep")(Chime)
     assert shelf(ext).problems('require "vnd.keep";') == [
@@ -102,7 +103,7 @@ def test_an_action_that_the_base_has(shelf: Any) -> None:
     ]
 
 
-def test_in_a_dialect_the_first_has_it(shelf: Any) -> None:
+def test_in_a_dialect_the_first_has_it(shelf: PutOnShelf) -> None:
     sieve = shelf(brings("vnd.one", action=Chime), brings("vnd.two", action=None))
     (word,) = sieve.program("chime;", dialect="momentum").block.steps
     assert type(word) is Chime
@@ -110,7 +111,7 @@ def test_in_a_dialect_the_first_has_it(shelf: Any) -> None:
     assert type(word) is not Chime  # what is required comes before what is just there
 
 
-def test_an_obsolete_extension(shelf: Any) -> None:
+def test_an_obsolete_extension(shelf: PutOnShelf) -> None:
     old = Extension("vnd.old", "a test", successor="vnd.new")
     sieve = shelf(old, Extension("vnd.new", "a test"))
     (problem,) = sieve.check('require "vnd.old";').problems
@@ -127,7 +128,7 @@ def test_an_obsolete_extension(shelf: Any) -> None:
 
 
 @pytest.fixture
-def asking(shelf: Any) -> Any:
+def asking(shelf: PutOnShelf) -> Any:
     """`there` asks for extensions, as ihave does: vnd.file with `file` and :softly, vnd.great that brings vnd.small."""
     ext = Extension("vnd.ask", "a test", defers=True)
 
@@ -303,7 +304,7 @@ def test_all_else_is_an_error_as_ever(asking: Any) -> None:
 # ---- what a script names outside of itself
 
 
-def test_mentions(shelf: Any) -> None:
+def test_mentions(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.include", "a test")
 
     @ext.command("mention")
@@ -326,7 +327,7 @@ def test_mentions(shelf: Any) -> None:
 # ---- settings
 
 
-def test_settings_are_the_hosts(shelf: Any) -> None:
+def test_settings_are_the_hosts(shelf: PutOnShelf) -> None:
     ext, other = Extension("vnd.set", "a test"), Extension("vnd.other", "a test")
     ext.setting(Option("size", INTEGER, 3, "how large"))
     ext.setting(Option("depth", INTEGER, 4, "how deep"))
@@ -365,7 +366,7 @@ def test_settings_are_the_hosts(shelf: Any) -> None:
     assert measure.settings["size"] == 8
 
 
-def test_a_collision_of_what_a_test_has_learnt(shelf: Any) -> None:
+def test_a_collision_of_what_a_test_has_learnt(shelf: PutOnShelf) -> None:
     one, other, asks = Extension("vnd.one", "a test"), Extension("vnd.other", "a test"), Extension("vnd.asks", "a test")
 
     @one.command("twice")

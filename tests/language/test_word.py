@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
+from support.sieve import PutOnShelf
 
 from sieveav.extending import (
     Acting,
@@ -177,7 +178,7 @@ def test_the_base_classes_have_no_arguments() -> None:
 # ---- what the checker sets
 
 
-def test_what_a_word_knows_of_its_place(shelf: Any) -> None:
+def test_what_a_word_knows_of_its_place(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.place", "a test")
 
     @ext.command("look")
@@ -215,7 +216,7 @@ def far_flaw(number: int) -> str:
 
 
 @pytest.fixture
-def painting(shelf: Any) -> Any:
+def painting(shelf: PutOnShelf) -> Any:
     """paint and :twice, with rules for each kind of argument."""
     ext = Extension("vnd.paint", "a test")
 
@@ -304,7 +305,7 @@ def test_a_fault_by_a_rule_is_at_the_word(painting: Any) -> None:
 
 
 @pytest.fixture
-def tagged(shelf: Any) -> Any:
+def tagged(shelf: PutOnShelf) -> Any:
     """pipe is like fileinto, tee like pipe; :deep stands beside :wide, :deeper beside :deep."""
     ext = Extension("vnd.like", "a test")
 
@@ -405,7 +406,7 @@ def test_a_tag_on_a_tag_amends(tagged: Any) -> None:
 # ---- acting
 
 
-def test_an_action_is_made_once_for_each_place(shelf: Any) -> None:
+def test_an_action_is_made_once_for_each_place(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.once", "a test")
     made: list[str] = []
 
@@ -425,7 +426,7 @@ def test_an_action_is_made_once_for_each_place(shelf: Any) -> None:
     assert first.action.place != second.action.place
 
 
-def test_an_action_that_depends_on_the_message(shelf: Any) -> None:
+def test_an_action_that_depends_on_the_message(shelf: PutOnShelf) -> None:
     """`run` in the place of `stands_for`."""
     ext = Extension("vnd.answer", "a test")
 
@@ -446,7 +447,7 @@ def test_an_action_that_depends_on_the_message(shelf: Any) -> None:
 # ---- check
 
 
-def test_check_sees_the_strings_where_they_stand(shelf: Any) -> None:
+def test_check_sees_the_strings_where_they_stand(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.seen", "a test")
     seen: list[Any] = []
 

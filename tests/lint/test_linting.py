@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
 from sieveav.language.problems import Problem, Severity
 from sieveav.lint.linting import findings
@@ -14,7 +15,7 @@ from sieveav.site.site import embedded
 
 
 @pytest.fixture
-def lint(sieve: Any) -> Any:
+def lint(sieve: Sieve) -> Any:
     """The findings on a script."""
 
     def lint(script: str) -> list[Problem]:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, Sieve
 
 from sieveav.limits import Limits
 from sieveav.running.outcome import Outcome
@@ -99,7 +100,7 @@ def message(*fields: str, body: str = "body\n") -> str:
         ('if not exists ["From","Date"] { discard; }', KEPT, KEPT),
     ],
 )
-def test_the_examples(sieve: Any, script: str, a: list[str], b: list[str]) -> None:
+def test_the_examples(sieve: Sieve, script: str, a: list[str], b: list[str]) -> None:
     assert sieve.problems(script) == []
     assert sieve.actions(script, A) == a
     assert sieve.actions(script, B) == b
@@ -150,12 +151,12 @@ EXTENDED = """
         (["From: a@b.org", "Bcc: <me@example.com.example>", "Subject: hello"], "fileinto personal"),
     ],
 )
-def test_the_extended_example(sieve: Any, fields: list[str], action: str) -> None:
+def test_the_extended_example(sieve: Sieve, fields: list[str], action: str) -> None:
     assert sieve.problems(EXTENDED) == []
     assert sieve.actions(EXTENDED, message(*fields)) == [action]
 
 
-def test_anyof_and_allof(sieve: Any) -> None:
+def test_anyof_and_allof(sieve: Sieve) -> None:
     for one in ("true", "false"):
         for other in ("true", "false"):
             assert sieve.holds(f"allof ({one}, {other})") is (one == other == "true")
@@ -165,7 +166,7 @@ def test_anyof_and_allof(sieve: Any) -> None:
     assert sieve.holds("not not not anyof (false, allof (true, false))")
 
 
-def test_what_is_decided_is_not_asked(sieve: Any, fake_host: Any) -> None:
+def test_what_is_decided_is_not_asked(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     host = fake_host()
     asks = 'mailboxexists "x"'
     script = f'require "mailbox"; if anyof (true, {asks}) {{ }} if allof (false, {asks}) {{ }} if true {{ }} elsif {asks} {{ }}'
@@ -182,7 +183,7 @@ def test_what_is_decided_is_not_asked(sieve: Any, fake_host: Any) -> None:
     ("holds", "taken"),
     [((True, True), "a"), ((True, False), "a"), ((False, True), "b"), ((False, False), "c")],
 )
-def test_one_arm_is_taken(sieve: Any, holds: tuple[bool, bool], taken: str) -> None:
+def test_one_arm_is_taken(sieve: Sieve, holds: tuple[bool, bool], taken: str) -> None:
     first, second = (str(value).lower() for value in holds)
     script = f"""require "fileinto"; if {first} {{ fileinto "a"; }} elsif {second} {{ fileinto "b"; }}
         else {{ fileinto "c"; }}"""
@@ -190,30 +191,30 @@ def test_one_arm_is_taken(sieve: Any, holds: tuple[bool, bool], taken: str) -> N
     assert sieve.actions(script, tracing=True) == [f"fileinto {taken}"]
 
 
-def test_without_else_none_may_be_taken(sieve: Any) -> None:
+def test_without_else_none_may_be_taken(sieve: Sieve) -> None:
     assert sieve.actions("if false { discard; } elsif false { discard; }") == KEPT
 
 
-def test_a_second_if_is_asked_again(sieve: Any) -> None:
+def test_a_second_if_is_asked_again(sieve: Sieve) -> None:
     assert sieve.actions('require "fileinto"; if true { fileinto "a"; } if true { fileinto "b"; }') == [
         "fileinto a",
         "fileinto b",
     ]
 
 
-def test_many_arms(sieve: Any) -> None:
+def test_many_arms(sieve: Sieve) -> None:
     arms = " ".join(f'elsif header "subject" "{i}" {{ redirect "{i}@example.com"; }}' for i in range(2000))
     assert sieve.actions(f"if false {{ }} {arms}", "Subject: 1999\n\n") == ["redirect 1999@example.com"]
 
 
-def test_deep_blocks_and_tests(sieve: Any) -> None:
+def test_deep_blocks_and_tests(sieve: Sieve) -> None:
     assert sieve.actions("if true { " * 31 + "discard; " + "} " * 31) == ["discard"]
     assert sieve.holds("not " * 30 + "true")
     assert sieve.holds("anyof (false, " * 15 + "true" + ")" * 15)
     assert sieve.holds("not " * 30 + "true", tracing=True)
 
 
-def test_stop(sieve: Any) -> None:
+def test_stop(sieve: Sieve) -> None:
     assert sieve.actions("stop; discard;") == KEPT
     assert sieve.actions("discard; stop; keep;") == ["discard"]
     assert sieve.actions("if true { if true { stop; } } discard;") == KEPT
@@ -244,11 +245,11 @@ def test_stop(sieve: Any) -> None:
         ('redirect "a@b"; redirect "a@b";', ["redirect a@b"]),
     ],
 )
-def test_keeping(sieve: Any, script: str, actions: list[str]) -> None:
+def test_keeping(sieve: Sieve, script: str, actions: list[str]) -> None:
     assert sieve.actions(f'require "fileinto"; {script}') == actions
 
 
-def test_the_places_of_actions(sieve: Any) -> None:
+def test_the_places_of_actions(sieve: Sieve) -> None:
     outcome = sieve.run('require "fileinto";\nif true {\n  fileinto "a"; keep;\n}')
     assert [action.as_json()["at"] for action in outcome.actions] == [
         {"path": "test.sieve", "line": 3, "column": 3},
@@ -310,7 +311,7 @@ CASEMAP, OCTET = "", ':comparator "i;octet"'
         ("\U0001f600", ':matches "s" "?"', False, False),
     ],
 )
-def test_matching(sieve: Any, value: str, test: str, casemap: bool, octet: bool) -> None:
+def test_matching(sieve: Sieve, value: str, test: str, casemap: bool, octet: bool) -> None:
     mail = message(f"S: {value}")
     assert sieve.holds(f"header {CASEMAP} {test}", mail) is casemap
     assert sieve.holds(f"header {OCTET} {test}", mail) is octet
@@ -367,12 +368,12 @@ def test_matching(sieve: Any, value: str, test: str, casemap: bool, octet: bool)
         ([" s: folded onto nothing", "t: a"], 'exists "s"', False),
     ],
 )
-def test_headers(sieve: Any, fields: list[str], test: str, holds: bool) -> None:
+def test_headers(sieve: Sieve, fields: list[str], test: str, holds: bool) -> None:
     assert sieve.holds(test, message(*fields)) is holds
     assert sieve.holds(test, message(*fields).replace("\n", "\r\n")) is holds
 
 
-def test_a_header_field_in_the_body_is_none(sieve: Any) -> None:
+def test_a_header_field_in_the_body_is_none(sieve: Sieve) -> None:
     assert not sieve.holds('exists "x"', "s: a\n\nx: b\n")
     assert sieve.holds('exists "x"', "s: a\nx: b")
 
@@ -391,7 +392,7 @@ def test_a_header_field_in_the_body_is_none(sieve: Any) -> None:
         b"\xff: a\n",
     ],
 )
-def test_odd_messages(sieve: Any, raw: bytes) -> None:
+def test_odd_messages(sieve: Sieve, raw: bytes) -> None:
     script = 'if anyof (header "s" "x", address "from" "x", exists "t", size :over 1G) { discard; }'
     assert sieve.actions(script, raw) == KEPT
 
@@ -409,7 +410,7 @@ def test_odd_messages(sieve: Any, raw: bytes) -> None:
         ("size :over 4G", False),
     ],
 )
-def test_size(sieve: Any, test: str, holds: bool) -> None:
+def test_size(sieve: Sieve, test: str, holds: bool) -> None:
     assert sieve.holds(test, b"s: a\r\n\r\n" + b"x" * 3992) is holds
 
 
@@ -449,21 +450,21 @@ def test_size(sieve: Any, test: str, holds: bool) -> None:
         ("From: a+b@c", 'address :localpart "from" "a+b"', True),
     ],
 )
-def test_addresses(sieve: Any, field: str, test: str, holds: bool) -> None:
+def test_addresses(sieve: Sieve, field: str, test: str, holds: bool) -> None:
     assert sieve.holds(test, message(field)) is holds
 
 
 @pytest.mark.parametrize(
     "name", ["From", "To", "Cc", "Bcc", "Sender", "Resent-From", "Resent-To", "reply-to", "RESENT-CC"]
 )
-def test_fields_of_addresses(sieve: Any, name: str) -> None:
+def test_fields_of_addresses(sieve: Sieve, name: str) -> None:
     assert sieve.holds(f'address "{name}" "a@b"', f"{name}: a@b\n\n")
 
 
 # ---- faults, RFC 5228, 2.10.6
 
 
-def test_a_fault_leaves_an_implicit_keep_and_nothing_else(sieve: Any) -> None:
+def test_a_fault_leaves_an_implicit_keep_and_nothing_else(sieve: Sieve) -> None:
     redirects = "".join(f'redirect "{i}@example.com";\n' for i in range(5))
     outcome = sieve.run(f'require "fileinto";\nfileinto "a"; discard;\n{redirects}')
     assert [action.as_json() for action in outcome.actions] == [{"action": "keep", "flags": [], "implicit": True}]
@@ -472,7 +473,7 @@ def test_a_fault_leaves_an_implicit_keep_and_nothing_else(sieve: Any) -> None:
     assert outcome.fault.place.as_json() == {"path": "test.sieve", "line": 7, "column": 1}
 
 
-def test_redirects_are_limited(sieve: Any) -> None:
+def test_redirects_are_limited(sieve: Sieve) -> None:
     four = "".join(f'redirect "{i}@example.com";' for i in range(4))
     assert len(sieve.actions(four)) == 4
     assert sieve.actions(f'{four} redirect "0@example.com";') == sieve.actions(four)
@@ -480,7 +481,7 @@ def test_redirects_are_limited(sieve: Any) -> None:
     assert sieve.actions('redirect "a@b";', limits=Limits(redirects=0)) == [*KEPT, "fault: more than 0 redirects"]
 
 
-def test_actions_are_limited(sieve: Any) -> None:
+def test_actions_are_limited(sieve: Sieve) -> None:
     files = 'require "fileinto";' + "".join(f'fileinto "{i}";' for i in range(32))
     assert len(sieve.actions(files)) == 32
     assert len(sieve.actions(f'{files} fileinto "3";')) == 32
@@ -488,7 +489,7 @@ def test_actions_are_limited(sieve: Any) -> None:
     assert sieve.actions("keep;" * 100) == ["keep"]
 
 
-def test_a_mail_loop_is_not_fed(sieve: Any) -> None:
+def test_a_mail_loop_is_not_fed(sieve: Sieve) -> None:
     fields = ["Received: from a by b"] * 50
     assert sieve.actions('redirect "a@b";', message(*fields)) == ["redirect a@b"]
     (kept, fault) = sieve.actions('redirect "a@b";', message(*fields, "received: from c by d"))
@@ -496,7 +497,7 @@ def test_a_mail_loop_is_not_fed(sieve: Any) -> None:
     assert fault == "fault: mail loop detected: 51 Received fields"
 
 
-def test_steps_are_limited(sieve: Any) -> None:
+def test_steps_are_limited(sieve: Sieve) -> None:
     script = "if true { keep; } " * 10
     assert sieve.actions(script, limits=Limits(steps=30)) == ["keep"]
     assert sieve.actions(script, limits=Limits(steps=29)) == [*KEPT, "fault: step limit exceeded (29)"]
@@ -516,7 +517,7 @@ BIG = "".join(f"s: {'a' * 60}\n" for _ in range(15_000)) + "\n"
     ],
 )
 @pytest.mark.parametrize("bound", ["", 'require "variables"; if string "${1}" "x" { }'])
-def test_the_clock_runs_in_the_matchers(sieve: Any, match: str, key: str, bound: str) -> None:
+def test_the_clock_runs_in_the_matchers(sieve: Sieve, match: str, key: str, bound: str) -> None:
     keys = ", ".join(f'"{key.format(i)}"' for i in range(3_000))
     begun = time.monotonic()
     found = sieve.actions(f'{bound} if header {match} "s" [{keys}] {{ discard; }}', BIG, limits=Limits(wall_clock=0.1))
@@ -524,7 +525,7 @@ def test_the_clock_runs_in_the_matchers(sieve: Any, match: str, key: str, bound:
     assert time.monotonic() - begun < 4  # most of it for checking the keys and reading the header
 
 
-def test_the_clock_runs_from_test_to_test(sieve: Any) -> None:
+def test_the_clock_runs_from_test_to_test(sieve: Sieve) -> None:
     tests = ", ".join(f'header :contains "s" "b{i}"' for i in range(3_000))
     begun = time.monotonic()
     found = sieve.actions(f"if anyof ({tests}) {{ discard; }}", BIG, limits=Limits(wall_clock=0.1))
@@ -532,7 +533,7 @@ def test_the_clock_runs_from_test_to_test(sieve: Any) -> None:
     assert time.monotonic() - begun < 3
 
 
-def test_waiting_for_the_world_is_not_the_scripts_time(sieve: Any, fake_host: Any) -> None:
+def test_waiting_for_the_world_is_not_the_scripts_time(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     class Slow(fake_host):  # type: ignore[misc]
         def answer(self, question: Any) -> Any:
             time.sleep(0.1)
@@ -545,13 +546,13 @@ def test_waiting_for_the_world_is_not_the_scripts_time(sieve: Any, fake_host: An
 # ---- the same again
 
 
-def test_two_runs_are_equal(sieve: Any) -> None:
+def test_two_runs_are_equal(sieve: Sieve) -> None:
     script = 'require "fileinto"; if header :matches "subject" "*" { fileinto "a"; keep; }'
     for tracing in (False, True):
         assert sieve.run(script, A, tracing=tracing) == sieve.run(script, A, tracing=tracing)
 
 
-def test_a_program_run_again_remembers_nothing(sieve: Any) -> None:
+def test_a_program_run_again_remembers_nothing(sieve: Sieve) -> None:
     script = 'require "fileinto"; if header "subject" "a" { fileinto "a"; } else { fileinto "b"; }'
     for subject, taken in (("a", "a"), ("b", "b"), ("a", "a")):
         assert sieve.actions(script, message(f"Subject: {subject}")) == [f"fileinto {taken}"]
@@ -568,7 +569,7 @@ def test_contexts_are_apart() -> None:
     assert mine.changed_since(context) == {"a": "x", "c": "y", "b": None}
 
 
-def test_an_earlier_outcome_is_not_changed(sieve: Any) -> None:
+def test_an_earlier_outcome_is_not_changed(sieve: Sieve) -> None:
     before = Outcome()
     sieve.run("discard;", before=before)
     assert before == Outcome()
@@ -577,7 +578,7 @@ def test_an_earlier_outcome_is_not_changed(sieve: Any) -> None:
 # ---- the trace
 
 
-def test_the_trace(sieve: Any, fake_host: Any) -> None:
+def test_the_trace(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     script = """require ["fileinto", "mailbox"];
 if allof (not header "subject" "x", mailboxexists "INBOX") {
   fileinto "a";
@@ -597,6 +598,6 @@ if allof (not header "subject" "x", mailboxexists "INBOX") {
     assert sieve.run(script, host=fake_host()).trace == ()
 
 
-def test_a_fault_is_in_the_trace(sieve: Any) -> None:
+def test_a_fault_is_in_the_trace(sieve: Sieve) -> None:
     outcome = sieve.run('redirect "a@b";', tracing=True, limits=Limits(redirects=0))
     assert [(step.what, step.result) for step in outcome.trace] == [("fault", "more than 0 redirects")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
-from sieveav.frontends.arguments import WrongUse
+from sieveav.frontends.arguments import UsageError
 from sieveav.frontends.reading import address as given_address
 from sieveav.language.problems import Severity
 from sieveav.running.addresses import envelope, mailboxes, parse_addr_spec
@@ -24,14 +24,14 @@ def field(value: str, name: str = "From") -> str:
 # ---- what an earlier script did, and a refusal
 
 
-def test_an_earlier_script_does_not_conflict_with_a_later_refusal(sieve: Any) -> None:
+def test_an_earlier_script_does_not_conflict_with_a_later_refusal(sieve: Sieve) -> None:
     """draft-degener-sieve-multiscript, 4: an action in a preceding script is compatible with a reject in a later one."""
     before = sieve.run('require ["fileinto", "copy"]; fileinto :copy "Archive";', implicit=False)
     after = sieve.actions('require "reject"; reject "no bills, please";', before=before)
     assert after == ["fileinto Archive", "reject no bills, please"]
 
 
-def test_within_one_script_a_refusal_still_conflicts(sieve: Any) -> None:
+def test_within_one_script_a_refusal_still_conflicts(sieve: Sieve) -> None:
     """RFC 5429, 2.4."""
     (keep, fault) = sieve.actions('require ["fileinto", "reject"]; fileinto "Archive"; reject "no";')
     assert keep == "implicit keep"
@@ -50,7 +50,7 @@ def test_within_one_script_a_refusal_still_conflicts(sieve: Any) -> None:
         ('fileinto "a"; fileinto "a";', "a", []),
     ],
 )
-def test_one_copy_in_one_mailbox(sieve: Any, script: str, mailbox: str, flags: list[str]) -> None:
+def test_one_copy_in_one_mailbox(sieve: Sieve, script: str, mailbox: str, flags: list[str]) -> None:
     """RFC 5228, 2.10.3."""
     outcome = sieve.run(f'require ["fileinto", "imap4flags"]; {script}')
     (action,) = [action.as_json() for action in outcome.actions]
@@ -61,7 +61,7 @@ def test_one_copy_in_one_mailbox(sieve: Any, script: str, mailbox: str, flags: l
 
 
 @pytest.mark.parametrize("name", ["From:", "", " ", "a b", "a:b", "é", "From:x"])
-def test_an_impossible_header_name_is_no_error(sieve: Any, name: str) -> None:
+def test_an_impossible_header_name_is_no_error(sieve: Sieve, name: str) -> None:
     """RFC 5228, 2.4.2.2: MUST NOT cause an error for syntactically invalid header names in tests."""
     script = f'if address :matches "{name}" "*" {{ discard; }}'
     (problem,) = sieve.check(script).problems
@@ -77,13 +77,13 @@ def test_an_impossible_header_name_is_no_error(sieve: Any, name: str) -> None:
         ("Subject", "this header field holds no addresses"),
     ],
 )
-def test_a_field_not_known_to_hold_addresses_is_a_warning(sieve: Any, name: str, message: str) -> None:
+def test_a_field_not_known_to_hold_addresses_is_a_warning(sieve: Sieve, name: str, message: str) -> None:
     (problem,) = sieve.check(f'if address ["From", "{name}"] "a" {{ }}').problems
     assert (problem.rule, problem.severity) == ("header-no-address", Severity.WARNING)
     assert problem.message == message
 
 
-def test_which_fields_are_looked_at(sieve: Any) -> None:
+def test_which_fields_are_looked_at(sieve: Sieve) -> None:
     """RFC 5228, 5.1: MUST restrict the test to headers that contain addresses, SHOULD include any other that does."""
     assert sieve.holds('address "X-Invented" "ann@shop.example"', field("ann@shop.example", "X-Invented"))
     assert not sieve.holds('address "Subject" "ann@shop.example"', field("ann@shop.example", "Subject"))
@@ -101,7 +101,7 @@ From To Cc Bcc Sender Resent-From Resent-To Reply-To""".split()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fields_with_addresses(sieve: Any, name: str) -> None:
+def test_fields_with_addresses(sieve: Sieve, name: str) -> None:
     test = f'address :domain "{name}" "shop.example"'
     assert sieve.rules(f"if {test} {{ }}") == []
     assert sieve.holds(test, field("Ann <ann@shop.example>", name))
@@ -112,7 +112,7 @@ def test_no_field_is_in_both_tables() -> None:
     assert {name.lower() for name in ADDRESS_FIELDS | OTHER_FIELDS} == ADDRESS_FIELDS | OTHER_FIELDS
 
 
-def test_mime_reads_any_field_as_one_of_addresses(sieve: Any) -> None:
+def test_mime_reads_any_field_as_one_of_addresses(sieve: Sieve) -> None:
     """RFC 5703, 4.2."""
     script = 'address :mime "Subject" "ann@shop.example"'
     assert sieve.holds(script, field("ann@shop.example", "Subject"), require='require "mime";')
@@ -214,13 +214,13 @@ def test_neighbours(value: str, found: list[tuple[str, str | None, str | None]])
 
 
 @pytest.mark.parametrize("value", ["ann@shop@x.example", "shop@", "a@shop.example b@x.example", "<<ann@shop.example>>"])
-def test_a_malformed_sender_slips_past_no_block_list(sieve: Any, value: str) -> None:
+def test_a_malformed_sender_slips_past_no_block_list(sieve: Sieve, value: str) -> None:
     assert sieve.holds('address :contains "from" "shop"', field(value))
     assert not sieve.holds('address :domain :matches "from" "*"', field(value))
     assert not sieve.holds('address :localpart :matches "from" "*"', field(value))
 
 
-def test_a_malformed_address_does_not_count(sieve: Any) -> None:
+def test_a_malformed_address_does_not_count(sieve: Sieve) -> None:
     """RFC 5231, 4.2."""
     require = 'require ["relational", "comparator-i;ascii-numeric"];'
     test = 'address :count "eq" :comparator "i;ascii-numeric" "from" "1"'
@@ -321,7 +321,7 @@ def test_hostile_fields_take_linear_time(unit: str, prefix: str) -> None:
         ("(x) <@a.example:kim@home.example>", None),
     ],
 )
-def test_redirect(sieve: Any, text: str, sent: str | None) -> None:
+def test_redirect(sieve: Sieve, text: str, sent: str | None) -> None:
     """RFC 5228, 2.4.2.3; RFC 2822, 3.2.4: comments and white space around the local part and the domain."""
     assert parse_addr_spec(text) == sent
     if "\r" not in text:
@@ -332,7 +332,7 @@ def test_redirect(sieve: Any, text: str, sent: str | None) -> None:
             assert sieve.actions(f'redirect "{quoted}";') == [f"redirect {sent}"]
 
 
-def test_two_forms_of_one_address_get_one_copy(sieve: Any) -> None:
+def test_two_forms_of_one_address_get_one_copy(sieve: Sieve) -> None:
     script = 'redirect "kim @ home.example"; redirect "Kim <kim@home.example> (x)";'
     assert sieve.actions(script) == ["redirect kim@home.example"]
 
@@ -344,7 +344,7 @@ def test_two_forms_of_one_address_get_one_copy(sieve: Any) -> None:
     ("delimiter", "user", "detail"),
     [("+-", "kim", "x-y"), ("-", "kim+x", "y"), ("-+", "kim", "x-y"), ("+", "kim", "x-y")],
 )
-def test_each_character_of_the_delimiter_separates(sieve: Any, delimiter: str, user: str, detail: str) -> None:
+def test_each_character_of_the_delimiter_separates(sieve: Sieve, delimiter: str, user: str, detail: str) -> None:
     """RFC 5233, 1, as servers read the setting."""
     more = {"require": 'require "subaddress";', "settings": {"subaddress": {"recipient_delimiter": delimiter}}}
     message = field("kim+x-y@b.example", "To")
@@ -356,7 +356,7 @@ def test_each_character_of_the_delimiter_separates(sieve: Any, delimiter: str, u
 
 
 @pytest.mark.parametrize("local", ["taro..y.", "a..b", ".a", "a.", "...a...b..."])
-def test_dots_mean_the_same_in_a_field_and_in_the_envelope(sieve: Any, local: str) -> None:
+def test_dots_mean_the_same_in_a_field_and_in_the_envelope(sieve: Sieve, local: str) -> None:
     """RFC 5228, 2.7.4 and 5.4: servers take such addresses, so they are there to be tested."""
     address = f"{local}@mob.example"
     assert mailboxes(address) == mailboxes(f"x <{address}>") == [envelope(address)] == [(address, local, "mob.example")]
@@ -371,14 +371,14 @@ def test_dots_mean_the_same_in_a_field_and_in_the_envelope(sieve: Any, local: st
 @pytest.mark.parametrize("text", [".@b", "a@b..c", "a@b.", "<a@b", "a@b>", "a@b@c", "a b@c"])
 def test_what_is_no_address_is_none_in_the_envelope(text: str) -> None:
     assert envelope(text) == (text, None, None)
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         given_address(text, "--to")
 
 
 # ---- a value that is cut
 
 
-def test_a_value_is_not_cut_within_an_escape(sieve: Any) -> None:
+def test_a_value_is_not_cut_within_an_escape(sieve: Sieve) -> None:
     """RFC 5229, 6: too long a value is truncated; a lone backslash would quote what follows it."""
     script = (
         'require "variables"; if header :matches "subject" "*" { set :quotewildcard "v" "${1}"; set :length "n" "${v}"; }'
@@ -400,11 +400,11 @@ def test_a_value_is_not_cut_within_an_escape(sieve: Any) -> None:
         ('if address :comparator 1 "from" "x" { }', "argument-type 1:12 :comparator is followed by a string"),
     ],
 )
-def test_one_fault_is_one_problem(sieve: Any, script: str, problem: str) -> None:
+def test_one_fault_is_one_problem(sieve: Sieve, script: str, problem: str) -> None:
     assert sieve.problems(script) == [problem]
 
 
-def test_two_faults_are_two_problems(sieve: Any) -> None:
+def test_two_faults_are_two_problems(sieve: Sieve) -> None:
     assert sieve.problems('keep true;\nstop\nredirect "x";') == [
         "argument-type 1:6 keep takes no test",
         "semicolon-missing 3:1 ; is missing before redirect",

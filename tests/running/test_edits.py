@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.sieve import FakeHost, Sieve
 
 from sieveav.limits import Limits
 from sieveav.mime import Part, walk
@@ -143,12 +144,12 @@ def test_an_edit_of_the_header_reads_no_part_again() -> None:
 LOOP = 'require ["foreverypart", "mime", "replace", "enclose", "editheader", "variables", "fileinto", "copy"];\n'
 
 
-def outcome(sieve: Any, fake_host: Any, script: str, message: bytes = NESTED, **more: Any) -> Any:
+def outcome(sieve: Sieve, fake_host: type[FakeHost], script: str, message: bytes = NESTED, **more: Any) -> Any:
     host = fake_host(answers={Now: lambda _: datetime(2026, 11, 24, 12, 0, tzinfo=UTC)})
     return sieve.run(LOOP + script, message, host=host, **more)
 
 
-def test_two_runs_are_equal_and_recipients_share_the_octets(sieve: Any, fake_host: Any) -> None:
+def test_two_runs_are_equal_and_recipients_share_the_octets(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     script = 'foreverypart { if header :mime "X-Part" "3" { replace "gone"; } } enclose "text";'
     first, second = (outcome(sieve, fake_host, script) for _ in range(2))
     assert first == second
@@ -169,7 +170,7 @@ def test_two_runs_are_equal_and_recipients_share_the_octets(sieve: Any, fake_hos
     assert message.raw == NESTED
 
 
-def test_a_limit_of_edits_and_one_of_octets(sieve: Any, fake_host: Any) -> None:
+def test_a_limit_of_edits_and_one_of_octets(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     storm = "foreverypart {\n foreverypart {\n" + 'replace "x";\n' * 30 + "} }"
     faulty = outcome(sieve, fake_host, storm).fault
     assert faulty.message == "more than 64 edits"
@@ -180,7 +181,7 @@ def test_a_limit_of_edits_and_one_of_octets(sieve: Any, fake_host: Any) -> None:
     assert outcome(sieve, fake_host, 'enclose "x";', limits=Limits(rewritten=5000)).fault is None
 
 
-def test_where_the_original_is_in_a_message_that_encloses_it(sieve: Any, fake_host: Any) -> None:
+def test_where_the_original_is_in_a_message_that_encloses_it(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     (action, _) = outcome(sieve, fake_host, 'enclose "x";').actions
     (edit,) = action.effects
     assert (edit.sent, edit.inside) == (False, (1, 0))
@@ -188,7 +189,7 @@ def test_where_the_original_is_in_a_message_that_encloses_it(sieve: Any, fake_ho
     assert inner.part.header + b"\n" + inner.part.body == NESTED
 
 
-def test_a_part_keeps_its_place_beyond_what_is_read(sieve: Any, fake_host: Any) -> None:
+def test_a_part_keeps_its_place_beyond_what_is_read(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     """More enclosures than there are levels of parts: the loop ends, and nothing else happens."""
     script = "foreverypart {" + 'enclose "x"; ' * 20 + "}"
     assert outcome(sieve, fake_host, script, b"Subject: x\n\nbody").fault is None
@@ -206,7 +207,7 @@ WORDS = [
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(WORDS), max_size=9))
-def test_any_mix_of_loops_and_edits_ends(sieve: Any, fake_host: Any, lines: list[str]) -> None:
+def test_any_mix_of_loops_and_edits_ends(sieve: Sieve, fake_host: type[FakeHost], lines: list[str]) -> None:
     depth, script = 0, ""
     for line in lines:
         if (line == "}" and not depth) or (line.endswith("{") and depth == 3):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.sieve import Sieve
 
 from sieveav.language.problems import Place, Problem, Severity, Source, Span
 from sieveav.running.effects import (
@@ -403,27 +404,27 @@ INTO = 'require "fileinto"; fileinto'
         (['require ["copy"]; redirect :copy "a@b";', "stop;"], ["redirect a@b", "implicit keep"]),
     ],
 )
-def test_scripts_one_after_another(sieve: Any, scripts: list[str], actions: list[str]) -> None:
+def test_scripts_one_after_another(sieve: Sieve, scripts: list[str], actions: list[str]) -> None:
     first, second = scripts
     before = sieve.run(first, implicit=False)
     assert before.keep
     assert sieve.actions(second, before=before) == actions
 
 
-def test_a_fault_leaves_what_earlier_scripts_decided(sieve: Any) -> None:
+def test_a_fault_leaves_what_earlier_scripts_decided(sieve: Sieve) -> None:
     before = sieve.run('require ["copy", "fileinto"]; fileinto :copy "a"; keep;')
     redirects = "".join(f'redirect "{i}@example.com";' for i in range(5))
     assert sieve.actions(redirects, before=before) == ["fileinto a", "keep", "fault: more than 4 redirects"]
 
 
-def test_limits_are_of_all_scripts_together(sieve: Any) -> None:
+def test_limits_are_of_all_scripts_together(sieve: Sieve) -> None:
     script = 'require "copy"; redirect :copy "a@b"; redirect :copy "c@d"; redirect :copy "e@f";'
     before = sieve.run(script, implicit=False)
     assert sieve.actions('redirect "x@y"; redirect "a@b";', before=before)[-1] == "redirect a@b"
     assert sieve.actions('redirect "x@y"; redirect "z@z";', before=before)[-1] == "fault: more than 4 redirects"
 
 
-def test_the_trace_goes_on(sieve: Any) -> None:
+def test_the_trace_goes_on(sieve: Sieve) -> None:
     before = sieve.run("keep;", tracing=True)
     after = sieve.run("stop;", tracing=True, before=before)
     assert after.trace[: len(before.trace)] == before.trace
@@ -449,7 +450,7 @@ def test_no_field_of_what_is_logged_makes_a_line_of_its_own(hostile: str) -> Non
         assert len(text.splitlines()) <= 1
 
 
-def test_a_script_cannot_forge_a_line_of_the_log(sieve: Any) -> None:
+def test_a_script_cannot_forge_a_line_of_the_log(sieve: Sieve) -> None:
     outcome = sieve.run('require ["ec_action", "variables"]; set "s" "x\r\nERROR forged"; ec_action 550 "no" "${s}";')
     assert outcome.response.counter == "xERROR forged"
     checked = sieve.check('require "antivirus"; if antivirus :engine "a\nERROR forged" "clean" { stop; }')

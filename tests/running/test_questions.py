@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, Sieve
 
 from sieveav.limits import Limits
 from sieveav.running import questions
@@ -159,7 +160,7 @@ def test_the_host_of_a_site_answers_what_is_known_of_the_recipient() -> None:
     assert host.answer(Arrange("x")) == Arrange.otherwise
 
 
-def test_the_time_that_an_answer_takes_is_not_the_scripts(sieve: Any, fake_host: Any) -> None:
+def test_the_time_that_an_answer_takes_is_not_the_scripts(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     def slow(_: Mailbox) -> bool:
         time.sleep(0.2)
         return True

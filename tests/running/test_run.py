@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from support.sieve import FakeHost, PutOnShelf, Sieve
 
 from sieveav.extending import (
     Acting,
@@ -75,7 +76,7 @@ def probe(**deeds: Deed) -> Extension:
             return bool(deeds[self.deed](self, run))
 
     @ext.command("around")
-    class Around(Word):
+    class EngineWrapper(Word):
         deed: str
         body: Block
 
@@ -93,7 +94,7 @@ def probe(**deeds: Deed) -> Extension:
 
 
 @pytest.fixture
-def doing(shelf: Any) -> Callable[..., Any]:
+def doing(shelf: PutOnShelf) -> Callable[..., Any]:
     """`sieve` with the words of `probe`, and some of ours: doing(name=deed)."""
 
     def make(**deeds: Deed) -> Any:
@@ -107,7 +108,7 @@ def notes(outcome: Outcome) -> list[Any]:
     return [action.details["text"] for action in outcome.actions if action.name == "note"]
 
 
-def through(sieve: Any, case: Case, *scripts: str) -> Outcome:
+def through(sieve: Sieve, case: Case, *scripts: str) -> Outcome:
     """Scripts of one recipient in turn."""
     programs = [sieve.program(script, path=f"{number}.sieve") for number, script in enumerate(scripts, 1)]
     return chain(partial(execute, program, case) for program in programs).with_implicit_keep()
@@ -147,7 +148,7 @@ def test_a_written_keep_lets_the_next_script_run(doing: Any, script: str) -> Non
     assert not doing().run(REQUIRE + 'fileinto "INBOX";').keep
 
 
-def test_what_an_action_conflicted_with_may_have_given_way(shelf: Any) -> None:
+def test_what_an_action_conflicted_with_may_have_given_way(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.alone", "a test")
 
     @ext.action("alone")
@@ -170,7 +171,7 @@ def test_what_an_action_conflicted_with_may_have_given_way(shelf: Any) -> None:
         assert sieve.actions(f"{require} {script}") == ["implicit keep", f"fault: {fault}"]
 
 
-def test_only_what_sends_the_incoming_message_counts_as_a_redirect(shelf: Any) -> None:
+def test_only_what_sends_the_incoming_message_counts_as_a_redirect(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.send", "a test")
 
     @ext.action("answer")
@@ -190,7 +191,7 @@ def test_only_what_sends_the_incoming_message_counts_as_a_redirect(shelf: Any) -
 # ---- amends
 
 
-def test_amenders(shelf: Any) -> None:
+def test_amenders(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.amend", "a test")
 
     class Adding:
@@ -494,7 +495,7 @@ def loop(capability: str, name: str) -> Extension:
         ('set "n" "2"; one "${n}" { two "${n}" { break; } }', ["one0", "two0", "one1", "two0"]),
     ],
 )
-def test_one_break_for_the_loops_of_all(shelf: Any, script: str, told: list[str]) -> None:
+def test_one_break_for_the_loops_of_all(shelf: PutOnShelf, script: str, told: list[str]) -> None:
     sieve = shelf(probe(), loop("vnd.one", "one"), loop("vnd.two", "two"), "variables", "foreverypart")
     require = 'require ["vnd.probe", "vnd.one", "vnd.two", "variables", "foreverypart"];'
     outcome = sieve.run(f"{require} {script}")
@@ -502,7 +503,7 @@ def test_one_break_for_the_loops_of_all(shelf: Any, script: str, told: list[str]
     assert notes(outcome) == list(dict.fromkeys(told))  # what is noted a second time is one action
 
 
-def test_a_break_outside_of_any_loop(shelf: Any) -> None:
+def test_a_break_outside_of_any_loop(shelf: PutOnShelf) -> None:
     sieve = shelf(loop("vnd.one", "one"))
     require = 'require "vnd.one";'
     assert sieve.problems(f"{require} break;") == ["break-outside 1:20 break outside a loop"]
@@ -511,7 +512,7 @@ def test_a_break_outside_of_any_loop(shelf: Any) -> None:
     ]
 
 
-def test_a_loop_is_bounded(shelf: Any) -> None:
+def test_a_loop_is_bounded(shelf: PutOnShelf) -> None:
     sieve = shelf(loop("vnd.one", "one"))
     script = 'require "vnd.one"; one "1000" { if true { } }'
     assert sieve.run(script, limits=Limits(steps=20)).fault.message == "step limit exceeded (20)"
@@ -529,7 +530,7 @@ def later(deeds: dict[str, Deed]) -> Deed:
     return do
 
 
-def including(sieve: Any, script: str, **vocabulary: Any) -> Deed:
+def including(sieve: Sieve, script: str, **vocabulary: Any) -> Deed:
     """What includes a script."""
     program = sieve.program(script, path="inner.sieve", **vocabulary)
 
@@ -783,7 +784,7 @@ def test_what_is_decided_so_far_and_forgetting_it(doing: Any) -> None:
 # ---- questions and the trace
 
 
-def test_what_is_asked(doing: Any, fake_host: Any) -> None:
+def test_what_is_asked(doing: Any, fake_host: type[FakeHost]) -> None:
     host = fake_host(answers={Environment: lambda question: f"<{question.item}>", Seen: lambda _: None})
     sieve = doing(
         ask=lambda _, run: run.act(Action("note", details={"text": run.ask(Environment("name"))}, cancels_keep=False)),
@@ -849,7 +850,7 @@ def test_the_focus(doing: Any) -> None:
 
 
 @pytest.fixture
-def expanding(shelf: Any) -> Any:
+def expanding(shelf: PutOnShelf) -> Any:
     """count, whose `prepare` is counted, with a tag of its own and one of others."""
     ext = Extension("vnd.expand", "a test")
 
@@ -880,7 +881,7 @@ def expanding(shelf: Any) -> Any:
 EXPAND = 'require ["vnd.expand", "variables", "vctx"]; '
 
 
-def runs(sieve: Any, line: str, values: list[str]) -> list[Any]:
+def runs(sieve: Sieve, line: str, values: list[str]) -> list[Any]:
     """Run one program for each of the values, in the variable v; how often its word was prepared, and on what."""
     del sieve.prepared[:]
     program: Program = sieve.program(f'{EXPAND} vctx_mess_set "n" "0"; {line}'.replace("${v}", "${vctx.v}"))
@@ -938,7 +939,7 @@ def test_a_copy_is_the_same_each_time(expanding: Any) -> None:
 # ---- settings while running
 
 
-def test_settings_are_read_while_running(shelf: Any) -> None:
+def test_settings_are_read_while_running(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.live", "a test")
     ext.setting(Option("size", INTEGER, 3, "how large"))
 
@@ -988,7 +989,7 @@ class Clock:
         return Now.otherwise
 
 
-def test_the_answers_of_a_host_hold(doing: Any, fake_host: Any) -> None:
+def test_the_answers_of_a_host_hold(doing: Any, fake_host: type[FakeHost]) -> None:
     clock = Clock()
     sieve = doing(now=lambda _, run: run.ask(Now()))
     sieve.run(REQUIRE + 'if allof (holds "now", holds "now") { }', host=fake_host(answers={Now: clock.now}))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.engines import Engines
+from support.sites import Decide, MakeSite, Show
 
 from sieveav.engines import yara
 from sieveav.running.questions import Answers, Context, Mailbox
@@ -51,7 +53,7 @@ def noting(name: str, then: str = "") -> str:
 
 
 @pytest.fixture
-def order(site: Any, decided: Any) -> Any:
+def order(site: MakeSite, decided: Decide) -> Any:
     """The scripts that ran, in their order, when those named say `then` as well; and the decision."""
 
     def order(**then: str) -> tuple[list[str], Any]:
@@ -78,27 +80,27 @@ def test_stop_ends_only_its_own_script(order: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", ORDER)
 @pytest.mark.parametrize("then", ["keep;", "keep; keep;"])
-def test_after_a_written_keep_the_next_runs(order: Any, shown: Any, name: str, then: str) -> None:
+def test_after_a_written_keep_the_next_runs(order: Any, shown: Show, name: str, then: str) -> None:
     ran, decision = order(**{name: then})
     assert ran == list(ORDER)
     assert shown(decision) == ["alice keep"]
 
 
 @pytest.mark.parametrize("name", ORDER)
-def test_after_a_discard_none_runs(order: Any, shown: Any, name: str) -> None:
+def test_after_a_discard_none_runs(order: Any, shown: Show, name: str) -> None:
     ran, decision = order(**{name: "discard;"})
     assert ran == list(ORDER)[: ORDER.index(name) + 1]
     assert shown(decision) == ["alice discard"]
 
 
 @pytest.mark.parametrize("name", ORDER[2:])
-def test_after_a_fileinto_none_runs(order: Any, shown: Any, name: str) -> None:
+def test_after_a_fileinto_none_runs(order: Any, shown: Show, name: str) -> None:
     ran, decision = order(**{name: 'fileinto "x";'})
     assert ran == list(ORDER)[: ORDER.index(name) + 1]
     assert shown(decision) == ["alice fileinto x"]
 
 
-def test_a_fileinto_and_a_keep_let_the_next_run(order: Any, shown: Any) -> None:
+def test_a_fileinto_and_a_keep_let_the_next_run(order: Any, shown: Show) -> None:
     ran, decision = order(before='fileinto "x"; keep;', alice='fileinto "y";')
     assert ran == ["data1", "data2", "each1", "before", "alice"]
     assert shown(decision) == ["alice fileinto x", "alice fileinto y"]
@@ -109,7 +111,7 @@ def test_a_fileinto_and_a_keep_let_the_next_run(order: Any, shown: Any) -> None:
     ("then", "text"),
     [('ec_action 550 "5.7.0 no" "c";', "550 5.7.0 no"), ('reject "no";', "550 5.7.1 no")],
 )
-def test_a_refusal(order: Any, shown: Any, name: str, then: str, text: str) -> None:
+def test_a_refusal(order: Any, shown: Show, name: str, then: str, text: str) -> None:
     """In a data phase it is the whole message's, later the recipient's own."""
     ran, decision = order(**{name: then})
     assert ran == list(ORDER)[: ORDER.index(name) + 1]
@@ -120,7 +122,7 @@ def test_a_refusal(order: Any, shown: Any, name: str, then: str, text: str) -> N
         assert decision.response is None
 
 
-def test_there_is_no_recipient_in_a_data_phase(site: Any, decided: Any, shown: Any) -> None:
+def test_there_is_no_recipient_in_a_data_phase(site: MakeSite, decided: Decide, shown: Show) -> None:
     config = 'sieve "s" { script "data_phase1" { source = "d.sieve" } }'
     decision = decided(site(config, {"d.sieve": 'require "fileinto"; fileinto "x";'}))
     assert shown(decision) == [f"all {DEFERRED.code} {DEFERRED.enhanced} {DEFERRED.text}"]
@@ -133,21 +135,21 @@ def test_a_keep_of_an_earlier_script_is_in_nobodys_way(order: Any) -> None:
     assert decision.recipients[0].outcome.fault is None
 
 
-def test_flags_set_in_a_data_phase_are_on_every_implicit_keep(site: Any, decided: Any) -> None:
+def test_flags_set_in_a_data_phase_are_on_every_implicit_keep(site: MakeSite, decided: Decide) -> None:
     config = 'sieve "s" { script "data_phase1" { source = "d.sieve" } }'
     made = site(config, {"d.sieve": 'require "imap4flags"; setflag "$Checked";'})
     for one in decided(made, "a@x.org", "b@x.org").recipients:
         assert one.outcome.actions[0].as_json() == {"action": "keep", "flags": ["$Checked"], "implicit": True}
 
 
-def test_several_scripts_of_a_phase_run_in_the_order_of_the_file(site: Any, decided: Any) -> None:
+def test_several_scripts_of_a_phase_run_in_the_order_of_the_file(site: MakeSite, decided: Decide) -> None:
     config = """sieve "s" {
       script "data_phase1" { source = "b.sieve" } script "data_phase1" { source = "a.sieve" } }"""
     decision = decided(site(config, {"a.sieve": noting("a"), "b.sieve": noting("b")}))
     assert decision.context == {"order": "b a "}
 
 
-def test_the_script_of_run_takes_the_users_place(site: Any, decided: Any, shown: Any) -> None:
+def test_the_script_of_run_takes_the_users_place(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site('users { scripts = "%n.sieve" }', {"alice.sieve": "discard;", "given.sieve": "keep;"})
     given = made.scripts.checked(Path(made.settings.users.scripts).parent / "given.sieve", "each_rcpt")
     assert shown(decided(made, "alice@example.com", "carol@example.com", script=given)) == ["alice keep", "carol keep"]
@@ -158,7 +160,7 @@ def test_the_script_of_run_takes_the_users_place(site: Any, decided: Any, shown:
 ASKS = 'require ["antivirus", "virustest", "fileinto", "vctx", "ec_action"];'
 
 
-def test_one_scan_however_many_ask(site: Any, decided: Any, engines: Any) -> None:
+def test_one_scan_however_many_ask(site: MakeSite, decided: Decide, engines: Engines) -> None:
     asking = ASKS + 'av_avscan; if antivirus "error" { stop; } if virustest "0" { stop; } av_avscan;'
     scripts = {f"{name}.sieve": asking for name in ORDER}
     made = site(ALL + passive(), scripts)
@@ -169,7 +171,7 @@ def test_one_scan_however_many_ask(site: Any, decided: Any, engines: Any) -> Non
     assert engines.asked == ["av", "av"]  # another message, another scan
 
 
-def test_a_passive_engine_never_scans_by_itself(site: Any, decided: Any, engines: Any) -> None:
+def test_a_passive_engine_never_scans_by_itself(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     for action in ("pass", "reject"):
         decision = decided(site(passive(action)))
@@ -179,7 +181,9 @@ def test_a_passive_engine_never_scans_by_itself(site: Any, decided: Any, engines
 
 
 @pytest.mark.parametrize("where", ["globally", "in the framework"])
-def test_enabled_false_in_either_place_is_passive(site: Any, decided: Any, engines: Any, where: str) -> None:
+def test_enabled_false_in_either_place_is_passive(
+    site: MakeSite, decided: Decide, engines: Engines, where: str
+) -> None:
     config = {
         "globally": 'av { enabled = false } antivirus "a" { av "av1" {} }',
         "in the framework": 'av {} antivirus "a" { enabled = false av "av1" {} }',
@@ -188,7 +192,7 @@ def test_enabled_false_in_either_place_is_passive(site: Any, decided: Any, engin
     assert engines.asked == []
 
 
-def test_an_active_engine_scans_before_the_scripts(site: Any, decided: Any, engines: Any) -> None:
+def test_an_active_engine_scans_before_the_scripts(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     config = active() + 'sieve "s" { script "data_phase1" { source = "d.siv" } }'
     decision = decided(site(config, {"d.siv": 'if vctx "av_status" "virus" { vctx_mess_set "seen" "yes"; }'}))
@@ -196,7 +200,7 @@ def test_an_active_engine_scans_before_the_scripts(site: Any, decided: Any, engi
     assert engines.asked == ["av"]
 
 
-def test_only_the_engine_named_is_asked(site: Any, decided: Any, engines: Any) -> None:
+def test_only_the_engine_named_is_asked(site: MakeSite, decided: Decide, engines: Engines) -> None:
     config = """av {} f-secure {} antivirus "a" { av "x" { enabled = off } f-secure "y" { enabled = off } }
     users { scripts = "u.sieve" }"""
     scripts = {"u.sieve": ASKS + 'f_secure_avscan; if antivirus :engine "F-Secure" "clean" { stop; }'}
@@ -205,7 +209,7 @@ def test_only_the_engine_named_is_asked(site: Any, decided: Any, engines: Any) -
     assert decision.recipients[0].outcome.fault is None
 
 
-def test_two_instances_have_names_of_their_own(site: Any, decided: Any, engines: Any) -> None:
+def test_two_instances_have_names_of_their_own(site: MakeSite, decided: Decide, engines: Engines) -> None:
     """The first goes by its kind, a further one by its stanza's own name."""
     config = """av {} antivirus "a" { av "one" { enabled = off }
                                       av "Av-Two" { enabled = off context_variable = "two" } }
@@ -226,14 +230,14 @@ def test_two_instances_have_names_of_their_own(site: Any, decided: Any, engines:
 
 
 @pytest.mark.parametrize("second", ['av "av"', 'f-secure "z" {} av "F.Secure"'])
-def test_two_engines_of_one_name_are_refused(site: Any, second: str) -> None:
+def test_two_engines_of_one_name_are_refused(site: MakeSite, second: str) -> None:
     config = f'av {{}} f-secure {{}} antivirus "a" {{ av "x" {{}} }} antivirus "b" {{ {second} {{ context_variable = "z" }} }}'
     with pytest.raises(Refused) as refused:
         site(config)
     assert [problem.rule for problem in refused.value.problems] == ["same-engine"]
 
 
-def test_an_engine_that_cannot_work_is_a_problem_of_the_configuration(site: Any) -> None:
+def test_an_engine_that_cannot_work_is_a_problem_of_the_configuration(site: MakeSite) -> None:
     with pytest.raises(Refused) as refused:
         site('av {} antivirus "a" { av "x" { mood = "bad" } }')
     (problem,) = refused.value.problems
@@ -246,7 +250,9 @@ def multipart(parts: int) -> bytes:
     return b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n" + body + b"--b--\n"
 
 
-def test_the_parts_of_a_message_have_the_time_of_one(site: Any, decided: Any, engines: Any, shown: Any) -> None:
+def test_the_parts_of_a_message_have_the_time_of_one(
+    site: MakeSite, decided: Decide, engines: Engines, shown: Show
+) -> None:
     """So that a message of a thousand parts does not hold a slow engine for hours. What there is no time for is an error."""
     script = """require ["foreverypart", "antivirus", "fileinto"];
     foreverypart { if antivirus :part "error" { fileinto "late"; stop; } }"""
@@ -258,7 +264,7 @@ def test_the_parts_of_a_message_have_the_time_of_one(site: Any, decided: Any, en
     assert len(engines.asked) <= 21
 
 
-def test_an_unknown_engine_asked_by_its_name_is_an_error(site: Any, decided: Any, engines: Any) -> None:
+def test_an_unknown_engine_asked_by_its_name_is_an_error(site: MakeSite, decided: Decide, engines: Engines) -> None:
     """Names that are known only while running."""
     script = 'require ["antivirus", "variables"]; set "e" "nod32"; if antivirus :engine "${e}" "error" { discard; }'
     decision = decided(site('users { scripts = "u.sieve" }', {"u.sieve": script}))
@@ -285,7 +291,7 @@ FOR_GOOD = "550 5.7.1"
         ("skipped", ""),
     ],
 )
-def test_reject(site: Any, decided: Any, shown: Any, engines: Any, status: str, answer: str) -> None:
+def test_reject(site: MakeSite, decided: Decide, shown: Show, engines: Engines, status: str, answer: str) -> None:
     engines.said["av"] = (status, "Secret-Name at /var/lib/av")
     found = shown(decided(site(active("reject"))))
     if not answer:
@@ -297,13 +303,13 @@ def test_reject(site: Any, decided: Any, shown: Any, engines: Any, status: str, 
 
 
 @pytest.mark.parametrize("status", ["infected", "macro", "error"])
-def test_pass_leaves_it_to_scripts(site: Any, decided: Any, shown: Any, engines: Any, status: str) -> None:
+def test_pass_leaves_it_to_scripts(site: MakeSite, decided: Decide, shown: Show, engines: Engines, status: str) -> None:
     engines.said["av"] = (status, "x")
     assert shown(decided(site(active("pass")))) == ["alice implicit keep"]
 
 
 @pytest.mark.parametrize(("code", "answer"), [(452, "452 4.7.1"), (554, "554 5.7.1")])
-def test_error_code(site: Any, decided: Any, shown: Any, engines: Any, code: int, answer: str) -> None:
+def test_error_code(site: MakeSite, decided: Decide, shown: Show, engines: Engines, code: int, answer: str) -> None:
     engines.said["av"] = ("error", "no answer")
     assert shown(decided(site(active("reject", f"error_code = {code}"))))[0].startswith(f"all {answer} ")
     engines.said["av"] = ("infected", "x")
@@ -312,7 +318,7 @@ def test_error_code(site: Any, decided: Any, shown: Any, engines: Any, code: int
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_refusal_for_good_outranks_one_for_now(
-    site: Any, decided: Any, shown: Any, engines: Any, swapped: bool
+    site: MakeSite, decided: Decide, shown: Show, engines: Engines, swapped: bool
 ) -> None:
     engines.said |= dict(
         zip(["av", "f-secure"][:: -1 if swapped else 1], [("error", ""), ("infected", "E")], strict=True)
@@ -322,7 +328,7 @@ def test_a_refusal_for_good_outranks_one_for_now(
     assert engines.asked == ["av", "f-secure"]
 
 
-def test_no_script_runs_after_a_refusal(site: Any, decided: Any, shown: Any, engines: Any) -> None:
+def test_no_script_runs_after_a_refusal(site: MakeSite, decided: Decide, shown: Show, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     scripts = {f"{name}.sieve": noting(name) for name in ORDER}
     decision = decided(site(ALL + active("reject"), scripts))
@@ -331,7 +337,7 @@ def test_no_script_runs_after_a_refusal(site: Any, decided: Any, shown: Any, eng
 
 
 def test_a_passive_engine_asked_in_a_data_phase_refuses_for_all(
-    site: Any, decided: Any, shown: Any, engines: Any
+    site: MakeSite, decided: Decide, shown: Show, engines: Any
 ) -> None:
     engines.said["av"] = ("infected", "E")
     config = passive("reject") + 'sieve "s" { script "data_phase1" { source = "d.siv" } }'
@@ -339,7 +345,7 @@ def test_a_passive_engine_asked_in_a_data_phase_refuses_for_all(
 
 
 def test_a_passive_engine_asked_by_one_recipient_refuses_to_that_one(
-    site: Any, decided: Any, shown: Any, engines: Any
+    site: MakeSite, decided: Decide, shown: Show, engines: Any
 ) -> None:
     """The same for each, whoever else is on the message."""
     engines.said["av"] = ("infected", "E")
@@ -352,7 +358,9 @@ def test_a_passive_engine_asked_by_one_recipient_refuses_to_that_one(
     assert shown(decided(made, "carol@x.org")) == ["carol keep"]
 
 
-def test_a_scripts_own_answer_goes_before_the_frameworks(site: Any, decided: Any, shown: Any, engines: Any) -> None:
+def test_a_scripts_own_answer_goes_before_the_frameworks(
+    site: MakeSite, decided: Decide, shown: Show, engines: Engines
+) -> None:
     engines.said["av"] = ("infected", "E")
     config = passive("reject") + 'sieve "s" { script "data_phase1" { source = "d.siv" } }'
     made = site(config, {"d.siv": 'av_avscan; ec_action 554 "5.7.9 own words";'})
@@ -362,7 +370,7 @@ def test_a_scripts_own_answer_goes_before_the_frameworks(site: Any, decided: Any
 # ---- skip_context_variable
 
 
-def test_skip_context_variable(site: Any, decided: Any, engines: Any) -> None:
+def test_skip_context_variable(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     skip = Context(message={"skip_virus_check": ""})
     decision = decided(site(active("reject")), context=skip)
@@ -375,7 +383,7 @@ def test_skip_context_variable(site: Any, decided: Any, engines: Any) -> None:
     assert decided(own, context=Context(connection={"trusted": "1"})).response is None
 
 
-def test_a_script_sets_it(site: Any, decided: Any, engines: Any, shown: Any) -> None:
+def test_a_script_sets_it(site: MakeSite, decided: Decide, engines: Engines, shown: Show) -> None:
     """What is skipped is not clean; and who skips it skips it alone."""
     engines.said["av"] = ("infected", "E")
     asking = 'if antivirus "clean" { keep; } elsif antivirus "skipped" { fileinto "skipped"; } else { fileinto "no"; }'
@@ -405,7 +413,7 @@ def test_a_script_sets_it(site: Any, decided: Any, engines: Any, shown: Any) -> 
     ],
 )
 @pytest.mark.parametrize("name", ["", "VIRUS"])
-def test_variables(site: Any, decided: Any, engines: Any, status: str, word: str, name: str) -> None:
+def test_variables(site: MakeSite, decided: Decide, engines: Engines, status: str, word: str, name: str) -> None:
     engines.said["av"] = (status, "Some-Name")
     context = decided(site(active("pass", f'context_variable = "{name}"' if name else ""))).context
     info = "error: Some-Name" if word == "error" else "Some-Name"
@@ -414,19 +422,19 @@ def test_variables(site: Any, decided: Any, engines: Any, status: str, word: str
     assert context == (expected if word else {})
 
 
-def test_action_reject_sets_them_too(site: Any, decided: Any, engines: Any) -> None:
+def test_action_reject_sets_them_too(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     assert decided(site(active("reject"))).context["av_status_info"] == "E"
 
 
-def test_an_engines_words_bring_no_control_characters(site: Any, decided: Any, engines: Any) -> None:
+def test_an_engines_words_bring_no_control_characters(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "a\r\n250 ok\x00\x1b[0m\u202e" + "x" * 1000)
     info = decided(site(active())).context["av_status_info"]
     assert info.startswith("a250 ok[0mx")
     assert len(info) == 256
 
 
-def test_what_connects_brings_its_context(site: Any, decided: Any) -> None:
+def test_what_connects_brings_its_context(site: MakeSite, decided: Decide) -> None:
     context = Context(connection={"peer": "192.0.2.1"})
     made = site('users { scripts = "u.sieve" }', {"u.sieve": ASKS + 'if vctx_conn "peer" "192.0.2.1" { discard; }'})
     decision = decided(made, context=context)
@@ -437,7 +445,7 @@ def test_what_connects_brings_its_context(site: Any, decided: Any) -> None:
 # ---- each recipient alone
 
 
-def test_isolation_and_order(site: Any, decided: Any, engines: Any) -> None:
+def test_isolation_and_order(site: MakeSite, decided: Decide, engines: Engines) -> None:
     """The same for a recipient whoever else is on the message, and in whatever order."""
     engines.said["av"] = ("infected", "E")
     scripts = {
@@ -464,7 +472,7 @@ def test_isolation_and_order(site: Any, decided: Any, engines: Any) -> None:
         assert together.context == {"data": "yes"}
 
 
-def test_two_runs_are_equal(site: Any, decided: Any, engines: Any) -> None:
+def test_two_runs_are_equal(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
     made = site(active() + ALL, {f"{name}.sieve": noting(name) for name in ORDER})
     assert decided(made, tracing=True) == decided(made, tracing=True)
@@ -489,7 +497,7 @@ def faults(decision: Any) -> list[str]:
     ],
 )
 def test_a_users_script_that_faults_keeps(
-    site: Any, decided: Any, shown: Any, caplog: Any, script: str, fault: str
+    site: MakeSite, decided: Decide, shown: Show, caplog: Any, script: str, fault: str
 ) -> None:
     made = site('users { scripts = "alice.sieve" }', {"alice.sieve": script})
     decision = decided(made)
@@ -500,7 +508,7 @@ def test_a_users_script_that_faults_keeps(
     assert "alice.sieve" in caplog.text
 
 
-def test_no_script_is_an_implicit_keep_and_told_in_the_trace(site: Any, decided: Any, shown: Any) -> None:
+def test_no_script_is_an_implicit_keep_and_told_in_the_trace(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site('users { scripts = "users/%n.sieve" }')
     decision = decided(made, tracing=True)
     assert shown(decision) == ["alice implicit keep"]
@@ -509,13 +517,13 @@ def test_no_script_is_an_implicit_keep_and_told_in_the_trace(site: Any, decided:
     assert (step.what, step.result) == ("no script", "implicit keep")
 
 
-def test_after_a_discard_for_all_the_trace_speaks_of_no_keep(site: Any, decided: Any) -> None:
+def test_after_a_discard_for_all_the_trace_speaks_of_no_keep(site: MakeSite, decided: Decide) -> None:
     made = site('sieve "s" { script "data_phase1" { source = "d.sieve" } }', {"d.sieve": "discard;"})
     assert decided(made, tracing=True).recipients[0].outcome.trace == ()
 
 
 def test_a_users_script_that_cannot_be_read_keeps_and_is_told(
-    site: Any, decided: Any, shown: Any, tmp_path: Path
+    site: MakeSite, decided: Decide, shown: Show, tmp_path: Path
 ) -> None:
     (tmp_path / "alice.sieve").mkdir()
     (tmp_path / "carol.sieve").symlink_to("carol.sieve")
@@ -525,12 +533,12 @@ def test_a_users_script_that_cannot_be_read_keeps_and_is_told(
     assert "directory" in faults(decision)[0]
 
 
-def test_a_name_too_long_for_a_file_has_no_script(site: Any, decided: Any) -> None:
+def test_a_name_too_long_for_a_file_has_no_script(site: MakeSite, decided: Decide) -> None:
     decision = decided(site('users { scripts = "%n.sieve" }'), f"{'a' * 253}@x.org")
     assert faults(decision) == []
 
 
-def test_other_scripts_run_after_a_users_fault(site: Any, decided: Any, shown: Any) -> None:
+def test_other_scripts_run_after_a_users_fault(site: MakeSite, decided: Decide, shown: Show) -> None:
     config = 'users { scripts = "u.sieve" after = "a.sieve" }'
     scripts = {"u.sieve": "nonsense;", "a.sieve": 'require "fileinto"; fileinto "after";'}
     decision = decided(site(config, scripts))
@@ -549,7 +557,9 @@ POLICIES = {
 
 @pytest.mark.parametrize("place", POLICIES)
 @pytest.mark.parametrize("script", ["nonsense;", 'require "reject"; keep; reject "x";'])
-def test_a_policy_that_faults(site: Any, decided: Any, shown: Any, caplog: Any, place: str, script: str) -> None:
+def test_a_policy_that_faults(
+    site: MakeSite, decided: Decide, shown: Show, caplog: Any, place: str, script: str
+) -> None:
     """fail: deferred, and nothing of the inside told; continue: as if it were not there, but told."""
     scripts = {"p.sieve": script, "u.sieve": 'require "fileinto"; fileinto "u"; keep;'}
     deferred = "451 4.3.0 This message cannot be handled now, please try again later"
@@ -563,7 +573,9 @@ def test_a_policy_that_faults(site: Any, decided: Any, shown: Any, caplog: Any, 
 
 
 @pytest.mark.parametrize("runtime_error", ["fail", "continue"])
-def test_a_policy_that_is_gone(site: Any, decided: Any, shown: Any, tmp_path: Path, runtime_error: str) -> None:
+def test_a_policy_that_is_gone(
+    site: MakeSite, decided: Decide, shown: Show, tmp_path: Path, runtime_error: str
+) -> None:
     made = site(POLICIES["data"] % runtime_error, {"p.sieve": "keep;", "u.sieve": "discard;"})
     (tmp_path / "p.sieve").unlink()
     decision = decided(made)
@@ -571,12 +583,12 @@ def test_a_policy_that_is_gone(site: Any, decided: Any, shown: Any, tmp_path: Pa
     assert shown(decision) == (["alice discard"] if runtime_error == "continue" else [f"all 451 4.3.0 {DEFERRED.text}"])
 
 
-def test_a_policy_that_is_a_directory(tmp_path: Path, decided: Any) -> None:
+def test_a_policy_that_is_a_directory(tmp_path: Path, decided: Decide) -> None:
     made = Site(Settings(phases={"data_phase1": (tmp_path,)}))
     assert decided(made).response == DEFERRED
 
 
-def test_limits_of_the_site(site: Any, decided: Any) -> None:
+def test_limits_of_the_site(site: MakeSite, decided: Decide) -> None:
     made = site(
         'limits { actions = 1 } users { scripts = "u.sieve" }',
         {"u.sieve": 'require "fileinto"; fileinto "a"; fileinto "b";'},
@@ -584,7 +596,7 @@ def test_limits_of_the_site(site: Any, decided: Any) -> None:
     assert faults(decided(made)) == ["more than 1 actions"]
 
 
-def test_mailboxes_that_exist(site: Any, decided: Any, shown: Any) -> None:
+def test_mailboxes_that_exist(site: MakeSite, decided: Decide, shown: Show) -> None:
     script = 'require ["mailbox", "fileinto"]; if mailboxexists "Junk" { fileinto "Junk"; }'
     made = site('users { scripts = "u.sieve" }', {"u.sieve": script})
     assert shown(decided(made)) == ["alice implicit keep"]
@@ -596,7 +608,7 @@ def test_mailboxes_that_exist(site: Any, decided: Any, shown: Any) -> None:
     assert shown(decision) == ["alice fileinto Junk", "carol implicit keep"]  # asked anew for each recipient
 
 
-def test_what_one_recipients_script_changes_is_not_in_the_message_of_another(site: Any, decided: Any) -> None:
+def test_what_one_recipients_script_changes_is_not_in_the_message_of_another(site: MakeSite, decided: Decide) -> None:
     tell = 'if header "x-seen" "yes" { discard; }'
     scripts = {
         "alice.sieve": 'require "editheader"; addheader "X-Seen" "yes";',
@@ -676,7 +688,7 @@ def test_a_template_with_other_marks(template: str) -> None:
 # ---- scripts are remembered
 
 
-def test_a_changed_script_is_checked_anew(site: Any, decided: Any, shown: Any, tmp_path: Path) -> None:
+def test_a_changed_script_is_checked_anew(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
     made = site('users { scripts = "u.sieve" }', {"u.sieve": "discard;"})
     path = tmp_path / "u.sieve"
     first = made.scripts.checked(path, "each_rcpt")
@@ -708,7 +720,7 @@ def test_not_all_scripts_are_remembered(tmp_path: Path, monkeypatch: pytest.Monk
 # ---- without a configuration, and what a configuration is read from
 
 
-def test_the_embedded_site(decided: Any) -> None:
+def test_the_embedded_site(decided: Decide) -> None:
     site = embedded()
     assert site.engines == (yara.engine.name,)
     decision = decided(site)
@@ -725,7 +737,7 @@ def test_a_configuration_that_is_too_large_is_refused(tmp_path: Path) -> None:
         assert "at most" in refused.value.problems[0].message
 
 
-def test_notes_of_scripts_are_logged(site: Any, decided: Any, caplog: Any) -> None:
+def test_notes_of_scripts_are_logged(site: MakeSite, decided: Decide, caplog: Any) -> None:
     """Where they come from, how grave they are, and what they say."""
     caplog.set_level("INFO")
     script = 'require "extlists";\nredirect :list "tag:a,2026:b";'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.sites import Decide, MakeSite, Show
 
 from sieveav.frontends.testing import run_file
 from sieveav.running.questions import Listed, Members
@@ -109,42 +110,42 @@ def test_an_unknown_list_is_no_error(caplog: Any) -> None:
 # ---- scripts of the site
 
 
-def test_scripts_ask_the_lists_of_the_site(site: Any, decided: Any, shown: Any) -> None:
+def test_scripts_ask_the_lists_of_the_site(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site(CONFIG, {"u.sieve": SCRIPT, "family.txt": "# my family\nBob@example.org\n"})
     assert shown(decided(made)) == ["alice discard"]
     assert shown(decided(made, sender="eve@example.org")) == ["alice implicit keep"]
     assert shown(decided(made, sender="")) == ["alice implicit keep"]
 
 
-def test_for_every_recipient_and_in_the_data_phase(site: Any, decided: Any, shown: Any) -> None:
+def test_for_every_recipient_and_in_the_data_phase(site: MakeSite, decided: Decide, shown: Show) -> None:
     config = f'{CONFIG} sieve "s" {{ script "data_phase1" {{ source = "d.sieve" }} }}'
     scripts = {"u.sieve": SCRIPT, "d.sieve": SCRIPT.replace("discard", "keep"), "family.txt": "bob@example.org"}
     made = site(config, scripts)
     assert shown(decided(made, "a@x.example", "b@x.example")) == ["a discard", "b discard"]
 
 
-def test_a_list_is_what_its_file_says_now(site: Any, decided: Any, shown: Any, tmp_path: Path) -> None:
+def test_a_list_is_what_its_file_says_now(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
     made = site(CONFIG, {"u.sieve": SCRIPT, "family.txt": ""})
     assert shown(decided(made)) == ["alice implicit keep"]
     (tmp_path / "family.txt").write_text("bob@example.org")
     assert shown(decided(made)) == ["alice discard"]
 
 
-def test_redirect_to_a_list_of_the_site(site: Any, decided: Any, shown: Any) -> None:
+def test_redirect_to_a_list_of_the_site(site: MakeSite, decided: Decide, shown: Show) -> None:
     script = f'require "extlists"; redirect :list "{NAME}";'
     made = site(CONFIG, {"u.sieve": script, "family.txt": "a@x.example\nb@x.example\nA@X.EXAMPLE\n"})
     sent = ["a@x.example", "b@x.example", "A@X.EXAMPLE"]  # local parts of another case are others
     assert shown(decided(made)) == [f"alice redirect {address}" for address in sent]
 
 
-def test_a_short_name_in_the_stanza(site: Any, decided: Any, shown: Any) -> None:
+def test_a_short_name_in_the_stanza(site: MakeSite, decided: Decide, shown: Show) -> None:
     config = 'list ":addrbook:default" { file = "family.txt" } users { scripts = "u.sieve" }'
     script = SCRIPT.replace(NAME, "urn:ietf:params:sieve:addrbook:default")
     assert shown(decided(site(config, {"u.sieve": script, "family.txt": "bob@example.org"}))) == ["alice discard"]
 
 
 def test_a_list_that_cannot_be_read_loses_no_mail(
-    site: Any, decided: Any, shown: Any, tmp_path: Path, caplog: Any
+    site: MakeSite, decided: Decide, shown: Show, tmp_path: Path, caplog: Any
 ) -> None:
     """A user's script keeps, a policy defers."""
     made = site(CONFIG, {"u.sieve": SCRIPT, "family.txt": ""})
@@ -180,7 +181,7 @@ def test_a_list_that_cannot_be_read_loses_no_mail(
         (f'sieve "s" {{ list "{NAME}" {{ file = "a.txt" }} }}', "misplaced", "list cannot stand inside sieve", "list"),
     ],
 )
-def test_problems(site: Any, tmp_path: Path, config: str, rule: str, message: str, at: str | None) -> None:
+def test_problems(site: MakeSite, tmp_path: Path, config: str, rule: str, message: str, at: str | None) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(Refused) as refused:
         site(config, {"a.txt": ""})
@@ -191,13 +192,13 @@ def test_problems(site: Any, tmp_path: Path, config: str, rule: str, message: st
 
 
 @pytest.mark.parametrize("second", [NAME, NAME.replace("tag", "TAG")])
-def test_a_second_list_of_the_same_name(site: Any, second: str) -> None:
+def test_a_second_list_of_the_same_name(site: MakeSite, second: str) -> None:
     with pytest.raises(Refused) as refused:
         site(f'list "{NAME}" {{ file = "a.txt" }} list "{second}" {{ file = "a.txt" }}', {"a.txt": ""})
     assert [problem.rule for problem in refused.value.problems] == ["repeated-stanza"]
 
 
-def test_what_is_configured(site: Any, tmp_path: Path) -> None:
+def test_what_is_configured(site: MakeSite, tmp_path: Path) -> None:
     config = f'list "{NAME}" {{ file = "a.txt" }} list "LDAP://h/" {{ file = "b.txt" }}'
     made = site(config, {"a.txt": "", "b.txt": ""})
     assert made.settings.lists == {NAME: tmp_path / "a.txt", "ldap://h/": tmp_path / "b.txt"}

@@ -7,9 +7,10 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
+from support.sites import Decide, MakeSite, Show
 
 from sieveav.frontends.cli import main
 from sieveav.language.checking import Checked, check
@@ -153,7 +154,7 @@ def test_an_address_that_is_no_path_has_no_personal_scripts() -> None:
 USERS = 'users { scripts = "users/%n/main.sieve" global = "global" }\n'
 
 
-def test_personal_and_global_scripts(site: Any, decided: Any, shown: Any) -> None:
+def test_personal_and_global_scripts(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site_with(site, {
         "users/alice/main.sieve": INCLUDE + 'include "a"; include :global "a";',
         "users/alice/a.sieve": storing("Alice"),
@@ -176,7 +177,7 @@ def site_with(site: Callable[..., Site], scripts: Mapping[str, str], config: str
     return site(config, {"global/nothing.sieve": "", **scripts})
 
 
-def test_nobody_includes_the_scripts_of_another(site: Any, decided: Any, shown: Any) -> None:
+def test_nobody_includes_the_scripts_of_another(site: MakeSite, decided: Decide, shown: Show) -> None:
     """Users whose scripts are in one folder: each has a folder of personal scripts beside it."""
     made = site_with(site, {
         "users/alice.sieve": INCLUDE + 'include "a"; include :optional "carol"; include "carol";',
@@ -192,7 +193,7 @@ def test_nobody_includes_the_scripts_of_another(site: Any, decided: Any, shown: 
 @pytest.mark.parametrize("location", ["personal", "global"])
 @pytest.mark.parametrize("link", ["../carol/a.sieve", "../../site.conf", "/etc/passwd"])
 def test_a_link_out_of_the_folder_is_a_missing_script(
-    site: Any, decided: Any, shown: Any, tmp_path: Path, location: str, link: str
+    site: MakeSite, decided: Decide, shown: Show, tmp_path: Path, location: str, link: str
 ) -> None:
     made = site_with(site, {
         "users/alice/main.sieve": INCLUDE + f'include :{location} "out";',
@@ -206,7 +207,7 @@ def test_a_link_out_of_the_folder_is_a_missing_script(
     assert shown(decision) == ["alice implicit keep"]
 
 
-def test_without_folders_there_are_none(site: Any, decided: Any) -> None:
+def test_without_folders_there_are_none(site: MakeSite, decided: Decide) -> None:
     made = site('users { before = "before.sieve" }', {"before.sieve": INCLUDE + 'include :optional "x";\n'})
     assert decided(made).recipients[0].outcome.fault is None
     text = INCLUDE + 'include :global "x";\n'
@@ -217,7 +218,7 @@ def test_without_folders_there_are_none(site: Any, decided: Any) -> None:
 # ---- policies
 
 
-def test_a_policy_includes_scripts(site: Any, decided: Any, shown: Any) -> None:
+def test_a_policy_includes_scripts(site: MakeSite, decided: Decide, shown: Show) -> None:
     config = 'users { scripts = "users/%n/main.sieve" before = "global/before.sieve" global = "global" }'
     made = site_with(site, {
         "global/before.sieve": INCLUDE + 'include :global "a"; include :optional "b";',
@@ -233,13 +234,13 @@ def test_a_policy_includes_scripts(site: Any, decided: Any, shown: Any) -> None:
     ]
 
 
-def test_a_policy_with_a_missing_script_defers(site: Any, decided: Any) -> None:
+def test_a_policy_with_a_missing_script_defers(site: MakeSite, decided: Decide) -> None:
     config = 'users { before = "global/before.sieve" global = "global" }'
     made = site_with(site, {"global/before.sieve": INCLUDE + 'include :global "missing";'}, config)
     assert decided(made).recipients[0].response == DEFERRED
 
 
-def test_scripts_of_the_data_phase(site: Any, decided: Any, tmp_path: Path) -> None:
+def test_scripts_of_the_data_phase(site: MakeSite, decided: Decide, tmp_path: Path) -> None:
     config = 'sieve "s" { script "data_phase1" { source = "data.sieve" } }\n' + USERS
     data = 'require ["include", "variables", "vctx"]; include :optional "a"; include :global "sets";'
     made = site_with(site, {
@@ -260,13 +261,13 @@ def test_scripts_of_the_data_phase(site: Any, decided: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["main", "main.sieve", "active"])
-def test_the_user_s_own_script_by_any_name(site: Any, decided: Any, tmp_path: Path, name: str) -> None:
+def test_the_user_s_own_script_by_any_name(site: MakeSite, decided: Decide, tmp_path: Path, name: str) -> None:
     made = site_with(site, {"users/alice/main.sieve": INCLUDE + f'include "b"; include "{name}";', "users/alice/b": ""})
     (tmp_path / "users/alice/active.sieve").symlink_to("main.sieve")
     assert fault(decided(made)).endswith(f'main.sieve:2: the personal script "{name}" includes itself')
 
 
-def test_the_user_s_own_script_may_be_a_link(site: Any, decided: Any, shown: Any, tmp_path: Path) -> None:
+def test_the_user_s_own_script_may_be_a_link(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
     for name in ("real", "main", "main.sieve"):
         made = site_with(site, {"users/alice/real.sieve": COUNT % name})
         link = tmp_path / "users/alice/main.sieve"
@@ -275,7 +276,7 @@ def test_the_user_s_own_script_may_be_a_link(site: Any, decided: Any, shown: Any
         assert shown(decided(made)) == ["alice fileinto Once"]
 
 
-def test_a_policy_by_its_name(site: Any, decided: Any, shown: Any, tmp_path: Path) -> None:
+def test_a_policy_by_its_name(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
     config = 'users { before = "global/../global/link.sieve" global = "global" }'
     for name in ("before", "link", "link.sieve"):
         files(tmp_path, {"global/before.sieve": (COUNT % name).replace(":once", ":once :global")})
@@ -288,7 +289,7 @@ def test_a_policy_by_its_name(site: Any, decided: Any, shown: Any, tmp_path: Pat
 # ---- files that change or cannot be read
 
 
-def test_a_changed_script_is_read_again(site: Any, decided: Any, shown: Any, tmp_path: Path) -> None:
+def test_a_changed_script_is_read_again(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
     made = site_with(site, {"users/alice/main.sieve": INCLUDE + 'include "a";', "users/alice/a.sieve": storing("One")})
     assert shown(decided(made))[0] == "alice fileinto One"
     (tmp_path / "users/alice/a.sieve").write_text(storing("Another"))
@@ -297,7 +298,7 @@ def test_a_changed_script_is_read_again(site: Any, decided: Any, shown: Any, tmp
     assert fault(decided(made)).endswith('there is no personal script "a"')
 
 
-def test_a_script_is_checked_once(site: Any, decided: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_is_checked_once(site: MakeSite, decided: Decide, monkeypatch: pytest.MonkeyPatch) -> None:
     paths: list[str] = []
 
     def counted(script: bytes, path: str, vocabulary: Vocabulary) -> Checked:
@@ -311,7 +312,9 @@ def test_a_script_is_checked_once(site: Any, decided: Any, monkeypatch: pytest.M
     assert sorted(paths) == ["a.sieve", "main.sieve"]
 
 
-def test_a_script_that_cannot_be_read(site: Any, decided: Any, shown: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_that_cannot_be_read(
+    site: MakeSite, decided: Decide, shown: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def contents(path: Path) -> bytes:
         if path.name == "a.sieve":
             raise PermissionError(13, "Permission denied")
@@ -325,7 +328,7 @@ def test_a_script_that_cannot_be_read(site: Any, decided: Any, shown: Any, monke
     assert shown(decision) == ["alice implicit keep"]
 
 
-def test_a_rehearsal_answers_in_the_site_s_place(site: Any, decided: Any, shown: Any) -> None:
+def test_a_rehearsal_answers_in_the_site_s_place(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site_with(
         site, {"users/alice/main.sieve": INCLUDE + 'include :optional "a";', "users/alice/a.sieve": "discard;"}
     )

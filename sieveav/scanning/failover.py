@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from sieveav.engines.contract import Content, Deadline
+from sieveav.scanning.contract import Content, Deadline
 from sieveav.verdict import Status, Verdict, plain
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from sieveav import mime
-from sieveav.engines.contract import Content, Deadline, Engine
+from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.verdict import FOUND, Status, Verdict, worst
 
 HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
@@ -19,7 +19,7 @@ HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
 hide nothing by themselves; `Paranoid` passes over these only."""
 
 
-class Around:
+class EngineWrapper:
     """An engine around `inner`, of the same name and version. The base of all others."""
 
     def __init__(self, inner: Engine) -> None:
@@ -38,7 +38,7 @@ class Around:
         return Verdict(self.name, Status.ERROR, reason)
 
 
-class Timed(Around):
+class Timed(EngineWrapper):
     """Gives `inner` at most `timeout` seconds, and fills in the milliseconds that it took.
 
     What comes after the deadline is an error, never clean. A find is kept: late as it is, it is true.
@@ -67,7 +67,7 @@ class Timed(Around):
         return Deadline(min(deadline.at, time.monotonic() + self._timeout))
 
 
-class Limited(Around):
+class Limited(EngineWrapper):
     """Lets at most `max_concurrency` scans run at once; the others wait their turn until their deadline."""
 
     def __init__(self, inner: Engine, max_concurrency: int) -> None:
@@ -76,7 +76,7 @@ class Limited(Around):
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """`inner`'s verdict, or `error` when no turn came in time."""
-        if not self._turns.acquire(timeout=_bearable(deadline)):
+        if not self._turns.acquire(timeout=lock_timeout(deadline)):
             return self._error("timeout: too many scans at once")
         try:
             return self._inner.scan(content, deadline)
@@ -84,7 +84,7 @@ class Limited(Around):
             self._turns.release()
 
 
-def _bearable(deadline: Deadline) -> float:
+def lock_timeout(deadline: Deadline) -> float:
     """The seconds left, as few as a lock can be told to wait."""
     return min(deadline.left(), threading.TIMEOUT_MAX)
 
@@ -127,7 +127,7 @@ class Statistics:
                 self.errors += verdict.status is Status.ERROR
 
 
-class Counted(Around):
+class Counted(EngineWrapper):
     """Counts in `statistics` what it is asked: messages, single parts, viruses found and cured, errors, time."""
 
     def __init__(self, inner: Engine, statistics: Statistics) -> None:
@@ -142,7 +142,7 @@ class Counted(Around):
         return verdict
 
 
-class Decomposed(Around):
+class Decomposed(EngineWrapper):
     """Has `inner` scan a message and then each of its decoded parts, for a virus may hide from a reader of mail.
 
     With `statistics`, the parts are counted there. A virus ends the scan.
@@ -173,7 +173,7 @@ class Decomposed(Around):
         return verdict
 
 
-class _Wary(Around):
+class DefectCheck(EngineWrapper):
     """Adds to what `inner` says of a message a verdict for each defect of its MIME that `tells`; the worst counts."""
 
     status: Status
@@ -191,7 +191,7 @@ class _Wary(Around):
         return worst(verdicts)
 
 
-class Unambiguous(_Wary):
+class AmbiguityCheck(DefectCheck):
     """Calls a message unscannable whose parts may be others to a mail reader than to a scanner (CVE-2024-28054)."""
 
     status = Status.UNSCANNABLE
@@ -201,7 +201,7 @@ class Unambiguous(_Wary):
         return defect in mime.AMBIGUOUS
 
 
-class Paranoid(_Wary):
+class Paranoid(DefectCheck):
     """Takes a message that is built to slip past scanners for infected: any defect of MIME that is not HARMLESS."""
 
     status = Status.INFECTED

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.scanning import Ask
 
-from sieveav.engines.contract import Content, Deadline
-from sieveav.engines.failover import FAILURES, PAUSE, Failover, Unreached
+from sieveav.scanning.contract import Content, Deadline
+from sieveav.scanning.failover import FAILURES, PAUSE, Failover, Unreached
 from sieveav.verdict import Status, Verdict
 
 
@@ -58,7 +59,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_the_first_that_answers(clock: Clock, ask: Any) -> None:
+def test_the_first_that_answers(clock: Clock, ask: Ask) -> None:
     down, up, spare = Server("down", up=False), Server("up"), Server("spare")
     engine = Failover("e", [down, up, spare], clock)
     assert ask(engine).info == "up"
@@ -66,20 +67,20 @@ def test_the_first_that_answers(clock: Clock, ask: Any) -> None:
     assert spare.asked == []
 
 
-def test_none_answers(clock: Clock, ask: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_none_answers(clock: Clock, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     engine = Failover("e", [Server("a", up=False), Server("b", up=False)], clock)
     assert ask(engine) == Verdict("e", Status.ERROR, "gonefar away")
     assert engine.version(Deadline.after(1)) == ""
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
-def test_no_time(clock: Clock, ask: Any) -> None:
+def test_no_time(clock: Clock, ask: Ask) -> None:
     server = Server("a")
     assert ask(Failover("e", [server], clock), b"x", 0.0) == Verdict("e", Status.ERROR, "timeout")
     assert server.asked == []
 
 
-def test_a_breaker_opens_is_probed_and_closes(clock: Clock, ask: Any) -> None:
+def test_a_breaker_opens_is_probed_and_closes(clock: Clock, ask: Ask) -> None:
     down, up = Server("down", up=False), Server("up")
     engine = Failover("e", [down, up], clock)
     for _ in range(FAILURES):
@@ -98,7 +99,7 @@ def test_a_breaker_opens_is_probed_and_closes(clock: Clock, ask: Any) -> None:
     assert down.clear() == ["probe", "scan", "scan"]
 
 
-def test_when_all_breakers_are_open_a_server_that_is_back_is_asked_at_once(clock: Clock, ask: Any) -> None:
+def test_when_all_breakers_are_open_a_server_that_is_back_is_asked_at_once(clock: Clock, ask: Ask) -> None:
     only = Server("only", up=False)
     engine = Failover("e", [only], clock)
     for _ in range(FAILURES + 1):
@@ -108,7 +109,7 @@ def test_when_all_breakers_are_open_a_server_that_is_back_is_asked_at_once(clock
     assert ask(engine).info == "only"
 
 
-def test_a_success_makes_failures_forgotten(clock: Clock, ask: Any) -> None:
+def test_a_success_makes_failures_forgotten(clock: Clock, ask: Ask) -> None:
     server = Server("s", up=False)
     engine = Failover("e", [server], clock)
     for _ in range(3):
@@ -120,7 +121,7 @@ def test_a_success_makes_failures_forgotten(clock: Clock, ask: Any) -> None:
     assert "probe" not in server.asked
 
 
-def test_an_error_verdict_is_an_answer(clock: Clock, ask: Any) -> None:
+def test_an_error_verdict_is_an_answer(clock: Clock, ask: Ask) -> None:
     class Ill(Server):
         def attempt(self, content: Content, deadline: Deadline) -> Verdict:
             return Verdict("e", Status.ERROR, "ill")
@@ -128,7 +129,7 @@ def test_an_error_verdict_is_an_answer(clock: Clock, ask: Any) -> None:
     assert ask(Failover("e", [Ill("ill"), Server("up")], clock)).info == "ill"
 
 
-def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Any) -> None:
+def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Ask) -> None:
     shares: list[float] = []
 
     class Timing(Server):
@@ -140,7 +141,7 @@ def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Any) -> None:
     assert shares == [4, 6, 12]
 
 
-def test_a_version_that_cannot_be_had_opens_no_breaker(clock: Clock, ask: Any) -> None:
+def test_a_version_that_cannot_be_had_opens_no_breaker(clock: Clock, ask: Ask) -> None:
     server = Server("busy", up=False)
     engine = Failover("e", [server], clock)
     for _ in range(FAILURES):

@@ -4,7 +4,7 @@ The order, from the outside in, and why it is this one:
 
     Counted      sees every question and the answer that goes out
     Timed        one time for all that follows, retries, waiting and parts together
-    Paranoid     (paranoid) and Unambiguous look at the structure, whatever the engine says
+    Paranoid     (paranoid) and AmbiguityCheck look at the structure, whatever the engine says
     Decomposed   (mime_decompose) the message, then part by part; each part is remembered on its own
     Cached       (cache_size) a remembered verdict takes no turn
     Limited      (max_concurrency) turns are for scans that do happen
@@ -17,24 +17,24 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from sieveav.engines.caching import Cached
-from sieveav.engines.contract import Engine, EngineKind
-from sieveav.engines.wrapping import (
-    Around,
+from sieveav.scanning.caching import Cached
+from sieveav.scanning.contract import Engine, EngineType
+from sieveav.scanning.wrapping import (
+    AmbiguityCheck,
     Counted,
     Decomposed,
+    EngineWrapper,
     Limited,
     Paranoid,
     Statistics,
     Timed,
-    Unambiguous,
 )
 
 
-class Assembled(Around):
+class Assembled(EngineWrapper):
     """A site's engine: scans, tells its version and what it has done (`statistics`), and forgets on demand."""
 
-    def __init__(self, kind: EngineKind, inner: Engine, statistics: Statistics, cache: Cached | None) -> None:
+    def __init__(self, kind: EngineType, inner: Engine, statistics: Statistics, cache: Cached | None) -> None:
         super().__init__(inner)
         self.kind = kind
         self.statistics = statistics
@@ -46,7 +46,7 @@ class Assembled(Around):
 
 
 def assemble(
-    kind: EngineKind,
+    kind: EngineType,
     name: str,
     *,
     options: Mapping[str, Any],
@@ -72,7 +72,7 @@ def assemble(
         engine = cache = Cached(engine, cache_size, _digest(settled))
     if mime_decompose:
         engine = Decomposed(engine, statistics)
-    engine = Unambiguous(engine)
+    engine = AmbiguityCheck(engine)
     if paranoid:
         engine = Paranoid(engine)
     return Assembled(kind, Counted(Timed(engine, timeout), statistics), statistics, cache)

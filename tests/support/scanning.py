@@ -1,4 +1,4 @@
-"""What the tests of engines share; in importlib mode test files cannot import each other, so helpers are fixtures."""
+"""scanning: fixtures that make engines and ask them, and servers with a script; loaded by tests/conftest.py."""
 
 from __future__ import annotations
 
@@ -13,24 +13,17 @@ from typing import Any
 import pytest
 
 from sieveav.engines import clamav
-from sieveav.engines.contract import Content, Deadline, Engine
+from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.verdict import Verdict
+from support import documents, scripted
 
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def scripted(load: Callable[[Path], Any]) -> Any:
-    return load(HERE / "scripted.py")
-
-
-@pytest.fixture(scope="session")
-def documents(load: Callable[[Path], Any]) -> Any:
-    return load(HERE / "documents.py")
+Ask = Callable[..., Verdict]
+MakeClamav = Callable[..., Engine]
+Serve = Callable[..., Any]
 
 
 @pytest.fixture
-def serve(scripted: Any) -> Iterator[Callable[..., Any]]:
+def serve() -> Iterator[Callable[..., Any]]:
     """Starts scripted servers; at the end they are gone, with every thread and descriptor of the test."""
     threads, descriptors = set(threading.enumerate()), _descriptors()
     with ExitStack() as stack:
@@ -71,18 +64,18 @@ def ask() -> Callable[..., Verdict]:
 
 
 @pytest.fixture(scope="session")
-def document(documents: Any) -> bytes:
+def document() -> bytes:
     """The smallest OLE2 document with a VBA project in it."""
     return bytes(documents.ole2_with_macro())
 
 
 @pytest.fixture(scope="session")
-def macro_sheet(documents: Any) -> bytes:
+def macro_sheet() -> bytes:
     """The smallest workbook with Excel 4.0 macros."""
     return bytes(documents.ole2_with_macro_sheet())
 
 
 @pytest.fixture(scope="session")
-def encrypted_document(documents: Any) -> bytes:
+def encrypted_document() -> bytes:
     """The smallest OLE2 document that looks like an OOXML one under a password."""
     return bytes(documents.ole2_encrypted())

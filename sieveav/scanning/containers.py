@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sieveav.engines import formats
+from sieveav.scanning import formats
 from sieveav.transfer import uu_line
 
 ZIP_ENCRYPTED = 0x2041

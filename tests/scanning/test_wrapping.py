@@ -13,20 +13,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.scanning import Ask
 
-from sieveav.engines.assembling import assemble
-from sieveav.engines.caching import CLEAN_LIFE, VERSION_LIFE, Cached
-from sieveav.engines.contract import Content, Deadline, Engine, EngineKind
-from sieveav.engines.wrapping import (
+from sieveav.options import TEXT, Option
+from sieveav.scanning.assembling import assemble
+from sieveav.scanning.caching import CLEAN_LIFE, VERSION_LIFE, Cached
+from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
+from sieveav.scanning.wrapping import (
+    AmbiguityCheck,
     Counted,
     Decomposed,
     Limited,
     Paranoid,
     Statistics,
     Timed,
-    Unambiguous,
 )
-from sieveav.options import TEXT, Option
 from sieveav.verdict import Status, Verdict
 
 AMBIGUOUS = b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n"
@@ -92,7 +93,7 @@ def multipart(*parts: bytes) -> bytes:
 # -- Timed ----------------------------------------------------------------------------------------------------------
 
 
-def test_timed_tells_the_time(ask: Any) -> None:
+def test_timed_tells_the_time(ask: Ask) -> None:
     verdict = ask(Timed(Fake(seconds=0.02)))
     assert verdict.status is Status.CLEAN
     assert 15 < verdict.ms < 5000
@@ -106,12 +107,12 @@ def test_timed_tells_the_time(ask: Any) -> None:
         (b"virus", Status.CLEAN, Status.INFECTED),
     ],
 )
-def test_late_is_an_error_but_a_find_is_a_find(raw: bytes, status: Status, expected: Status, ask: Any) -> None:
+def test_late_is_an_error_but_a_find_is_a_find(raw: bytes, status: Status, expected: Status, ask: Ask) -> None:
     assert ask(Timed(Fake(status, 0.1)), raw, 0.05).status is expected
     assert ask(Timed(Fake(status, 0.1), timeout=0.05), raw).status is expected
 
 
-def test_no_time_left_asks_nobody(ask: Any) -> None:
+def test_no_time_left_asks_nobody(ask: Ask) -> None:
     fake = Fake()
     assert ask(Timed(fake), b"virus", 0.0).info == "timeout"
     assert fake.seen == []
@@ -120,20 +121,20 @@ def test_no_time_left_asks_nobody(ask: Any) -> None:
 # -- Limited --------------------------------------------------------------------------------------------------------
 
 
-def test_limited(ask: Any) -> None:
+def test_limited(ask: Ask) -> None:
     fake = Fake(seconds=0.02)
     limited = Limited(fake, 2)
     assert {verdict.status for verdict in at_once(8, lambda: ask(limited))} == {Status.CLEAN}
     assert fake.most == 2
 
 
-def test_no_turn_in_time_is_an_error(ask: Any) -> None:
+def test_no_turn_in_time_is_an_error(ask: Ask) -> None:
     limited = Limited(Fake(seconds=0.5), 1)
     verdicts = at_once(3, lambda: ask(limited, b"x", 0.1))
     assert sorted(verdict.status for verdict in verdicts) == [Status.CLEAN, Status.ERROR, Status.ERROR]
 
 
-def test_a_turn_is_given_back_after_a_bug(ask: Any) -> None:
+def test_a_turn_is_given_back_after_a_bug(ask: Ask) -> None:
     class Broken(Fake):
         def scan(self, content: Content, deadline: Deadline) -> Verdict:
             raise ZeroDivisionError
@@ -144,10 +145,10 @@ def test_a_turn_is_given_back_after_a_bug(ask: Any) -> None:
             ask(limited)
 
 
-# -- Decomposed, Unambiguous, Paranoid ------------------------------------------------------------------------------
+# -- Decomposed, AmbiguityCheck, Paranoid ------------------------------------------------------------------------------
 
 
-def test_decomposed_scans_the_whole_and_each_decoded_part(ask: Any) -> None:
+def test_decomposed_scans_the_whole_and_each_decoded_part(ask: Ask) -> None:
     fake, statistics = Fake(), Statistics()
     raw = multipart(b"one", b"two")
     assert ask(Decomposed(fake, statistics), raw, is_message=True).status is Status.CLEAN
@@ -155,14 +156,14 @@ def test_decomposed_scans_the_whole_and_each_decoded_part(ask: Any) -> None:
     assert (statistics.parts, statistics.messages) == (2, 0)
 
 
-def test_decomposed_finds_what_base64_hides_and_stops(ask: Any) -> None:
+def test_decomposed_finds_what_base64_hides_and_stops(ask: Ask) -> None:
     fake = Fake(Status.UNSCANNABLE)
     assert ask(Decomposed(fake), multipart(b"one", b"virus", b"three"), is_message=True).info == "Virus"
     assert b"three" not in fake.seen
     assert ask(Decomposed(fake), multipart(b"one"), is_message=True).status is Status.UNSCANNABLE
 
 
-def test_decomposed_leaves_parts_alone_and_ends_in_time(ask: Any) -> None:
+def test_decomposed_leaves_parts_alone_and_ends_in_time(ask: Ask) -> None:
     fake = Fake(seconds=0.05)
     ask(Decomposed(fake), multipart(b"one"), is_message=False)
     assert len(fake.seen) == 1
@@ -171,16 +172,16 @@ def test_decomposed_leaves_parts_alone_and_ends_in_time(ask: Any) -> None:
     assert len(fake.seen) < 10
 
 
-def test_unambiguous(ask: Any) -> None:
-    verdict = ask(Unambiguous(Fake()), AMBIGUOUS, is_message=True)
+def test_unambiguous(ask: Ask) -> None:
+    verdict = ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=True)
     assert (verdict.status, verdict.info) == (Status.UNSCANNABLE, "ambiguous MIME: duplicate-boundary")
-    assert ask(Unambiguous(Fake()), AMBIGUOUS + b"virus", is_message=True).status is Status.INFECTED
-    assert ask(Unambiguous(Fake(Status.ERROR)), AMBIGUOUS, is_message=True).status is Status.ERROR
-    assert ask(Unambiguous(Fake()), AMBIGUOUS, is_message=False).status is Status.CLEAN
-    assert ask(Unambiguous(Fake()), UNENDED, is_message=True).status is Status.CLEAN
+    assert ask(AmbiguityCheck(Fake()), AMBIGUOUS + b"virus", is_message=True).status is Status.INFECTED
+    assert ask(AmbiguityCheck(Fake(Status.ERROR)), AMBIGUOUS, is_message=True).status is Status.ERROR
+    assert ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=False).status is Status.CLEAN
+    assert ask(AmbiguityCheck(Fake()), UNENDED, is_message=True).status is Status.CLEAN
 
 
-def test_paranoid(ask: Any) -> None:
+def test_paranoid(ask: Ask) -> None:
     verdict = ask(Paranoid(Fake()), AMBIGUOUS, is_message=True)
     assert (verdict.status, verdict.info) == (Status.INFECTED, "Paranoid.MIME.duplicate-boundary")
     assert ask(Paranoid(Fake()), AMBIGUOUS + b"virus", is_message=True).info == "Virus"
@@ -206,14 +207,14 @@ def test_paranoid(ask: Any) -> None:
         (Status.SKIPPED, 2),
     ],
 )
-def test_what_is_remembered(status: Status, scans: int, ask: Any) -> None:
+def test_what_is_remembered(status: Status, scans: int, ask: Ask) -> None:
     fake = Fake(status)
     cached = Cached(fake, 10)
     assert ask(cached) == ask(cached)
     assert len(fake.seen) == scans
 
 
-def test_clean_is_remembered_shortly_and_a_find_until_the_definitions_change(ask: Any) -> None:
+def test_clean_is_remembered_shortly_and_a_find_until_the_definitions_change(ask: Ask) -> None:
     fake, clock = Fake(), Clock()
     cached = Cached(fake, 10, clock=clock)
     for raw in (b"x", b"virus"):
@@ -228,7 +229,7 @@ def test_clean_is_remembered_shortly_and_a_find_until_the_definitions_change(ask
     assert len(fake.seen) == 4
 
 
-def test_without_a_version_nothing_lasts(ask: Any) -> None:
+def test_without_a_version_nothing_lasts(ask: Ask) -> None:
     fake, clock = Fake(), Clock()
     fake.versions = ""
     cached = Cached(fake, 10, clock=clock)
@@ -239,7 +240,7 @@ def test_without_a_version_nothing_lasts(ask: Any) -> None:
     assert len(fake.seen) == 2
 
 
-def test_the_one_not_asked_for_longest_is_forgotten(ask: Any) -> None:
+def test_the_one_not_asked_for_longest_is_forgotten(ask: Ask) -> None:
     fake = Fake()
     cached = Cached(fake, 2)
     for raw in (b"a", b"b", b"a", b"c", b"a", b"b"):
@@ -247,7 +248,7 @@ def test_the_one_not_asked_for_longest_is_forgotten(ask: Any) -> None:
     assert fake.seen == [b"a", b"b", b"c", b"b"]
 
 
-def test_flush(ask: Any) -> None:
+def test_flush(ask: Ask) -> None:
     fake = Fake()
     cached = Cached(fake, 10)
     ask(cached)
@@ -256,7 +257,7 @@ def test_flush(ask: Any) -> None:
     assert len(fake.seen) == 2
 
 
-def test_a_message_and_a_part_of_the_same_octets_are_two_things(ask: Any) -> None:
+def test_a_message_and_a_part_of_the_same_octets_are_two_things(ask: Ask) -> None:
     fake = Fake()
     cached = Cached(fake, 10)
     ask(cached, is_message=True)
@@ -265,14 +266,14 @@ def test_a_message_and_a_part_of_the_same_octets_are_two_things(ask: Any) -> Non
 
 
 @pytest.mark.parametrize("size", [0, 10])
-def test_the_same_content_is_scanned_once_at_a_time(size: int, ask: Any) -> None:
+def test_the_same_content_is_scanned_once_at_a_time(size: int, ask: Ask) -> None:
     fake = Fake(seconds=0.2)
     cached = Cached(fake, size)
     assert {verdict.info for verdict in at_once(8, lambda: ask(cached, b"virus"))} == {"Virus"}
     assert fake.seen == [b"virus"]
 
 
-def test_one_that_waits_ends_in_time(ask: Any) -> None:
+def test_one_that_waits_ends_in_time(ask: Ask) -> None:
     cached = Cached(Fake(seconds=0.5), 10)
     first = threading.Thread(target=lambda: ask(cached))
     first.start()
@@ -283,14 +284,14 @@ def test_one_that_waits_ends_in_time(ask: Any) -> None:
     first.join()
 
 
-def test_an_error_is_not_shared(ask: Any) -> None:
+def test_an_error_is_not_shared(ask: Ask) -> None:
     fake = Fake(Status.ERROR, 0.02)
     cached = Cached(fake, 10)
     assert {verdict.status for verdict in at_once(3, lambda: ask(cached))} == {Status.ERROR}
     assert len(fake.seen) == 3
 
 
-def test_after_a_bug_the_next_one_scans(ask: Any) -> None:
+def test_after_a_bug_the_next_one_scans(ask: Ask) -> None:
     class Broken(Fake):
         def scan(self, content: Content, deadline: Deadline) -> Verdict:
             super().scan(content, deadline)
@@ -307,7 +308,7 @@ def test_after_a_bug_the_next_one_scans(ask: Any) -> None:
 # -- Counted --------------------------------------------------------------------------------------------------------
 
 
-def test_counted(ask: Any) -> None:
+def test_counted(ask: Ask) -> None:
     statistics = Statistics()
     assert math.isnan(statistics.ms_per_message)
     assert math.isnan(statistics.ms_per_part)
@@ -323,17 +324,17 @@ def test_counted(ask: Any) -> None:
 # -- assemble -------------------------------------------------------------------------------------------------------
 
 
-def kind_of(fake: Fake, *, cacheable: bool = True) -> EngineKind:
+def kind_of(fake: Fake, *, cacheable: bool = True) -> EngineType:
     def make(name: str, options: Any) -> Engine:
         assert options == {"a": "given", "b": "default"}
         fake.name = name
         return fake
 
     options = (Option("a", TEXT, "", ""), Option("b", TEXT, "default", ""))
-    return EngineKind("fake", "a fake", "CPU", options, make, cacheable=cacheable)
+    return EngineType("fake", "a fake", "CPU", options, make, cacheable=cacheable)
 
 
-def test_assembled_with_everything(ask: Any) -> None:
+def test_assembled_with_everything(ask: Ask) -> None:
     fake = Fake()
     engine = assemble(
         kind_of(fake), "f", options={"a": "given"}, max_concurrency=1, mime_decompose=True, paranoid=True, timeout=5
@@ -350,7 +351,7 @@ def test_assembled_with_everything(ask: Any) -> None:
     assert engine.statistics.viruses == 2
 
 
-def test_assembled_with_little(ask: Any) -> None:
+def test_assembled_with_little(ask: Ask) -> None:
     fake = Fake()
     engine = assemble(kind_of(fake), "f", options={"a": "given"}, cache_size=0)
     ask(engine, multipart(b"one"), is_message=True)
@@ -360,12 +361,12 @@ def test_assembled_with_little(ask: Any) -> None:
     assert ask(engine, AMBIGUOUS, is_message=True).status is Status.UNSCANNABLE
 
 
-def test_the_timeout_of_the_stanza(ask: Any) -> None:
+def test_the_timeout_of_the_stanza(ask: Ask) -> None:
     engine = assemble(kind_of(Fake(seconds=0.1)), "f", options={"a": "given"}, timeout=0.05)
     assert ask(engine).info == "timeout"
 
 
-def test_reputation_is_never_cached(ask: Any) -> None:
+def test_reputation_is_never_cached(ask: Ask) -> None:
     fake = Fake()
     engine = assemble(kind_of(fake, cacheable=False), "f", options={"a": "given"})
     ask(engine)
@@ -373,7 +374,7 @@ def test_reputation_is_never_cached(ask: Any) -> None:
     assert len(fake.seen) == 2
 
 
-def test_no_engine_below_is_changed_by_a_verdict_remembered_for_long(ask: Any) -> None:
+def test_no_engine_below_is_changed_by_a_verdict_remembered_for_long(ask: Ask) -> None:
     engine = assemble(kind_of(Fake()), "f", options={"a": "given"})
     assert ask(engine, b"virus") == ask(engine, b"virus")
     assert ask(engine, b"virus").ms >= 0

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sieveav.engines.contract import Content, Deadline, Engine
-from sieveav.engines.wrapping import Around
+from sieveav.scanning.contract import Content, Deadline, Engine
+from sieveav.scanning.wrapping import EngineWrapper
 from sieveav.verdict import FOUND, Status, Verdict
 
 CLEAN_LIFE = 60.0
@@ -38,14 +38,14 @@ class _Remembered(NamedTuple):
 
 
 @dataclass
-class _Flight:
+class _Pending:
     """A scan that runs now, for others to wait on."""
 
-    landed: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = field(default_factory=threading.Event)
     verdict: Verdict | None = None
 
 
-class Cached(Around):
+class Cached(EngineWrapper):
     """Remembers the last `size` verdicts of `inner`; `options` is a digest of all that its verdicts depend on.
 
     A find is remembered until the definitions change (when they do not tell their version, as short as the others).
@@ -60,7 +60,7 @@ class Cached(Around):
         self._clock = clock
         self._lock = threading.Lock()
         self._verdicts: OrderedDict[Key, _Remembered] = OrderedDict()
-        self._flights: dict[Key, _Flight] = {}
+        self._pending: dict[Key, _Pending] = {}
         self._version_lock = threading.Lock()
         self._version = ("", float("-inf"))
 
@@ -73,14 +73,14 @@ class Cached(Around):
                 remembered = self._remembered(key)
                 if remembered:
                     return remembered
-                flight = self._flights.get(key)
-                if flight is None:
-                    mine = self._flights[key] = _Flight()
+                pending = self._pending.get(key)
+                if pending is None:
+                    mine = self._pending[key] = _Pending()
                     break
-            if not flight.landed.wait(min(deadline.left(), threading.TIMEOUT_MAX)):
+            if not pending.done.wait(min(deadline.left(), threading.TIMEOUT_MAX)):
                 return self._error("timeout: the same content is being scanned still")
-            if flight.verdict and flight.verdict.status is not Status.ERROR:
-                return flight.verdict
+            if pending.verdict and pending.verdict.status is not Status.ERROR:
+                return pending.verdict
             if deadline.left() <= 0:
                 return self._error("timeout")
         try:
@@ -88,10 +88,10 @@ class Cached(Around):
             mine.verdict = verdict = replace(verdict, version=verdict.version or version)
         finally:
             with self._lock:
-                del self._flights[key]
+                del self._pending[key]
                 if mine.verdict:
                     self._remember(key, mine.verdict)
-            mine.landed.set()
+            mine.done.set()
         return verdict
 
     def flush(self) -> int:

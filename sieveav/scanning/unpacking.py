@@ -19,9 +19,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from sieveav import mime
-from sieveav.engines import containers, formats
-from sieveav.engines.contract import Content, Deadline
 from sieveav.limits import MIB
+from sieveav.scanning import containers, formats
+from sieveav.scanning.contract import Content, Deadline
 from sieveav.verdict import Status
 
 DEPTH = 16

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sieveav.engines import formats, unpacking
-from sieveav.engines.contract import Content, Deadline
-from sieveav.engines.unpacking import Budget, Layer, Obstacle, layers, unpack
+from sieveav.scanning import formats, unpacking
+from sieveav.scanning.contract import Content, Deadline
+from sieveav.scanning.unpacking import Budget, Layer, Obstacle, layers, unpack
 from sieveav.verdict import Status
 
 TREASURE = b"what is hidden in here, " * 20

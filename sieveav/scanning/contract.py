@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from sieveav import mime
 from sieveav.options import Option
+from sieveav.plugins import Plugin, Plugins
 from sieveav.verdict import Verdict
 
 
@@ -69,7 +70,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class EngineKind:
+class EngineType(Plugin):
     """The declaration of an engine: one at the top of each engine's file, found by scanning.
 
     `name` is the stanza's type in the configuration (`clamav "clamav1" { … }`), `pool` CPU for an engine in this
@@ -87,3 +88,7 @@ class EngineKind:
     cacheable: bool = True
     """Whether a verdict depends on content and definitions alone; a reputation engine's on the hour too: never
     cached."""
+
+
+ENGINES = Plugins(EngineType, "engine", "sieveav.engines", ["sieveav.engines"])
+"""All engine types that are installed."""
