@@ -1,19 +1,24 @@
-"""deciding: a site and a transaction to a decision: what becomes of the message for each recipient, and the reply.
+"""deciding: a site and a transaction to a decision: what is done with the message for each recipient, and the reply.
 
-This is the one way from entrance to exit, for every front end and for the command line:
+This is the one path of a message, for every front end and for the command line. Each phase of SMTP runs the site's scripts
+for it (PHASE_phase1, then PHASE_phase2):
 
-    the engines that are not passive  ▸  the site's scripts for the data phase  ▸  for each recipient: the site's
-    each_rcpt_phase1, the *before* script, the user's own, the *after* script, each_rcpt_phase2
+    connect, ehlo       once for a connection
+    mailfrom            for each message
+    rcptto              for each recipient; one who is refused gets no message
+    data, spool         for the message, after the engines that are not passive have scanned it
+    each_rcpt           for each recipient: each_rcpt_phase1, the *before* script, the user's own, the *after* script,
+                        each_rcpt_phase2
 
-The next script of a recipient runs while a keep, implicit or written, still stands. A fault of a policy script defers
-the message (451), one of a user's own script keeps it: nothing is lost, and the fault is told.
+The next script runs while a keep, implicit or explicit, still applies. A response ends the phase and all that follow. A
+fault in a policy script defers the message (451), one in a user's own script keeps it: nothing is lost, and the fault is
+reported.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
@@ -25,53 +30,26 @@ from sieveav.language.problems import Place, Source
 from sieveav.running.executing import chain, execute
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step
-from sieveav.running.questions import Answers, Context, Envelope, Question, Script
+from sieveav.running.questions import Answers, Context, Envelope, Environment, Question, Script, Seen
 from sieveav.running.run import Case
 from sieveav.site.repository import Repository
-from sieveav.site.scripts import user_script
+from sieveav.site.scans import Asker, Scans
 from sieveav.site.site import Site
-from sieveav.site.world import Asker, Scans
-from sieveav.verdict import Verdict
+from sieveav.site.stanzas.limits import LIMITS
+from sieveav.site.stanzas.sieve import SIEVE
+from sieveav.site.stanzas.users import USERS
+from sieveav.site.transaction import Decision, RecipientDecision, Session, Transaction
 
 _log = logging.getLogger(__name__)
 
-DEFERRED = Response(451, "4.3.0", "This message cannot be handled now, please try again later")
-"""What a client hears of a fault in a policy: nothing of its inside."""
+DEFERRED = Response(451, "4.3.0", "This message cannot be processed at this time, please try again later")
+"""What a client reads after a fault in a policy: nothing of its cause."""
 
+NO_MESSAGE = Message(b"")
+"""What scripts see in the phases before there is a message."""
 
-@dataclass(frozen=True)
-class Transaction:
-    """One message on its way: its octets, dot-unstuffed, the envelope, and the context variables that the connection
-    has brought so far."""
-
-    raw: bytes
-    sender: str
-    recipients: tuple[str, ...]
-    context: Context = field(default_factory=Context)
-
-
-@dataclass(frozen=True)
-class RecipientDecision:
-    """What is decided for one recipient: the outcome, settled; the reply where it is the recipient's own; and what its
-    scripts changed in the context."""
-
-    recipient: str
-    outcome: Outcome
-    response: Response | None
-    context: dict[str, str | None]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is decided. `response` is the reply for the whole message, None where each recipient has its own or the
-    message is accepted; `context` what the data phase left; `trace` that of the data phase."""
-
-    response: Response | None
-    recipients: tuple[RecipientDecision, ...]
-    verdicts: tuple[Verdict, ...]
-    context: dict[str, str]
-    fault: Fault | None = None
-    trace: tuple[Step, ...] = ()
+Each = Callable[[Callable[[str], RecipientDecision], Iterable[str]], Iterable[RecipientDecision]]
+"""How the recipients of a message are decided: like `map`, in turn, or like `ThreadPoolExecutor.map`, side by side."""
 
 
 def decide(
@@ -81,70 +59,241 @@ def decide(
     script: Checked | None = None,
     tracing: bool = False,
     answers: Callable[[str], Answers] = lambda _: {},
+    each: Each = map,
 ) -> Decision:
-    """Decide one transaction. `script` is the user's script of every recipient instead of their own; `answers` gives, for
-    a recipient ("" in the data phase), how questions about what belongs to them are answered, such as their mailboxes,
-    beside what the site itself answers."""
-    message = Message(transaction.raw)
-    scans = Scans(message, site.scanners)
-    context = transaction.context.copy()
-    shared: dict[Question[Any], Any] = {}
-    asker = Asker(scans, context, {**_known(site, ""), **answers("")}, shared)
-    asker.scan_active_engines()
-    case = Case(message, Envelope(transaction.sender), asker, context, site.settings.limits, tracing)
-    outcome = UNDECIDED if asker.refusal else _through(site, case, asker, _data_scripts(site), UNDECIDED)
-    whole = outcome.response or asker.refusal or outcome.answer
-    if whole is None:
-        decided = []
-        for recipient in transaction.recipients:
-            own_context = context.copy()
-            own_asker = Asker(scans, own_context, {**_known(site, recipient, script), **answers(recipient)}, shared)
-            envelope = replace(case.envelope, recipient=recipient)
-            own = replace(case, envelope=envelope, context=own_context, host=own_asker)
-            scripts = _scripts_of(site, recipient, script)
-            own_outcome = _for_recipient(site, own, own_asker, scripts, outcome)
-            decided.append(_decision_for(recipient, own_outcome, own_context.changed_since(context)))
-    else:  # the message is refused as a whole: nothing is done for anybody
-        decided = [
-            RecipientDecision(recipient, UNDECIDED.refused(None), None, {}) for recipient in transaction.recipients
-        ]
-        _count(whole)
-    return Decision(
-        whole,
-        tuple(decided),
-        tuple(scans.verdicts),
-        {**context.connection, **context.message},
-        outcome.fault,
-        outcome.trace,
-    )
+    """Decide one transaction: all phases in their order. The arguments are those of `Conversation`."""
+    talk = Conversation(site, transaction.session, script=script, tracing=tracing, answers=answers, each=each)
+    before: list[tuple[str, Outcome]] = []
+    events: dict[str, Callable[[], Outcome]] = {
+        "connect": talk.connect,
+        "ehlo": talk.ehlo,
+        "mailfrom": partial(talk.mailfrom, transaction.sender),
+    }
+    for phase, event in events.items():
+        outcome = event()
+        before.append((phase, outcome))
+        if outcome.answer is not None:
+            refused = tuple(RecipientDecision(r, UNDECIDED.refused(None), None, {}) for r in transaction.recipients)
+            return _after(before, Decision(outcome.answer, refused, (), talk.context.copy(), phase))
+    talk.context.message.update(transaction.variables)
+    refusals: dict[str, RecipientDecision] = {}
+    for recipient in transaction.recipients:
+        outcome = talk.rcptto(recipient)
+        if outcome.answer is not None:
+            refusals[recipient] = RecipientDecision(recipient, outcome, outcome.answer, {})
+        else:
+            before.append(("rcptto", outcome))
+    if len(refusals) == len(transaction.recipients) > 0:
+        return _after(before, Decision(None, tuple(refusals.values()), (), talk.context.copy(), "rcptto"))
+    decision = talk.end_of_data(transaction.message)
+    decided = {one.recipient: one for one in decision.recipients} | refusals
+    return _after(before, replace(decision, recipients=tuple(decided[r] for r in transaction.recipients)))
 
 
-def _known(site: Site, recipient: str, script: Checked | None = None) -> Answers:
-    """What the site itself answers the scripts of a recipient, or of the data phase."""
-    return {**site.answers, Script: Repository(site, recipient, script).find}
+def _after(before: Iterable[tuple[str, Outcome]], decision: Decision) -> Decision:
+    """A decision, with the faults and traces of the phases before it."""
+    faults = [outcome.fault for _, outcome in before if outcome.fault is not None]
+    trace = tuple(step for _, outcome in before for step in outcome.trace)
+    return replace(decision, fault=next(iter(faults), decision.fault), trace=(*trace, *decision.trace))
 
 
-def _for_recipient(site: Site, case: Case, asker: Asker, scripts: Iterator[_Script], data: Outcome) -> Outcome:
-    """One recipient's scripts, with their own copy of the context; a discard from the data phase applies to every
-    recipient. What an engine is asked here first, and refuses, is refused to this recipient: the others' scripts did not
-    ask."""
-    begun = replace(data, fault=None, trace=(), notes=())
-    outcome = _through(site, case, asker, scripts, begun).with_implicit_keep()
-    if outcome.response is None and asker.refusal is not None:
-        outcome = outcome.refused(asker.refusal)
-    return outcome
+class Conversation:
+    """One SMTP connection at a site: call the methods as the client's commands arrive. Each runs the scripts of its phase
+    and returns their outcome; its `answer` is the reply to the client, None to accept.
 
+    `script` is the user's script of every recipient, instead of their own. `answers` gives, for a recipient ("" if there is
+    none), how questions about what belongs to them are answered, such as their mailboxes, beside what the site itself answers.
+    """
 
-def _decision_for(recipient: str, outcome: Outcome, context: dict[str, str | None]) -> RecipientDecision:
-    answer = outcome.answer
-    if answer is not None:
-        _count(answer)
-    return RecipientDecision(recipient, outcome, answer, context)
+    def __init__(
+        self,
+        site: Site,
+        session: Session | None = None,
+        *,
+        script: Checked | None = None,
+        tracing: bool = False,
+        answers: Callable[[str], Answers] = lambda _: {},
+        each: Each = map,
+    ) -> None:
+        self.site = site
+        self.session = session or Session()
+        self.context = Context({}, self.session.connection)
+        """The context variables of the connection and of the message that is on its way."""
+        self._script = script
+        self._tracing = tracing
+        self._answers = answers
+        self._each = each
+        self._envelope = Envelope(auth=self.session.login)
+        self._recipients: list[str] = []
 
+    def connect(self) -> Outcome:
+        """A client has connected."""
+        return self._phase("connect", self._envelope)
 
-def _count(answer: Response) -> None:
-    if answer.counter:
-        _log.info("counted: %s", answer.counter)
+    def ehlo(self) -> Outcome:
+        """The client has said HELO or EHLO; its name is in the session."""
+        return self._phase("ehlo", self._envelope)
+
+    def mailfrom(self, sender: str) -> Outcome:
+        """A message begins: its context variables are empty, those of the connection are kept."""
+        self.context = Context({}, self.session.connection)
+        self._recipients = []
+        self._envelope = Envelope(sender, auth=self.session.login)
+        return self._phase("mailfrom", self._envelope)
+
+    def rcptto(self, recipient: str) -> Outcome:
+        """A recipient of the message; one who is refused is not among its recipients."""
+        outcome = self._phase("rcptto", replace(self._envelope, recipient=recipient))
+        if outcome.answer is None:
+            self._recipients.append(recipient)
+        return outcome
+
+    def end_of_data(self, message: Message) -> Decision:
+        """The message has arrived: what is decided for all recipients who were accepted."""
+        envelope, recipients = self._envelope, tuple(self._recipients)
+        scans = Scans(message, self.site.scanners, envelope, recipients, self.session)
+        shared: dict[Question[Any], Any] = {}
+        asker = Asker(scans, self.context, self._known(""), shared)
+        asker.scan_active_engines()
+        case = self._case(message, envelope, asker, self.context)
+        phase, outcome = "data", self._through(case, asker, self._policy("data"), UNDECIDED)
+        if not outcome.ended and asker.refusal is None:
+            phase, outcome = "spool", self._through(case, asker, self._policy("spool"), outcome)
+        whole = outcome.response or asker.refusal or outcome.answer
+        if whole is None:
+            begun = replace(outcome, fault=None, trace=(), notes=())
+            decide_recipient = partial(self._decide_recipient, scans, shared, case, begun)
+            decided = tuple(self._each(decide_recipient, recipients))
+        else:  # the message is refused as a whole: nothing is done for anybody
+            decided = tuple(RecipientDecision(r, UNDECIDED.refused(None), None, {}) for r in recipients)
+            _count(whole)
+        return Decision(
+            whole,
+            decided,
+            tuple(scans.verdicts),
+            self.context.copy(),
+            phase if whole is not None else "",
+            outcome.fault,
+            outcome.trace,
+        )
+
+    def _decide_recipient(
+        self, scans: Scans, shared: dict[Question[Any], Any], case: Case, begun: Outcome, recipient: str
+    ) -> RecipientDecision:
+        """One recipient's scripts, with their own copy of the context; what the data phase decided applies to every
+        recipient. If an engine is asked here first, and refuses, it refuses this recipient: the others' scripts did not
+        ask."""
+        context = self.context.copy()
+        asker = Asker(scans, context, self._known(recipient), shared)
+        own = self._case(case.message, replace(case.envelope, recipient=recipient), asker, context)
+        changed: dict[str, str | None] = {}
+        outcome = self._through(own, asker, self._scripts_of(recipient), begun, changed).with_implicit_keep()
+        if outcome.response is None and asker.refusal is not None:
+            outcome = outcome.refused(asker.refusal)
+        answer = outcome.answer
+        if answer is not None:
+            _count(answer)
+        return RecipientDecision(recipient, outcome, answer, {**changed, **context.changed_since(self.context)})
+
+    # ---- scripts
+
+    def _scripts_of(self, recipient: str) -> Iterator[_Script]:
+        policy, users = self.site.settings[SIEVE], self.site.settings[USERS]
+        yield from self._policies(policy.phases.get("each_rcpt_phase1", ()), "each_rcpt")
+        yield from self._policies(filter(None, [users.before]), "each_rcpt")
+        if self._script is not None:
+            script = self._script
+            yield _Script(lambda: script, script.source.path, policy=False)
+        else:
+            path = users.active(recipient)
+            if path is not None:
+                yield _Script(partial(self.site.scripts.runnable, path, "each_rcpt"), str(path), policy=False)
+        yield from self._policies(filter(None, [users.after]), "each_rcpt")
+        yield from self._policies(policy.phases.get("each_rcpt_phase2", ()), "each_rcpt")
+
+    def _policy(self, phase: str) -> Iterator[_Script]:
+        return self._policies(self.site.settings[SIEVE].of(phase), phase)
+
+    def _policies(self, paths: Iterable[Path], phase: str) -> Iterator[_Script]:
+        for path in paths:
+            yield _Script(partial(self.site.scripts.runnable, path, phase), str(path), policy=True)
+
+    # ---- running
+
+    def _phase(self, phase: str, envelope: Envelope) -> Outcome:
+        """The scripts of a phase in which there is no message."""
+        if not self.site.settings[SIEVE].of(phase):
+            return UNDECIDED
+        asker = Asker(Scans(NO_MESSAGE, ()), self.context, self._known(envelope.recipient))
+        case = self._case(NO_MESSAGE, envelope, asker, self.context)
+        outcome = self._through(case, asker, self._policy(phase), UNDECIDED)
+        if outcome.answer is not None:
+            _count(outcome.answer)
+        return outcome
+
+    def _case(self, message: Message, envelope: Envelope, asker: Asker, context: Context) -> Case:
+        return Case(message, envelope, asker, context, self.site.settings[LIMITS], self._tracing)
+
+    def _known(self, recipient: str) -> Answers:
+        """How questions are answered for the scripts of a recipient, or of a phase without one."""
+        site = self.site
+        known: dict[type, Callable[[Any], Any]] = {
+            **site.answers,
+            Script: Repository(site, recipient, self._script).find,
+            Environment: lambda asked: _environment(self.session).get(asked.item),
+        }
+        if site.state is not None and recipient:
+            known[Seen] = lambda asked: site.seen(recipient, asked.key)
+        return {**known, **self._answers(recipient)}
+
+    def _through(
+        self,
+        case: Case,
+        asker: Asker,
+        scripts: Iterator[_Script],
+        outcome: Outcome,
+        changed: dict[str, str | None] | None = None,
+    ) -> Outcome:
+        """Run `scripts` in turn, while a keep applies and the framework has not refused the message. `changed` receives the
+        context variables that users' own scripts change."""
+        ran = False
+
+        def step(script: _Script, before: Outcome) -> Outcome:
+            nonlocal ran
+            ran = True
+            if script.policy:
+                return self._run(script, case, before)
+            # A user's script must not write what a policy after it reads: it has a copy.
+            own = replace(case, context=case.context.copy())
+            after = self._run(script, own, before)
+            if changed is not None:
+                mine = own.context.changed_since(case.context)
+                changed.update((name, value) for name, value in mine.items() if name not in self.site.engine_variables)
+            return after
+
+        unrefused = takewhile(lambda _: asker.refusal is None, scripts)
+        outcome = chain((partial(step, script) for script in unrefused), outcome)
+        if not ran and outcome.keep and case.tracing and case.envelope.recipient:
+            outcome = replace(outcome, trace=(*outcome.trace, Step(None, "no script", "implicit keep")))
+        return outcome
+
+    def _run(self, script: _Script, case: Case, before: Outcome) -> Outcome:
+        """One script after what came before it. A fault in a policy defers the message, one in a user's script keeps it."""
+        after = _executed(script, case, before)
+        fault = after.fault
+        for note in after.notes[len(before.notes) :]:
+            if fault is None or note.text != fault.message:  # which is logged below
+                _log.info("%s: %s: %s", note.place or script.path, note.severity, note.text)
+        if fault is None:
+            return replace(after, fault=before.fault) if before.fault is not None else after
+        where = fault.place or script.path
+        if script.policy:
+            _log.error("policy %s: %s", where, fault.message)
+            if self.site.settings[SIEVE].runtime_error == "fail":
+                return after.refused(DEFERRED)
+        else:
+            _log.warning("script %s: %s", where, fault.message)
+        return after
 
 
 @dataclass(frozen=True)
@@ -153,89 +302,30 @@ class _Script:
 
     checked: Callable[[], Checked]
     path: str
-    policy: bool
-
-
-def _data_scripts(site: Site) -> Iterator[_Script]:
-    for phase in ("data_phase1", "data_phase2"):
-        yield from _policy(site, site.settings.phases.get(phase, ()), "data")
-
-
-def _scripts_of(site: Site, recipient: str, script: Checked | None) -> Iterator[_Script]:
-    settings = site.settings
-    yield from _policy(site, settings.phases.get("each_rcpt_phase1", ()))
-    yield from _policy(site, _given(settings.users.before))
-    if script is not None:
-        yield _Script(lambda: script, script.source.path, False)
-    elif settings.users.scripts:
-        path = user_script(settings.users.scripts, recipient)
-        if path is not None and _is_there(path):
-            yield _Script(partial(site.scripts.checked, path, "each_rcpt"), str(path), False)
-    yield from _policy(site, _given(settings.users.after))
-    yield from _policy(site, settings.phases.get("each_rcpt_phase2", ()))
-
-
-def _is_there(path: Path) -> bool:
-    """Whether a user has a script; one that cannot be looked at is there, and reading it will tell why."""
-    try:
-        path.stat()
-    except OSError as error:
-        return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-    return True
-
-
-def _given(path: Path | None) -> Sequence[Path]:
-    return () if path is None else (path,)
-
-
-def _policy(site: Site, paths: Iterable[Path], phase: str = "each_rcpt") -> Iterator[_Script]:
-    for path in paths:
-        yield _Script(partial(site.scripts.checked, path, phase), str(path), True)
-
-
-def _through(site: Site, case: Case, asker: Asker, scripts: Iterator[_Script], outcome: Outcome) -> Outcome:
-    """Run `scripts` in turn, while a keep applies and the framework has not refused the message."""
-    ran = False
-
-    def step(script: _Script, before: Outcome) -> Outcome:
-        nonlocal ran
-        ran = True
-        return _run(site, script, case, before)
-
-    unrefused = takewhile(lambda _: asker.refusal is None, scripts)
-    outcome = chain((partial(step, script) for script in unrefused), outcome)
-    if not ran and outcome.keep and case.tracing and case.envelope.recipient:
-        outcome = replace(outcome, trace=(*outcome.trace, Step(None, "no script", "implicit keep")))
-    return outcome
-
-
-def _run(site: Site, script: _Script, case: Case, before: Outcome) -> Outcome:
-    """One script after what came before it. A policy's fault defers the message, a user's keeps it."""
-    after = _executed(script, case, before)
-    fault = after.fault
-    for note in after.notes[len(before.notes) :]:
-        if fault is None or note.text != fault.message:  # which is logged below
-            _log.info("%s: %s: %s", note.place or script.path, note.severity, note.text)
-    if fault is None:
-        return replace(after, fault=before.fault) if before.fault is not None else after
-    where = fault.place or script.path
-    if script.policy:
-        _log.error("policy %s: %s", where, fault.message)
-        if site.settings.runtime_error == "fail":
-            return after.refused(DEFERRED)
-    else:
-        _log.warning("script %s: %s", where, fault.message)
-    return after
+    policy: bool = field(kw_only=True)
 
 
 def _executed(script: _Script, case: Case, before: Outcome) -> Outcome:
+    path = Place(Source(script.path, ""))
     try:
         checked = script.checked()
     except OSError as error:
-        place = Place(Source(script.path, ""))
-        return replace(before, fault=Fault(f"{script.path}: {error.strerror or error}", place))
+        return replace(before, fault=Fault(f"cannot be read: {error.strerror or error}", path))
     if checked.program is None:
         first = checked.first_error
         place = Place(checked.source, first.span.start)
-        return replace(before, fault=Fault(f"the script does not check: {first.message}", place))
+        return replace(before, fault=Fault(f"the script has an error: {first.message}", place))
     return execute(checked.program, case, before)
+
+
+def _environment(session: Session) -> dict[str, str]:
+    """The items that every implementation has to know (RFC 5183, 4.1), as far as the session says."""
+    from sieveav import __version__  # for a script that asks
+
+    items = {"name": "sieveav", "version": __version__, "location": "MTA", "phase": "during"}
+    return {**items, "remote-ip": session.client} if session.client else items
+
+
+def _count(answer: Response) -> None:
+    if answer.counter:
+        _log.info("counted: %s", answer.counter)

@@ -40,13 +40,16 @@ from sieveav.running.questions import (
 )
 from sieveav.running.run import Case, Run
 from sieveav.site import lists
-from sieveav.site.deciding import Transaction, decide
+from sieveav.site.deciding import decide
 from sieveav.site.lists import MemberList
-from sieveav.site.options import LIMIT_OPTIONS
-from sieveav.site.repository import named_script
+from sieveav.site.scans import Asker, Scanner, Scans
 from sieveav.site.scripts import contents, dialect_of
-from sieveav.site.site import Site, passive_settings
-from sieveav.site.world import Asker, Scanner, Scans
+from sieveav.site.site import Site
+from sieveav.site.stanzas.extension import EXTENSIONS
+from sieveav.site.stanzas.limits import LIMITS
+from sieveav.site.stanzas.limits import OPTIONS as LIMIT_OPTIONS
+from sieveav.site.transaction import Session, Transaction
+from sieveav.site.users import named_script
 from sieveav.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -150,7 +153,7 @@ class Delivery:
         return key in self.remembered and self.remembered[key] > self.now()
 
 
-LIMITS: Mapping[str, Option] = {option.name: option for option in LIMIT_OPTIONS}
+_LIMITS: Mapping[str, Option] = {option.name: option for option in LIMIT_OPTIONS}
 
 _DELIVERY: Mapping[str, Option] = {
     option.name: option
@@ -170,7 +173,7 @@ class Rehearsal(Asker):
         self._folder = path.parent
         self._site = site
         self._settings: dict[str, dict[str, Any]] = {
-            name: dict(given) for name, given in site.settings.extensions.items()
+            name: dict(given) for name, given in site.settings[EXTENSIONS].items()
         }
         self._delivery_settings: dict[str, str] = {}
         self._pending: dict[tuple[str, str], str | dict[str, str]] = {}
@@ -183,7 +186,7 @@ class Rehearsal(Asker):
             Envelope("sender@example.com", "recipient@example.org", "recipient@example.org"),
             self,
             Context(),
-            site.settings.limits,
+            site.settings[LIMITS],
         )
         answers: Mapping[type, Callable[[Any], Any]] = {
             Addresses: lambda _: tuple(filter(None, [self._delivery_settings.get("user_email")])),
@@ -269,7 +272,9 @@ class Rehearsal(Asker):
         about = {kind: answer for kind, answer in self._about_recipients.items() if kind is not Wanted}
         site = self._site.with_scanners(tuple(self._engines.values()))
         recipient = asked.envelope.recipient
-        transaction = Transaction(asked.message.raw, asked.envelope.sender, (recipient,), asked.context.copy())
+        session = Session(login=asked.envelope.auth, connection=dict(asked.context.connection))
+        sender, variables = asked.envelope.sender, dict(asked.context.message)
+        transaction = Transaction(asked.message, sender, (recipient,), session, variables)
         decision = decide(site, transaction, script=checked, answers=lambda _: about)
         outcome = decision.recipients[0].outcome
         if decision.response is not None:
@@ -310,7 +315,10 @@ class Rehearsal(Asker):
     def _arrange_verdict(self, name: str, status: str, info: str) -> str:
         scanner = self._engines.get(name)
         if scanner is None:
-            scanner = self._engines[name] = Scanner(name, passive_settings(name), _Arranged(name, None))
+            from sieveav.scanning.settings import EngineSettings
+
+            settings = EngineSettings.defaults(name, active=False)
+            scanner = self._engines[name] = Scanner(name, settings, _Arranged(name, None))
         assert isinstance(scanner.engine, _Arranged)  # all are  # noqa: S101
         scanner.engine.said = Verdict(name, Status(status), info)
         self._scans = self._new_scans()
@@ -340,14 +348,14 @@ class Rehearsal(Asker):
 
     def _option(self, of: str, name: str) -> Option | None:
         if of == "limits":
-            return LIMITS.get(name)
+            return _LIMITS.get(name)
         if of == "delivery":
             return _DELIVERY[name]
         extension = self._site.library.find(of)
         return None if extension is None else extension.settings.get(name)
 
     def _arrange_reload(self, only: str = "") -> str:
-        given = {name: dict(values) for name, values in self._site.settings.extensions.items()}
+        given = {name: dict(values) for name, values in self._site.settings[EXTENSIONS].items()}
         limits: dict[str, Any] = {}
         delivery: dict[str, str] = {}
         for (of, name), written in self._pending.items():
@@ -361,7 +369,7 @@ class Rehearsal(Asker):
         for name in [only] if only else {*given, *self._settings}:
             self._settings[name] = given.get(name, {})
         if not only:
-            self.case.limits = replace(self._site.settings.limits, **limits)
+            self.case.limits = replace(self._site.settings[LIMITS], **limits)
             self._delivery_settings.clear()
             self._delivery_settings.update(delivery)
         return ""

@@ -5,7 +5,6 @@ A name never leaves its folder: it is one entry there, and what that is a link t
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,13 +14,10 @@ from sieveav.language.checking import Checked
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.running.lists import list_key
 from sieveav.running.questions import Script
-from sieveav.site.scripts import DIALECTS, is_entry, user_script
 from sieveav.site.site import Site
-
-_log = logging.getLogger(__name__)
-
-SUFFIX = ".sieve"
-"""What the file of a script may have after its name."""
+from sieveav.site.stanzas.list import LISTS
+from sieveav.site.stanzas.users import USERS
+from sieveav.site.users import named_script
 
 
 class Repository:
@@ -54,18 +50,17 @@ class Repository:
 
     @cached_property
     def _folders(self) -> dict[str, Path | None]:
-        users = self._site.settings.users
+        users = self._site.settings[USERS]
         if self._own is not None and self._recipient:
             personal: Path | None = Path(self._own.source.path).parent
         else:
-            personal = personal_folder(users.scripts, self._recipient) if self._recipient and users.scripts else None
+            personal = users.personal(self._recipient) if self._recipient else None
         return {"personal": personal, "global": users.shared}
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
         """Real path -> path of the scripts that run by themselves: so that each has one name in a run."""
-        template = self._site.settings.users.scripts
-        own = user_script(template, self._recipient) if template and self._recipient else None
+        own = self._site.settings[USERS].active(self._recipient) if self._recipient else None
         paths = [path for path, _ in self._site.policies()] + ([] if own is None else [own])
         return {os.path.realpath(path): path for path in paths}
 
@@ -79,47 +74,8 @@ def missing(site: Site, checked: Checked) -> Iterator[Problem]:
             if repository.find(Script(mention.name, mention.location)) is None:
                 message = f'there is no {mention.location} script "{mention.name}"'
                 yield Problem("script-missing", message, mention.span, "", Severity.WARNING)
-        elif mention.kind == "list" and list_key(mention.name) not in site.settings.lists:
+        elif mention.kind == "list" and list_key(mention.name) not in site.settings[LISTS]:
             hint = f'write list "{mention.name}" {{ file = "…" }} in the configuration'
             yield Problem(
                 "list-missing", f'the site has no list "{mention.name}"', mention.span, hint, Severity.WARNING
             )
-
-
-def named_script(folder: Path, name: str) -> Path | None:
-    """The script of that name in `folder`: the file NAME.sieve or NAME, None where there is none. A link is followed to a
-    file in the folder; one that leads out of it is not there."""
-    if not is_entry(name):
-        return None
-    for entry in (f"{name}{SUFFIX}", name):
-        try:
-            base = os.path.realpath(folder, strict=True)
-            real = os.path.realpath(folder / entry, strict=True)
-        except OSError:  # not there, a name too long, a link to itself
-            continue
-        if os.path.commonpath([base, real]) != base:
-            _log.warning("script %s leads out of its folder", folder / entry)
-        elif Path(real).is_file():  # to open a pipe would wait for whoever writes to it
-            return folder / os.path.relpath(real, base)
-    return None
-
-
-def personal_folder(template: str, recipient: str) -> Path | None:
-    """The folder of a recipient's personal scripts, None where it cannot be told; `template` is the path of users' own
-    scripts.
-
-    It is the folder of the recipient's own script. Where users share that folder, so that each would find the scripts of
-    all, it is the folder beside that script with its name, without the suffix (`alice` beside `alice.sieve`).
-    """
-    folder, _, file = template.rpartition("/")
-    if _marks(file) <= _marks(folder):
-        script = user_script(template, recipient)
-        return None if script is None else script.parent
-    suffix = next((suffix for suffix in (SUFFIX, *DIALECTS) if file.endswith(suffix)), None)
-    return None if suffix is None else user_script(template.removesuffix(suffix), recipient)
-
-
-def _marks(template: str) -> set[str]:
-    """What a part of a template tells users apart by: n the local part, d the domain."""
-    text = template.replace("%%", "")
-    return {mark for mark in "nd" if f"%{mark}" in text or "%u" in text}

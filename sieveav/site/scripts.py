@@ -1,10 +1,11 @@
-"""scripts: a script's path, or a user's address, to a checked program, remembered while the file is as it was.
+"""scripts: a script's path to a checked program, kept until the file changes.
 
-The suffix says the dialect: files ending `.siv` are Momentum's, which needs no `require`.
+The suffix says the dialect: files ending in `.siv` are Momentum's, which needs no `require`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -14,14 +15,17 @@ from pathlib import Path
 
 from sieveav import limits
 from sieveav.language.checking import Checked, check
+from sieveav.language.problems import Place
 from sieveav.language.vocabulary import Vocabulary
-from sieveav.running.addresses import envelope
+from sieveav.site.users import DIALECTS
 
-DIALECTS = {".siv": "momentum"}
-"""Suffix -> dialect; every other suffix is plain Sieve."""
+_log = logging.getLogger(__name__)
 
-REMEMBERED = 1000
-"""Checked scripts that are kept: beyond that, the one that was not used for the longest time goes."""
+KEPT = 1000
+"""Checked scripts that are kept; beyond that, the one that was not used for the longest time is dropped."""
+
+KEPT_COST = 500_000
+"""What the programs that are kept may cost together, in steps and keys: each takes up to 1 KB of memory."""
 
 
 def dialect_of(path: str | Path) -> str:
@@ -30,8 +34,8 @@ def dialect_of(path: str | Path) -> str:
 
 
 def contents(path: Path) -> bytes:
-    """The octets of the script at `path`, read to a bound beyond which the checker refuses it anyway. OSError when it
-    cannot be read."""
+    """The octets of the script at `path`, up to a bound beyond which the checker refuses it anyway. OSError if it cannot be
+    read."""
     with path.open("rb") as file:
         return file.read(limits.SCRIPT_SIZE + 1)
 
@@ -40,68 +44,83 @@ Stamp = tuple[int, int, int]
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """What tells whether a file has changed since it was read."""
+    """What changes if a file is changed."""
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 @dataclass(frozen=True)
 class _Kept:
+    """What is kept of a script: the file's stamp, what it was checked to, and the last that had no errors."""
+
     stamp: Stamp
     checked: Checked
+    good: Checked | None
+
+    @property
+    def cost(self) -> int:
+        programs = {id(each): each.program.cost for each in (self.checked, self.good) if each and each.program}
+        return 1 + sum(programs.values())
+
+
+Key = tuple[str, str]
+"""Path and phase."""
 
 
 class Scripts:
-    """The scripts of a site; `vocabulary(phase, dialect)` makes the words they may use."""
+    """The scripts of a site; `vocabulary(phase, dialect)` makes the words that they may use. Safe to use from several
+    threads, which wait for each other only if they want the same script."""
 
     def __init__(self, vocabulary: Callable[[str, str], Vocabulary]) -> None:
         self._vocabulary = vocabulary
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._cost = 0
         self._lock = threading.Lock()
+        self._checking: dict[Key, threading.Lock] = {}
 
     def checked(self, path: Path, phase: str) -> Checked:
-        """The script at `path`, checked for `phase`, anew when the file has changed. OSError when it cannot be read."""
-        stamp = stamp_of(path.stat())
+        """The script at `path`, checked for `phase`; checked again if the file has changed. OSError if it cannot be read."""
+        return self._get(path, phase).checked
+
+    def runnable(self, path: Path, phase: str) -> Checked:
+        """The script at `path`; if it has been changed to one with errors, as it was before. OSError if it cannot be read."""
+        kept = self._get(path, phase)
+        return kept.good or kept.checked
+
+    def _get(self, path: Path, phase: str) -> _Kept:
         key = (os.fspath(path), phase)
+        stamp = stamp_of(path.stat())
+        kept = self._look_up(key, stamp)
+        if kept is None:
+            with self._lock:
+                checking = self._checking.setdefault(key, threading.Lock())
+            with checking:  # of several threads that find a script changed, one checks it
+                kept = self._look_up(key, stamp)
+                if kept is None:
+                    kept = self._check(path, key, stamp)
+            with self._lock:
+                self._checking.pop(key, None)
+        return kept
+
+    def _look_up(self, key: Key, stamp: Stamp) -> _Kept | None:
         with self._lock:
             kept = self._kept.get(key)
-            if kept is not None and kept.stamp == stamp:
-                self._kept.move_to_end(key)
-                return kept.checked
-        checked = check(contents(path), key[0], self._vocabulary(phase, dialect_of(path)))
-        with self._lock:
-            self._kept[key] = _Kept(stamp, checked)
-            self._kept.move_to_end(key)
-            if len(self._kept) > REMEMBERED:
-                self._kept.popitem(last=False)
-        return checked
-
-
-def user_script(template: str, recipient: str) -> Path | None:
-    """Where the script of `recipient` is: `template` with %u, %n and %d put in, None when that would leave the template.
-
-    `%u` is the whole address, `%n` its local part without detail, `%d` its domain, all lower-cased.
-    """
-    address = envelope(recipient)
-    local = (address.local or "").lower().partition("+")[0]
-    values = {"u": address.text.lower(), "n": local, "d": (address.domain or "").lower(), "%": "%"}
-    found, rest = [], template
-    while rest:
-        text, percent, rest = rest.partition("%")
-        found.append(text)
-        if percent:
-            value = values.get(rest[:1])
-            if value is None or (rest[:1] != "%" and not is_entry(value)):
+            if kept is None or kept.stamp != stamp:
                 return None
-            found.append(value)
-            rest = rest[1:]
-    return Path("".join(found))
+            self._kept.move_to_end(key)
+            return kept
 
-
-def is_entry(value: str) -> bool:
-    """Whether a text can be used in a path: it names one entry of a folder, and nothing else."""
-    return (
-        bool(value)
-        and len(value.encode("utf-8", "replace")) <= 255
-        and not value.startswith(".")
-        and all(c.isprintable() and c not in "/\\" for c in value)
-    )
+    def _check(self, path: Path, key: Key, stamp: Stamp) -> _Kept:
+        checked = check(contents(path), key[0], self._vocabulary(key[1], dialect_of(path)))
+        with self._lock:
+            before = self._kept.pop(key, None)
+            good = checked if checked.program is not None else before.good if before else None
+            if good is not None and good is not checked:
+                error = checked.first_error
+                place = Place(checked.source, error.span.start)
+                _log.error("script %s: %s; it runs as it was before", place, error.message)
+            kept = self._kept[key] = _Kept(stamp, checked, good)
+            self._cost += kept.cost - (before.cost if before else 0)
+            while len(self._kept) > KEPT or (self._cost > KEPT_COST and len(self._kept) > 1):
+                _, dropped = self._kept.popitem(last=False)
+                self._cost -= dropped.cost
+        return kept

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from support.engines import Engines
 
-from sieveav.site.deciding import Decision, Transaction, decide
+from sieveav.running.message import Message
+from sieveav.running.questions import Context
+from sieveav.site.deciding import decide
 from sieveav.site.site import Site, load
+from sieveav.site.transaction import Decision, Session, Transaction
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def site(tmp_path: Path, engines: Engines) -> Callable[..., Site]:
         if "av" not in config:
             config += '\nav {} antivirus "a" { av "av1" { enabled = false } }'
         (tmp_path / "site.conf").write_text(config)
-        made, _, _ = load(tmp_path / "site.conf", kinds=engines.kinds)
+        made, _, _ = load(tmp_path / "site.conf", engines=engines.kinds)
         return made
 
     return make
@@ -44,9 +47,10 @@ def decided() -> Callable[..., Decision]:
     def decided(
         site: Site, *recipients: str, raw: bytes = b"Subject: x\n\nHi.\n", sender: str = "bob@example.org", **more: Any
     ) -> Decision:
-        context = more.pop("context", None)
+        context = more.pop("context", Context())
+        session = Session(connection=dict(context.connection))
         transaction = Transaction(
-            raw, sender, recipients or ("alice@example.com",), **({"context": context} if context else {})
+            Message(raw), sender, recipients or ("alice@example.com",), session, dict(context.message)
         )
         return decide(site, transaction, **more)
 

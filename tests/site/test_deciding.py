@@ -14,9 +14,12 @@ from support.sites import Decide, MakeSite, Show
 from sieveav.engines import yara
 from sieveav.running.questions import Answers, Context, Mailbox
 from sieveav.site.deciding import DEFERRED
-from sieveav.site.options import Settings, Users
-from sieveav.site.scripts import Scripts, user_script
+from sieveav.site.scripts import Scripts
 from sieveav.site.site import Refused, Site, embedded, load
+from sieveav.site.stanza import Settings
+from sieveav.site.stanzas.sieve import SIEVE, Policy
+from sieveav.site.stanzas.users import USERS
+from sieveav.site.users import fill
 
 ACTIVE = 'av {} antivirus "a" { av "av1" { action = "%s" %s } }\n'
 PASSIVE = 'av {} antivirus "a" { av "av1" { enabled = false action = "%s" %s } }\n'
@@ -45,10 +48,10 @@ users { scripts = "%n.sieve" before = "before.sieve" after = "after.sieve" }
 
 
 def noting(name: str, then: str = "") -> str:
-    """A script that adds its name to a variable."""
+    """A script that leaves a trace."""
     return (
         'require ["vctx", "variables", "fileinto", "ec_action", "reject", "envelope"];'
-        f'vctx_mess_set "order" "${{vctx.order}}{name} "; {then}\n'
+        f'if true {{ vctx_mess_set "order" "${{vctx.order}}{name} "; }} {then}\n'
     )
 
 
@@ -58,9 +61,10 @@ def order(site: MakeSite, decided: Decide) -> Any:
 
     def order(**then: str) -> tuple[list[str], Any]:
         scripts = {f"{name}.sieve": noting(name, then.get(name, "")) for name in ORDER}
-        decision = decided(site(ALL, scripts))
-        context = {**decision.context, **(decision.recipients[0].context if decision.recipients else {})}
-        return context.get("order", "").split(), decision
+        decision = decided(site(ALL, scripts), tracing=True)
+        trace = [*decision.trace, *(step for one in decision.recipients for step in one.outcome.trace)]
+        ran = [Path(step.place.path).stem for step in trace if step.place is not None]
+        return list(dict.fromkeys(ran)), decision
 
     return order
 
@@ -70,7 +74,7 @@ def test_the_order(order: Any) -> None:
     assert ran == list(ORDER)
     (one,) = decision.recipients
     assert [action.as_json() for action in one.outcome.actions] == [{"action": "keep", "flags": [], "implicit": True}]
-    assert decision.context == {"order": "data1 data2 "}
+    assert decision.context.message == {"order": "data1 data2 "}
 
 
 @pytest.mark.parametrize("name", ORDER)
@@ -126,7 +130,7 @@ def test_there_is_no_recipient_in_a_data_phase(site: MakeSite, decided: Decide, 
     config = 'sieve "s" { script "data_phase1" { source = "d.sieve" } }'
     decision = decided(site(config, {"d.sieve": 'require "fileinto"; fileinto "x";'}))
     assert shown(decision) == [f"all {DEFERRED.code} {DEFERRED.enhanced} {DEFERRED.text}"]
-    assert "cannot stand where there is no recipient yet" in decision.fault.message
+    assert "recipient" in faults(decision)[0]
 
 
 def test_a_keep_of_an_earlier_script_is_in_nobodys_way(order: Any) -> None:
@@ -146,12 +150,12 @@ def test_several_scripts_of_a_phase_run_in_the_order_of_the_file(site: MakeSite,
     config = """sieve "s" {
       script "data_phase1" { source = "b.sieve" } script "data_phase1" { source = "a.sieve" } }"""
     decision = decided(site(config, {"a.sieve": noting("a"), "b.sieve": noting("b")}))
-    assert decision.context == {"order": "b a "}
+    assert decision.context.message == {"order": "b a "}
 
 
 def test_the_script_of_run_takes_the_users_place(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site('users { scripts = "%n.sieve" }', {"alice.sieve": "discard;", "given.sieve": "keep;"})
-    given = made.scripts.checked(Path(made.settings.users.scripts).parent / "given.sieve", "each_rcpt")
+    given = made.scripts.checked(Path(made.settings[USERS].scripts).parent / "given.sieve", "each_rcpt")
     assert shown(decided(made, "alice@example.com", "carol@example.com", script=given)) == ["alice keep", "carol keep"]
 
 
@@ -196,7 +200,7 @@ def test_an_active_engine_scans_before_the_scripts(site: MakeSite, decided: Deci
     engines.said["av"] = ("infected", "E")
     config = active() + 'sieve "s" { script "data_phase1" { source = "d.siv" } }'
     decision = decided(site(config, {"d.siv": 'if vctx "av_status" "virus" { vctx_mess_set "seen" "yes"; }'}))
-    assert decision.context["seen"] == "yes"
+    assert decision.context.message["seen"] == "yes"
     assert engines.asked == ["av"]
 
 
@@ -234,14 +238,14 @@ def test_two_engines_of_one_name_are_refused(site: MakeSite, second: str) -> Non
     config = f'av {{}} f-secure {{}} antivirus "a" {{ av "x" {{}} }} antivirus "b" {{ {second} {{ context_variable = "z" }} }}'
     with pytest.raises(Refused) as refused:
         site(config)
-    assert [problem.rule for problem in refused.value.problems] == ["same-engine"]
+    assert [problem.rule for problem in refused.value.problems][-1:] == ["engine-repeated"]
 
 
 def test_an_engine_that_cannot_work_is_a_problem_of_the_configuration(site: MakeSite) -> None:
     with pytest.raises(Refused) as refused:
         site('av {} antivirus "a" { av "x" { mood = "bad" } }')
     (problem,) = refused.value.problems
-    assert problem.message == "av cannot work: in a bad mood"
+    assert problem.message == "av: in a bad mood"
     assert refused.value.source.position(problem.span.start) == (1, 23)
 
 
@@ -333,7 +337,7 @@ def test_no_script_runs_after_a_refusal(site: MakeSite, decided: Decide, shown: 
     scripts = {f"{name}.sieve": noting(name) for name in ORDER}
     decision = decided(site(ALL + active("reject"), scripts))
     assert shown(decision)[0].startswith("all 550 ")
-    assert "order" not in decision.context
+    assert "order" not in decision.context.message
 
 
 def test_a_passive_engine_asked_in_a_data_phase_refuses_for_all(
@@ -376,20 +380,25 @@ def test_skip_context_variable(site: MakeSite, decided: Decide, engines: Engines
     decision = decided(site(active("reject")), context=skip)
     assert engines.asked == []
     assert decision.response is None
-    assert decision.context == {"skip_virus_check": ""}
+    assert decision.context.message == {"skip_virus_check": ""}
     assert decided(site(active("reject")), context=Context(connection={"skip_virus_check": "1"})).response is None
     own = site(active("reject", 'skip_context_variable = "trusted"'))
     assert decided(own, context=skip).response is not None
     assert decided(own, context=Context(connection={"trusted": "1"})).response is None
 
 
-def test_a_script_sets_it(site: MakeSite, decided: Decide, engines: Engines, shown: Show) -> None:
-    """What is skipped is not clean; and who skips it skips it alone."""
+def test_a_policy_sets_it(site: MakeSite, decided: Decide, engines: Engines, shown: Show) -> None:
+    """What is skipped is not clean; and it is skipped for that recipient alone."""
     engines.said["av"] = ("infected", "E")
     asking = 'if antivirus "clean" { keep; } elsif antivirus "skipped" { fileinto "skipped"; } else { fileinto "no"; }'
     made = site(
-        passive() + 'users { scripts = "%n.sieve" }',
-        {"alice.sieve": ASKS + 'vctx_mess_set "skip_virus_check" "1";' + asking, "carol.sieve": ASKS + asking},
+        passive() + 'users { scripts = "%n.sieve" before = "before.sieve" }',
+        {
+            "before.sieve": ASKS.replace("[", '["envelope", ')
+            + 'if envelope "to" "alice@x.org" { vctx_mess_set "skip_virus_check" "1"; }',
+            "alice.sieve": ASKS + asking,
+            "carol.sieve": ASKS + asking,
+        },
     )
     for recipients in itertools.permutations(["alice@x.org", "carol@x.org"]):
         assert sorted(shown(decided(made, *recipients))) == ["alice fileinto skipped", "carol fileinto no"]
@@ -415,7 +424,7 @@ def test_a_script_sets_it(site: MakeSite, decided: Decide, engines: Engines, sho
 @pytest.mark.parametrize("name", ["", "VIRUS"])
 def test_variables(site: MakeSite, decided: Decide, engines: Engines, status: str, word: str, name: str) -> None:
     engines.said["av"] = (status, "Some-Name")
-    context = decided(site(active("pass", f'context_variable = "{name}"' if name else ""))).context
+    context = decided(site(active("pass", f'context_variable = "{name}"' if name else ""))).context.message
     info = "error: Some-Name" if word == "error" else "Some-Name"
     variable = name or "av_status"
     expected = {variable: word, f"{variable}_info": info, f"{variable}_class": status, "av_info": info}
@@ -424,12 +433,12 @@ def test_variables(site: MakeSite, decided: Decide, engines: Engines, status: st
 
 def test_action_reject_sets_them_too(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "E")
-    assert decided(site(active("reject"))).context["av_status_info"] == "E"
+    assert decided(site(active("reject"))).context.message["av_status_info"] == "E"
 
 
 def test_an_engines_words_bring_no_control_characters(site: MakeSite, decided: Decide, engines: Engines) -> None:
     engines.said["av"] = ("infected", "a\r\n250 ok\x00\x1b[0m\u202e" + "x" * 1000)
-    info = decided(site(active())).context["av_status_info"]
+    info = decided(site(active())).context.message["av_status_info"]
     assert info.startswith("a250 ok[0mx")
     assert len(info) == 256
 
@@ -469,7 +478,7 @@ def test_isolation_and_order(site: MakeSite, decided: Decide, engines: Engines) 
     for some in itertools.permutations(names, 4):
         together = decided(made, *(f"{name}@x.org" for name in some))
         assert together.recipients == tuple(alone[name] for name in some)
-        assert together.context == {"data": "yes"}
+        assert together.context.message == {"data": "yes"}
 
 
 def test_two_runs_are_equal(site: MakeSite, decided: Decide, engines: Engines) -> None:
@@ -489,9 +498,9 @@ def faults(decision: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("script", "fault"),
     [
-        ("keep", "the script does not check: "),
-        ("unknown;", "the script does not check: "),
-        ("\xff\x00", "the script does not check: "),
+        ("keep", "the script has an error: "),
+        ("unknown;", "the script has an error: "),
+        ("\xff\x00", "the script has an error: "),
         ('require ["fileinto", "variables"]; discard; fileinto "${nothing}";', ""),
         ('require "reject"; keep; reject "x";', "reject conflicts with keep"),
     ],
@@ -504,7 +513,9 @@ def test_a_users_script_that_faults_keeps(
     assert shown(decision) == ["alice implicit keep"]
     (told,) = faults(decision)
     assert told.startswith(fault)
-    assert decision.recipients[0].outcome.fault.place.path.endswith("alice.sieve")
+    place = decision.recipients[0].outcome.fault and decision.recipients[0].outcome.fault.place
+    assert place is not None
+    assert place.path.endswith("alice.sieve")
     assert "alice.sieve" in caplog.text
 
 
@@ -546,10 +557,10 @@ def test_other_scripts_run_after_a_users_fault(site: MakeSite, decided: Decide, 
     assert len(faults(decision)) == 1
 
 
-SIEVE = 'sieve "s" {{ runtime_error = "%s" script "{}" {{ source = "p.sieve" }} }} users {{ scripts = "u.sieve" }}'
+ONE_POLICY = 'sieve "s" {{ runtime_error = "%s" script "{}" {{ source = "p.sieve" }} }} users {{ scripts = "u.sieve" }}'
 POLICIES = {
-    "data": SIEVE.format("data_phase1"),
-    "each_rcpt": SIEVE.format("each_rcpt_phase1"),
+    "data": ONE_POLICY.format("data_phase1"),
+    "each_rcpt": ONE_POLICY.format("each_rcpt_phase1"),
     "before": 'sieve "s" { runtime_error = "%s" } users { scripts = "u.sieve" before = "p.sieve" }',
     "after": 'sieve "s" { runtime_error = "%s" } users { scripts = "u.sieve" after = "p.sieve" }',
 }
@@ -562,7 +573,7 @@ def test_a_policy_that_faults(
 ) -> None:
     """fail: deferred, and nothing of the inside told; continue: as if it were not there, but told."""
     scripts = {"p.sieve": script, "u.sieve": 'require "fileinto"; fileinto "u"; keep;'}
-    deferred = "451 4.3.0 This message cannot be handled now, please try again later"
+    deferred = "451 4.3.0 This message cannot be processed at this time, please try again later"
     decision = decided(site(POLICIES[place] % "fail", scripts))
     assert shown(decision) == [f"all {deferred}" if place == "data" else f"alice {deferred}"]
     assert len(faults(decision)) == 1
@@ -584,7 +595,7 @@ def test_a_policy_that_is_gone(
 
 
 def test_a_policy_that_is_a_directory(tmp_path: Path, decided: Decide) -> None:
-    made = Site(Settings(phases={"data_phase1": (tmp_path,)}))
+    made = Site(Settings(values={SIEVE: Policy({"data_phase1": (tmp_path,)})}))
     assert decided(made).response == DEFERRED
 
 
@@ -645,7 +656,7 @@ def test_what_one_recipients_script_changes_is_not_in_the_message_of_another(sit
     ],
 )
 def test_user_script(template: str, recipient: str, path: str) -> None:
-    assert user_script(template, recipient) == Path(path)
+    assert fill(template, recipient) == Path(path)
 
 
 @pytest.mark.parametrize("template", ["/s/%u.sieve", "/s/%n.sieve", "/s/%d/%n.sieve", "/s/x-%n"])
@@ -666,23 +677,23 @@ def test_user_script(template: str, recipient: str, path: str) -> None:
     ],
 )
 def test_no_address_leaves_the_template(template: str, recipient: str) -> None:
-    assert user_script(template, recipient) is None
+    assert fill(template, recipient) is None
 
 
 @pytest.mark.parametrize("recipient", ['".."@x.org', '"."@x.org', '".hidden"@x.org'])
 def test_a_quoted_dot_is_a_name_only_where_it_stands_alone(recipient: str) -> None:
-    assert user_script("/s/%n", recipient) is None
-    assert user_script("/s/%u", recipient) == Path(f"/s/{recipient}")  # quotes, dots and all: one entry of /s
+    assert fill("/s/%n", recipient) is None
+    assert fill("/s/%u", recipient) == Path(f"/s/{recipient}")  # quotes, dots and all: one entry of /s
 
 
 @pytest.mark.parametrize("recipient", ["+shop@x.org", "no-at-sign", "a@b@c", '""@x.org', "a@../b"])
 def test_an_address_without_the_part_asked_for(recipient: str) -> None:
-    assert user_script("/s/%d/%n", recipient) is None
+    assert fill("/s/%d/%n", recipient) is None
 
 
 @pytest.mark.parametrize("template", ["/s/%x", "/s/%", "/s/%%%"])
 def test_a_template_with_other_marks(template: str) -> None:
-    assert user_script(template, "alice@x.org") is None
+    assert fill(template, "alice@x.org") is None
 
 
 # ---- scripts are remembered
@@ -705,9 +716,8 @@ def test_a_changed_script_is_checked_anew(site: MakeSite, decided: Decide, shown
 
 
 def test_not_all_scripts_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sieveav.site.scripts.REMEMBERED", 2)
-    site = Site(Settings(users=Users()))
-    scripts = Scripts(site.vocabulary)
+    monkeypatch.setattr("sieveav.site.scripts.KEPT", 2)
+    scripts = Scripts(Site().vocabulary)
     paths = [tmp_path / f"{n}.sieve" for n in range(3)]
     for path in paths:
         path.write_text("keep;")

@@ -24,7 +24,7 @@ shout = Extension("vnd.example.shout", "example")
 class Shout(Acting):
     """shout: refuse loudly."""
     text: str
-    def stands_for(self):
+    def make_action(self):
         return Action("shout", (Refuse(self.text.upper()),))
 '''
 

@@ -15,6 +15,7 @@ from sieveav.running.questions import Listed, Members
 from sieveav.site import lists
 from sieveav.site.lists import Lists, MemberList, members_in
 from sieveav.site.site import Refused
+from sieveav.site.stanzas.list import LISTS
 
 NAME = "tag:x.example,2024:family"
 CONFIG = f'list "{NAME}" {{ file = "family.txt" }} users {{ scripts = "u.sieve" }}'
@@ -152,11 +153,15 @@ def test_a_list_that_cannot_be_read_loses_no_mail(
     (tmp_path / "family.txt").unlink()
     decision = decided(made)
     assert shown(decision) == ["alice implicit keep"]
-    assert decision.recipients[0].outcome.fault.message == f'there is no list "{NAME}", or it cannot be read'
+    fault = decision.recipients[0].outcome.fault
+    assert fault is not None
+    assert fault.message == f'there is no list "{NAME}", or it cannot be read'
     assert f"list {NAME}: {tmp_path / 'family.txt'}: No such file or directory" in caplog.messages
     made = site(CONFIG.replace("scripts", "before"), {"family.txt": ""})
     (tmp_path / "family.txt").unlink()
-    assert decided(made).recipients[0].response.code == 451
+    response = decided(made).recipients[0].response
+    assert response is not None
+    assert response.code == 451
 
 
 # ---- the configuration
@@ -165,20 +170,30 @@ def test_a_list_that_cannot_be_read_loses_no_mail(
 @pytest.mark.parametrize(
     ("config", "rule", "message", "at"),
     [
-        (f'list "{NAME}" {{ file = "none.txt" }}', "bad-value", 'there is no file "{folder}/none.txt"', '"none.txt"'),
-        (f'list "{NAME}" {{ file = "folder" }}', "bad-value", 'there is no file "{folder}/folder"', '"folder"'),
-        (f'list "{NAME}" {{ file = "" }}', "bad-value", 'there is no file ""', '""'),
-        (f'list "{NAME}" {{}}', "missing-option", f'list "{NAME}" has no file', "list"),
-        ('list { file = "a.txt" }', "instance-name", "list has no name", "list"),
-        ('list "family" { file = "a.txt" }', "bad-value", "not a valid list name", '"family"'),
+        (
+            f'list "{NAME}" {{ file = "none.txt" }}',
+            "value-invalid",
+            'there is no file "{folder}/none.txt"',
+            '"none.txt"',
+        ),
+        (f'list "{NAME}" {{ file = "folder" }}', "value-invalid", 'there is no file "{folder}/folder"', '"folder"'),
+        (f'list "{NAME}" {{ file = "" }}', "value-invalid", "the path is empty", '""'),
+        (f'list "{NAME}" {{}}', "option-missing", f'list "{NAME}" has no file', "list"),
+        ('list { file = "a.txt" }', "stanza-name", "list has no name", "list"),
+        ('list "family" { file = "a.txt" }', "value-invalid", "not a valid list name", '"family"'),
         (
             f'list "{NAME}" {{ file = "a.txt" members = "a" }}',
-            "unknown-option",
+            "option-unknown",
             'list has no option "members"',
             "members",
         ),
-        (f'list "{NAME}" {{ file = ("a.txt" "a.txt") }}', "bad-value", "file takes one file, not a list", None),
-        (f'sieve "s" {{ list "{NAME}" {{ file = "a.txt" }} }}', "misplaced", "list cannot stand inside sieve", "list"),
+        (f'list "{NAME}" {{ file = ("a.txt" "a.txt") }}', "value-invalid", "file takes one file, not a list", None),
+        (
+            f'sieve "s" {{ list "{NAME}" {{ file = "a.txt" }} }}',
+            "stanza-misplaced",
+            "list is not allowed inside sieve",
+            "list",
+        ),
     ],
 )
 def test_problems(site: MakeSite, tmp_path: Path, config: str, rule: str, message: str, at: str | None) -> None:
@@ -195,13 +210,13 @@ def test_problems(site: MakeSite, tmp_path: Path, config: str, rule: str, messag
 def test_a_second_list_of_the_same_name(site: MakeSite, second: str) -> None:
     with pytest.raises(Refused) as refused:
         site(f'list "{NAME}" {{ file = "a.txt" }} list "{second}" {{ file = "a.txt" }}', {"a.txt": ""})
-    assert [problem.rule for problem in refused.value.problems] == ["repeated-stanza"]
+    assert [problem.rule for problem in refused.value.problems] == ["stanza-repeated"]
 
 
 def test_what_is_configured(site: MakeSite, tmp_path: Path) -> None:
     config = f'list "{NAME}" {{ file = "a.txt" }} list "LDAP://h/" {{ file = "b.txt" }}'
     made = site(config, {"a.txt": "", "b.txt": ""})
-    assert made.settings.lists == {NAME: tmp_path / "a.txt", "ldap://h/": tmp_path / "b.txt"}
+    assert made.settings[LISTS] == {NAME: tmp_path / "a.txt", "ldap://h/": tmp_path / "b.txt"}
 
 
 # ---- tests of scripts

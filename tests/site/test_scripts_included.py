@@ -16,9 +16,10 @@ from sieveav.frontends.cli import main
 from sieveav.language.checking import Checked, check
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.questions import Script
-from sieveav.site.deciding import DEFERRED, Decision
-from sieveav.site.repository import named_script, personal_folder
+from sieveav.site.deciding import DEFERRED
 from sieveav.site.site import Site
+from sieveav.site.transaction import Decision
+from sieveav.site.users import Users, named_script
 
 INCLUDE = 'require ["include", "fileinto", "variables"];\n'
 
@@ -86,7 +87,7 @@ def test_a_link_out_of_the_folder_is_not_there(
     (folder / "twice").symlink_to("../secret")
     (folder / name).symlink_to(folder.parent / "secret.sieve" if to == "ABSOLUTE" else to)
     assert named_script(folder, "out") is None
-    assert f"{folder / name} leads out of its folder" in caplog.text
+    assert f"{folder / name} is a link to a file outside of its folder" in caplog.text
 
 
 def test_a_folder_with_a_longer_name_is_another(folder: Path) -> None:
@@ -141,14 +142,14 @@ def test_what_is_no_file_is_no_script(folder: Path) -> None:
     ],
 )
 def test_the_folder_of_personal_scripts(template: str, expected: str | None) -> None:
-    folder = personal_folder(template, "Alice@Example.com")
+    folder = Users(template).personal("Alice@Example.com")
     assert (None if folder is None else str(folder)) == expected
 
 
 def test_an_address_that_is_no_path_has_no_personal_scripts() -> None:
     for recipient in ("../x@example.com", ".x@example.com", "a/b@example.com", ""):
-        assert personal_folder("/s/%n/main.sieve", recipient) is None
-        assert personal_folder("/s/%n.sieve", recipient) is None
+        assert Users("/s/%n/main.sieve").personal(recipient) is None
+        assert Users("/s/%n.sieve").personal(recipient) is None
 
 
 USERS = 'users { scripts = "users/%n/main.sieve" global = "global" }\n'
@@ -249,12 +250,13 @@ def test_scripts_of_the_data_phase(site: MakeSite, decided: Decide, tmp_path: Pa
         "global/sets.sieve": 'require "vctx"; vctx_mess_set "seen" "yes";',
     }, config)  # fmt: skip
     decision = decided(made)
-    assert (decision.fault, decision.context) == (None, {"seen": "yes"})
+    assert (decision.fault, decision.context.message) == (None, {"seen": "yes"})
     # checked for the phase that includes it: there is no recipient yet
     (tmp_path / "global/sets.sieve").write_text(storing("A"))
     decision = decided(made)
     assert decision.response == DEFERRED
-    assert "fileinto cannot stand where there is no recipient yet" in decision.fault.message
+    assert decision.fault is not None
+    assert "recipient" in decision.fault.message
 
 
 # ---- one script has one name

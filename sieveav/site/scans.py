@@ -1,27 +1,28 @@
-"""world: the questions of the scripts of one transaction to the site's engines and to what knows its recipients.
+"""scans: scripts' questions to the site's engines: each engine scans a message once, however many scripts ask.
 
-However many recipients and scripts ask, a message is scanned once by each engine. What a scan sets in the context, and
-whether a framework refuses the message for what an engine said, is decided here.
+What a scan sets in the context, and whether a framework refuses the message because of what an engine reported, is decided
+here.
 """
 
 from __future__ import annotations
 
 import logging
-import time
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
-from sieveav.running.questions import Answers, Context, Host, Now, Question, Scan, Scanned
+from sieveav.running.questions import Answers, Context, Envelope, Host, Now, Question, Scan, Scanned
 from sieveav.site import clock
-from sieveav.site.options import EngineSettings
+from sieveav.site.transaction import Session
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
 if TYPE_CHECKING:
     from sieveav.scanning.contract import Content, Engine
+    from sieveav.scanning.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
 
@@ -34,17 +35,23 @@ class Scanner:
     settings: EngineSettings
     engine: Engine
 
+    @property
+    def variables(self) -> set[str]:
+        """The context variables that belong to it: those that its scans set, and the one that skips them."""
+        set_by_scans = {name for status in WORDS for name in variables(self, Verdict(self.name, status))}
+        return {*set_by_scans, self.settings.skip_context_variable}
+
 
 WORDS = {
     **dict.fromkeys(FOUND, "virus"),
     **dict.fromkeys(UNSCANNABLE, "unscannable"),
     Status.ERROR: "error",
 }
-"""What the context variable of an engine says of a verdict; of the others nothing is set."""
+"""What the context variable of an engine says of a verdict; for the others nothing is set."""
 
 
 def variables(scanner: Scanner, verdict: Verdict) -> dict[str, str]:
-    """The context variables that `verdict` sets: none when the message is clean or was not scanned."""
+    """The context variables that `verdict` sets: none if the message is clean or was not scanned."""
     word = WORDS.get(verdict.status)
     if word is None:
         return {}
@@ -55,59 +62,72 @@ def variables(scanner: Scanner, verdict: Verdict) -> dict[str, str]:
 
 REFUSALS = {
     **dict.fromkeys(FOUND, (550, "5.7.1", "This message was refused by the content policy of this site")),
-    **dict.fromkeys(UNSCANNABLE, (550, "5.7.1", "This message was refused: its content cannot be checked")),
-    Status.ERROR: (451, "4.7.1", "This message cannot be checked now, please try again later"),
+    **dict.fromkeys(UNSCANNABLE, (550, "5.7.1", "This message was refused: its content could not be scanned")),
+    Status.ERROR: (451, "4.7.1", "This message could not be scanned at this time, please try again later"),
 }
-"""What a framework with action = "reject" answers: nothing of the engine's words, for they help whoever sent it."""
+"""What a framework with action = "reject" answers. Nothing of the engine's words, because they would help the sender."""
 
 
 class Scans:
-    """The scans of one transaction: however many recipients and scripts ask, each engine scans each content once."""
+    """The scans of one transaction: however many recipients and scripts ask, each engine scans each content once. Safe to use
+    from several threads."""
 
-    def __init__(self, message: Message, scanners: Sequence[Scanner]) -> None:
+    def __init__(
+        self,
+        message: Message,
+        scanners: Sequence[Scanner],
+        envelope: Envelope | None = None,
+        recipients: Sequence[str] = (),
+        session: Session | None = None,
+    ) -> None:
         self.scanners = scanners
         self.verdicts: list[Verdict] = []
         """Each engine's verdict on the message, in the order in which they were given."""
         self._message = message
+        self._envelope = envelope or Envelope()
+        self._recipients = tuple(recipients)
+        self._session = session or Session()
         self._scans: dict[tuple[str, bytes | None], Verdict] = {}
         self._on_parts: dict[str, float] = {}
         """Seconds that each engine has spent on parts: those of one message have the timeout of one together."""
+        self._locks = {scanner.name: threading.Lock() for scanner in scanners}
 
     @cached_property
     def _content(self) -> Content:
-        from sieveav.scanning.contract import Content  # not for a transaction that nobody scans
+        from sieveav.scanning.contract import Content  # not for a transaction that is not scanned
 
         return Content(self._message.raw)
 
     def verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
-        """What an engine says of the message as received, or of a part."""
+        """The verdict of an engine on the message as received, or on the content of a part."""
         key = (scanner.name, part)
         verdict = self._scans.get(key)
         if verdict is not None:
             return verdict
+        with self._locks[scanner.name]:
+            if key not in self._scans:
+                self._scans[key] = self._scan(scanner, part)
+            return self._scans[key]
+
+    def _scan(self, scanner: Scanner, part: bytes | None) -> Verdict:
         from sieveav.scanning.contract import Content, Deadline
 
         content = self._content if part is None else Content(part, is_message=False)
-        begun = time.monotonic()
         spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
         verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
-        took = time.monotonic() - begun
-        if not verdict.ms:
-            verdict = replace(verdict, ms=took * 1000)
-        self._scans[key] = verdict
         if part is None:
             self.verdicts.append(verdict)
         else:
-            self._on_parts[scanner.name] = spent + took
+            self._on_parts[scanner.name] = spent + verdict.ms / 1000
         if verdict.status in (Status.ERROR, Status.INFECTED):
             _log.warning("%s: %s %s", scanner.name, verdict.status, verdict.info)
         return verdict
 
 
 class Asker(Host):
-    """The host of one recipient's scripts, or of those of the data phase: it asks the engines for them.
+    """The host of one recipient's scripts, or of those of a phase without a recipient: it asks the engines for them.
 
-    `context` is that of these scripts, `answers` what else is known of the recipient, `transaction` what was answered for
+    `context` is that of the site's scripts, `answers` what else is known of the recipient, `transaction` what was answered for
     all recipients so far.
     """
 
@@ -120,31 +140,35 @@ class Asker(Host):
         self._context = context
         self.refusal: Response | None = None
         """What a framework with action = "reject" answers to what was asked so far: in the data phase for the whole
-        message, then for the recipient whose scripts asked."""
+        message, later for the recipient whose scripts asked."""
 
     def scan_active_engines(self) -> None:
         """Scan with the engines that are not passive, before any script, and set their variables."""
         active = [scanner for scanner in self._scans.scanners if scanner.settings.active]
-        self._context.message.update(self._asked(active, None).variables)
+        if active:
+            self._ask(active, None)
 
     def _scanned(self, question: Scan) -> Scanned:
         scanners = self._scans.scanners
         if not question.engines:
-            return self._asked(scanners, question.part)
+            return self._ask(scanners, question.part)
         named = {name.lower(): name for name in question.engines}
-        answer = self._asked([s for s in scanners if s.name.lower() in named], question.part)
+        answer = self._ask([s for s in scanners if s.name.lower() in named], question.part)
         missing = [name for low, name in named.items() if all(low != s.name.lower() for s in scanners)]
         unknown = [Verdict(name, Status.ERROR, "no such engine") for name in missing]
         return Scanned((*answer.verdicts, *unknown), answer.variables)
 
-    def _asked(self, wanted: Sequence[Scanner], part: bytes | None) -> Scanned:
+    def _ask(self, scanners: Sequence[Scanner], part: bytes | None) -> Scanned:
+        """The verdicts of these engines. A scan of the message sets the variables, whoever has asked; the run that asked sets
+        them in its own context."""
         verdicts = []
         values: dict[str, str] = {}
-        for scanner in wanted:
+        for scanner in scanners:
             verdict = self._verdict(scanner, part)
             verdicts.append(verdict)
             if part is None:
                 values.update(variables(scanner, verdict))
+        self._context.message.update(values)
         return Scanned(tuple(verdicts), values)
 
     def _verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
@@ -157,7 +181,7 @@ class Asker(Host):
         return verdict
 
     def _refuse(self, scanner: Scanner, verdict: Verdict) -> None:
-        """RFC 5321, 4.2.1: a refusal for good outranks one for now."""
+        """A permanent refusal outranks a temporary one (RFC 5321, 4.2.1)."""
         if verdict.status not in REFUSALS:
             return
         code, enhanced, text = REFUSALS[verdict.status]

@@ -1,0 +1,86 @@
+"""sieve: the site's own scripts, for each phase of SMTP, and what a fault of theirs does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from sieveav.language.extension import PHASES as SCRIPT_PHASES
+from sieveav.language.problems import did_you_mean
+from sieveav.options import FILE, INTEGER, SECONDS, Option, one_of
+from sieveav.site.stanza import NOT_YET, Building, Named, Placed, StanzaType
+
+PHASES = tuple(f"{phase}_{part}" for phase in SCRIPT_PHASES if phase != "imap" for part in ("phase1", "phase2"))
+"""The phases that run scripts, in their order: of each phase of SMTP the site's (phase1), then a vendor's (phase2)."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The site's scripts: `phases` has every phase that has scripts, in the order of phases; `runtime_error` is "fail"
+    (a fault defers the message) or "continue"."""
+
+    phases: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    runtime_error: str = "fail"
+
+    def of(self, phase: str) -> tuple[Path, ...]:
+        """The scripts of both parts of a phase, in their order."""
+        return (*self.phases.get(f"{phase}_phase1", ()), *self.phases.get(f"{phase}_phase2", ()))
+
+
+def _build(stanzas: Sequence[Placed], building: Building) -> Policy:
+    report = building.report
+    phases: dict[str, list[Path]] = {}
+    for script in chain.from_iterable(stanza.inner for stanza in stanzas):
+        phase = script.instance.lower()
+        if "source" not in script.written:
+            message, hint = f"{script.head} has no source", 'write source = "…"'
+            report.error("option-missing", message, script.stanza.kind_span, hint)
+        if not script.stanza.instance:
+            continue  # which is reported already
+        if phase not in PHASES:
+            hint = did_you_mean(phase, PHASES) or f"the phases are {', '.join(PHASES)}"
+            report.error("phase-unknown", f'unknown phase "{script.instance}"', script.name_span, hint)
+        elif script.value("source") is not None:
+            if phase in phases:
+                message = f"a second script for {phase}: both run, in the order of the file"
+                report.warn("phase-repeated", message, script.name_span)
+            phases.setdefault(phase, []).append(script.value("source"))
+    ordered = {phase: tuple(phases[phase]) for phase in PHASES if phase in phases}
+    return Policy(ordered, _runtime_error(stanzas, building))
+
+
+def _runtime_error(stanzas: Sequence[Placed], building: Building) -> str:
+    """What a fault does; a problem if two stanzas disagree."""
+    faults = [str(stanza.value("runtime_error")) for stanza in stanzas]
+    for stanza, fault in zip(stanzas, faults, strict=True):
+        if fault != faults[0]:
+            written = stanza.written.get("runtime_error")
+            span = written.span if written else stanza.stanza.kind_span
+            message = f"runtime_error is {fault} here and {faults[0]} in {stanzas[0].head}"
+            building.report.error("option-conflict", message, span, "write the same in both")
+    return faults[0] if faults else "fail"
+
+
+SCRIPT: StanzaType[None] = StanzaType(
+    "script",
+    "a script of the phase that is its name",
+    (Option("source", FILE, None, "the script's file"),),
+    Named.MUST,
+    within=("sieve",),
+    many=True,
+    details=f"The phases are {', '.join(PHASES)}.",
+)
+
+SIEVE = StanzaType(
+    "sieve",
+    "the site's scripts",
+    (
+        Option("cache_size", INTEGER, 200, "compiled scripts kept", NOT_YET),
+        Option("cache_life", SECONDS, 260.0, "seconds that a compiled script is kept", NOT_YET),
+        Option("runtime_error", one_of("fail", "continue"), "fail", "what a script's fault does: 4xx, or nothing"),
+    ),
+    Named.MUST,
+    build=_build,
+)

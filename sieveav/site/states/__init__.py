@@ -1,0 +1,8 @@
+"""states: backends for what scripts remember; one file for each.
+
+*Takes*: a location, as the configuration names it.
+*Gives*: a `State`: keys that are remembered for owners until a time.
+*Imports*: site's `state.py`, itself, the leaves.
+*Never*: knows what the keys mean.
+*Begin at*: `memory.py` (the smallest), then `sqlite.py`.
+"""

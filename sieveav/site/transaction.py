@@ -1,0 +1,60 @@
+"""transaction: what a front end knows of a message on its way, and what is decided about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sieveav.running.message import Message
+from sieveav.running.outcome import Fault, Outcome, Response, Step
+from sieveav.running.questions import Context
+from sieveav.verdict import Verdict
+
+
+@dataclass
+class Session:
+    """An SMTP connection: the client's IP address, the name that it gave in HELO or EHLO, the name that it logged in with;
+    "" if there is none. `connection` are the context variables of the connection: they live on from message to message."""
+
+    client: str = ""
+    helo: str = ""
+    login: str = ""
+    connection: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One message on its way: the message, dot-unstuffed, and its envelope (`sender` "" is the null reverse-path).
+    `variables` are context variables of the message that are set before any script runs."""
+
+    message: Message
+    sender: str
+    recipients: tuple[str, ...]
+    session: Session = field(default_factory=Session)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecipientDecision:
+    """What is decided for one recipient: the outcome, with the implicit keep settled; the reply, if it is the recipient's
+    own; and the context variables that their scripts changed, None for those that were deleted."""
+
+    recipient: str
+    outcome: Outcome
+    response: Response | None
+    context: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided. `response` is the reply for the whole message, and `phase` the phase that gave it; None and "" if
+    each recipient has a reply of their own, or the message is accepted. `context` is what the phases before the recipients'
+    left, `fault` and `trace` are of those phases."""
+
+    response: Response | None
+    recipients: tuple[RecipientDecision, ...]
+    verdicts: tuple[Verdict, ...]
+    context: Context
+    phase: str = ""
+    fault: Fault | None = None
+    trace: tuple[Step, ...] = ()
