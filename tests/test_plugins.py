@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import threading
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 from support import packages
 
-from sieveav import plugins
 from sieveav.engines import clamav, yara
 from sieveav.plugins import Plugins
 from sieveav.scanning.contract import ENGINES, EngineType
@@ -147,14 +147,14 @@ def test_a_thread_that_looks_while_another_imports_misses_nothing(
     install("many", "their_many", {"their_many/__init__.py": "", **files})
     found = engines()
     begun = threading.Event()
-    imported = plugins.importlib.import_module
+    imported = importlib.import_module
 
     def slow(name: str) -> object:
         begun.set()
         time.sleep(0.005)
         return imported(name)
 
-    monkeypatch.setattr(plugins.importlib, "import_module", slow)
+    monkeypatch.setattr(importlib, "import_module", slow)
     thread = threading.Thread(target=found.everything)
     thread.start()
     assert begun.wait(10)

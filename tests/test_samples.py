@@ -11,9 +11,11 @@ import pytest
 
 from sieveav.engines import clamav
 from sieveav.frontends.cli import main
+from sieveav.running.message import Message
 from sieveav.scanning.contract import Content, Deadline
-from sieveav.site.deciding import Decision, Transaction, decide
+from sieveav.site.deciding import decide
 from sieveav.site.site import Site, load
+from sieveav.site.transaction import Decision, Transaction
 from sieveav.verdict import Status, Verdict
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -21,8 +23,8 @@ MAIL = SAMPLES / "mail"
 
 KEPT = ["alice keep (implicit)", "carol keep (implicit)"]
 DELIVERED = ["alice keep", "carol keep"]
-VIRUS = "all 550 5.7.1 this message holds a virus"
-UNCHECKED = "all 550 5.7.1 this message holds what cannot be checked"
+VIRUS = "all 550 5.7.1 this message contains a virus"
+UNCHECKED = "all 550 5.7.1 this message contains content that could not be scanned"
 QUARANTINED = ["alice fileinto Quarantine", "carol fileinto Quarantine"]
 HELD = ["alice 550 5.7.1 held: Eicar_Test_File", "carol fileinto Junk"]
 SUSPECTED = ["alice fileinto Suspicious", "carol fileinto Junk"]
@@ -59,7 +61,7 @@ def shown(decision: Decision) -> list[str]:
 
 
 def through(site: Site, raw: bytes) -> list[str]:
-    return shown(decide(site, Transaction(raw, "bob@example.org", ("alice@example.com", "carol@example.com"))))
+    return shown(decide(site, Transaction(Message(raw), "bob@example.org", ("alice@example.com", "carol@example.com"))))
 
 
 def test_every_message_has_a_row_and_every_row_a_message() -> None:
@@ -75,8 +77,8 @@ def test_every_message_has_a_row_and_every_row_a_message() -> None:
 @pytest.mark.parametrize("config", SITES)
 @pytest.mark.parametrize("name", ROWS)
 def test_a_message_through_a_site(name: str, config: str) -> None:
-    site, _, warnings = load(SAMPLES / config)
-    assert warnings == ()
+    site = load(SAMPLES / config)
+    assert site.warnings == ()
     assert through(site, (MAIL / name).read_bytes()) == ROWS[name][SITES.index(config)]
 
 
@@ -100,27 +102,27 @@ def test_every_script_lints_clean(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_filter(recipient: str, head: str, body: str, expected: list[str]) -> None:
-    site, _, _ = load(SAMPLES / "two-users/site.conf")
+    site = load(SAMPLES / "two-users/site.conf")
     script = site.scripts.checked(SAMPLES / "filter.sieve", "each_rcpt")
     assert script.problems == ()
-    transaction = Transaction(f"{head}\n\n{body}\n".encode(), "bob@example.org", (recipient,))
+    transaction = Transaction(Message(f"{head}\n\n{body}\n".encode()), "bob@example.org", (recipient,))
     assert shown(decide(site, transaction, script=script)) == expected
 
 
 def test_filter_files_what_is_infected() -> None:
-    site, _, _ = load(SAMPLES / "two-users/site.conf")
+    site = load(SAMPLES / "two-users/site.conf")
     script = site.scripts.checked(SAMPLES / "filter.sieve", "each_rcpt")
     for name in ("eicar-base64.eml", "eicar-zip.eml", "macro.eml"):
-        transaction = Transaction((MAIL / name).read_bytes(), "bob@example.org", ("alice@example.com",))
+        transaction = Transaction(Message((MAIL / name).read_bytes()), "bob@example.org", ("alice@example.com",))
         assert shown(decide(site, transaction, script=script)) == ["alice fileinto Junk"]
 
 
 def test_filter_flags_mail_to_half_the_company() -> None:
-    site, _, _ = load(SAMPLES / "two-users/site.conf")
+    site = load(SAMPLES / "two-users/site.conf")
     script = site.scripts.checked(SAMPLES / "filter.sieve", "each_rcpt")
     many = ", ".join(f"u{n}@example.com" for n in range(21))
     for to, flags in ((many, ["$Bulk"]), (many.partition(",")[0], [])):
-        transaction = Transaction(f"To: {to}\n\nHi.\n".encode(), "bob@example.org", ("alice@example.com",))
+        transaction = Transaction(Message(f"To: {to}\n\nHi.\n".encode()), "bob@example.org", ("alice@example.com",))
         (one,) = decide(site, transaction, script=script).recipients
         (action,) = one.outcome.actions
         assert action.as_json()["flags"] == flags
@@ -176,8 +178,8 @@ def momentum() -> Callable[..., Site]:
 
     def make(status: Status, info: str = "") -> Site:
         kind = replace(clamav.engine, make=lambda name, options: StandIn(status, info))  # noqa: ARG005
-        site, _, problems = load(SAMPLES / "momentum/clamav.conf", kinds={"clamav": kind})
-        assert problems == ()
+        site = load(SAMPLES / "momentum/clamav.conf", engines={"clamav": kind})
+        assert site.warnings == ()
         return site
 
     return make
@@ -201,13 +203,18 @@ def test_momentums_script(momentum: Callable[..., Site], status: Status, info: s
 
 def test_momentums_counters_and_skip_variable(momentum: Callable[..., Site]) -> None:
     site = momentum(Status.INFECTED, "E")
-    transaction = Transaction(b"\n", "", ("alice@example.com",))
+    transaction = Transaction(Message(b"\n"), "", ("alice@example.com",))
     decision = decide(site, transaction)
     assert decision.response is not None
     assert decision.response.counter == "virus:Viruses rejected"
-    assert decision.context == {"VIRUS": "virus", "VIRUS_info": "E", "VIRUS_class": "infected", "clamav_info": "E"}
-    transaction.context.message["skip_virus_check"] = "1"
-    assert decide(site, transaction).response is None
+    assert decision.context.message == {
+        "VIRUS": "virus",
+        "VIRUS_info": "E",
+        "VIRUS_class": "infected",
+        "clamav_info": "E",
+    }
+    skipping = replace(transaction, variables={"skip_virus_check": "1"})
+    assert decide(site, skipping).response is None
 
 
 @pytest.mark.real
@@ -219,7 +226,7 @@ def test_momentums_script_with_clamd(clamd: Any, tmp_path: Path) -> None:
         (1, {name: ["all 451 4.7.1 AV system offline"] for name in ("eicar.eml", "clean.eml")}),
     ):
         (tmp_path / "site.conf").write_text(config.replace("127.0.0.1:3310", f"127.0.0.1:{port}"))
-        site, _, _ = load(tmp_path / "site.conf")
+        site = load(tmp_path / "site.conf")
         for name, found in expected.items():
             assert through(site, (MAIL / name).read_bytes()) == found
 
@@ -269,7 +276,7 @@ def test_csapis_scripts_in_two_phases(tmp_path: Path, status: Status, expected: 
     (tmp_path / "scan.siv").write_text("csapi_avscan;")
     (tmp_path / "process.siv").write_text(PROCESS)
     (tmp_path / "site.conf").write_text(CSAPI)
-    site, _, _ = load(tmp_path / "site.conf", kinds=stand_in("csapi", status, "Some.Virus"))
+    site = load(tmp_path / "site.conf", engines=stand_in("csapi", status, "Some.Virus"))
     assert through(site, b"Subject: x\n\n") == [f"alice {expected}", f"carol {expected}"]
 
 
@@ -287,5 +294,5 @@ def test_the_third_pages_script(tmp_path: Path, status: Status, expected: list[s
     (tmp_path / "site.conf").write_text(
         'clamav {} antivirus "a" { clamav "c" {} } sieve "s" { script "data_phase1" { source = "third.siv" } }'
     )
-    site, _, _ = load(tmp_path / "site.conf", kinds=stand_in("clamav", status, "Some.Virus"))
+    site = load(tmp_path / "site.conf", engines=stand_in("clamav", status, "Some.Virus"))
     assert through(site, b"Subject: x\n\n") == expected

@@ -1,12 +1,12 @@
 """site: a configuration file to a `Site`, and a site and a transaction to a decision.
 
-*Takes*: the configuration file, what is installed (extensions, engines), a `Transaction`.
-*Gives*: a `Site`: its engines, its scripts for each phase and user; a `Decision` for a transaction.
-*Imports*: language, running, engines, itself, the leaves; the package ply, in `configuration.py` alone.
-*Never*: speaks a mail protocol, carries an action out, writes for people.
-*Begin at*: `deciding.py` (from entrance to exit), then `site.py` (what a site is), `world.py` (who answers scripts),
-`repository.py` (the scripts that they ask for).
+*Takes*: the configuration file, what is installed (extensions, engines, stanzas, state backends), a `Transaction`.
+*Gives*: a `Site`: its settings, its engines, its scripts for each phase and user; a `Decision` for a transaction.
+*Imports*: language, running, scanning, itself, the leaves; the package ply, in `configuration.py`.
+*Never*: speaks a mail protocol, carries an action out, prints.
+*Begin at*: `deciding.py` (the path of a message), then `site.py` (what a site is), `scans.py` (who answers scripts about
+viruses), `users.py` and `repository.py` (the scripts of users, and those that scripts ask for).
 
-A configuration on its way: `configuration.py` (text to stanzas), `checking.py` with the tables of `options.py` (stanzas to
-settings), `site.py`.
+A configuration on its way: `configuration.py` (text to stanzas), `settings.py` (stanzas to settings; `stanza.py` says what a
+stanza is), `site.py`.
 """

@@ -52,14 +52,21 @@ class Refused(Exception):
 
 class Site:
     """A site: its settings, its engines (`scanners`, in the order of the file), and the extensions that its scripts may
-    require. Safe to use from several threads."""
+    require; with the text of its configuration (`source`) and the warnings about it. Safe to use from several threads."""
 
     def __init__(
-        self, settings: Settings | None = None, scanners: tuple[Scanner, ...] = (), library: Library | None = None
+        self,
+        settings: Settings | None = None,
+        scanners: tuple[Scanner, ...] = (),
+        library: Library | None = None,
+        source: Source | None = None,
+        warnings: tuple[Problem, ...] = (),
     ) -> None:
         self.settings = settings or Settings()
         self.scanners = scanners
         self.library = library or Library()
+        self.source = source or Source("", "")
+        self.warnings = warnings
         self.scripts = Scripts(self.vocabulary)
         self.lists = lists.Lists(self.settings[LISTS])
         self.state = self.settings[STATE]
@@ -160,8 +167,8 @@ class LazyEngine:
 
 def load(
     path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str, EngineType] | None = None
-) -> tuple[Site, Source, tuple[Problem, ...]]:
-    """The site that the file at `path`, or the text in `stream`, configures; the text; and warnings.
+) -> Site:
+    """The site that the file at `path`, or the text in `stream`, configures.
 
     Raises Refused if the file has errors, OSError if it cannot be read. `engines`, in tests, are the engine types instead of
     those installed.
@@ -183,7 +190,7 @@ def load(
     problems = sorted({*problems, *more, *building.report.problems}, key=lambda problem: problem.span)
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise Refused(source, tuple(problems))
-    return Site(settings, scanners, library), source, tuple(problems)
+    return Site(settings, scanners, library, source, tuple(problems))
 
 
 def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:

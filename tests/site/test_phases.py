@@ -199,7 +199,9 @@ elsif header :contains "subject" "sale" { discard; }
 
 @pytest.fixture
 def busy(site: MakeSite) -> Site:
-    config = 'users { scripts = "%d/%n.sieve" before = "before.sieve" } av {} antivirus "a" { av "av1" { enabled = false } }'
+    config = (
+        'users { scripts = "%d/%n.sieve" before = "before.sieve" } av {} antivirus "a" { av "av1" { enabled = false } }'
+    )
     users = {f"{domain}/{name}.sieve": USER for domain in ("x.org", "y.org") for name in ("alice", "bob", "carol")}
     return site(config, {**users, "before.sieve": REQUIRE + 'vctx_mess_set "seen" "yes";'})
 
@@ -251,7 +253,9 @@ def test_the_last_good_program_is_kept(
     site: MakeSite, decided: Decide, shown: Show, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config, scripts = policy({"data_phase1": "stop;"})
-    made = site(f'{config} users {{ scripts = "u.sieve" }}', {**scripts, "u.sieve": 'require "fileinto"; fileinto "a";'})
+    made = site(
+        f'{config} users {{ scripts = "u.sieve" }}', {**scripts, "u.sieve": 'require "fileinto"; fileinto "a";'}
+    )
     assert shown(decided(made)) == ["alice fileinto a"]
     (tmp_path / "u.sieve").write_text("fileinto broken")
     (tmp_path / "data_phase1.sieve").write_text("nonsense;")

@@ -44,7 +44,9 @@ def test_a_link_that_leads_nowhere_or_elsewhere(tmp_path: Path, folder: Path, to
     assert users(tmp_path).active(ALICE) is None
 
 
-@pytest.mark.parametrize("recipient", ["../alice@example.com", "alice@../etc", "@", "", "al/ice@example.com", ".@x.org"])
+@pytest.mark.parametrize(
+    "recipient", ["../alice@example.com", "alice@../etc", "@", "", "al/ice@example.com", ".@x.org"]
+)
 def test_an_address_never_leaves_the_template(tmp_path: Path, recipient: str) -> None:
     assert users(tmp_path).active(recipient) is None
     assert users(tmp_path).personal(recipient) is None

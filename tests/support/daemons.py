@@ -1,4 +1,4 @@
-"""daemons: Debian's daemons, started for tests in a directory of their own and stopped by process id."""
+"""daemons: Debian's daemons, started for tests in directories of their own and stopped by process id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ SIGNATURES = {
     "test.ndb": f"Eicar-Test-Signature:0:*:{EICAR.hex()}\n",
     "test.hdb": "aa15bcf478d165efd2065190eb473bcb:544:ClamAV-Test-File\n",
 }
-"""A database of our own, so that no test needs the network: EICAR anywhere, and Debian's clam.exe by its hash."""
+"""A database for the tests, which needs no network: EICAR anywhere, and Debian's clam.exe by its hash."""
 
 START = 30.0
 """Seconds until clamd must answer; with this database it takes well under one."""
@@ -48,11 +48,11 @@ class Clamd:
         return self.process.pid
 
     def signal(self, number: int) -> None:
-        """Send a signal, such as SIGSTOP, to this daemon alone."""
+        """Send a signal, such as SIGSTOP, to this daemon only."""
         self.process.send_signal(number)
 
     def kill(self) -> None:
-        """End it at once, and wait until it has gone."""
+        """Kill it, and wait until it has ended."""
         self.process.kill()
         self.process.wait(10)
 
@@ -65,8 +65,12 @@ class Clamd:
             return b"".join(iter(lambda: connection.recv(4096), b""))
 
 
+StartClamd = Callable[..., Clamd]
+"""The fixture `start_clamd`: starts a clamd with these settings of its configuration; it is ended after the test."""
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    """A free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -74,7 +78,7 @@ def free_port() -> int:
 
 @contextmanager
 def clamd(directory: Path, **settings: str) -> Iterator[Clamd]:
-    """clamd in `directory`, answering; `settings` add to its configuration or replace ours. Ended on exit."""
+    """A clamd that answers, in `directory`; `settings` are added to its configuration. Ended on exit."""
     program = clamd_program()
     if program is None:
         raise FileNotFoundError("clamd is not installed")

@@ -24,8 +24,17 @@ def install(folder: Path, distribution: str, entry_points: Mapping[str, str], fi
 
 def sieveav(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command with what is installed in `folder`, and there."""
+    return _run(folder, ["-m", "sieveav", *arguments], stdin)
+
+
+def python(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code likewise."""
+    return _run(folder, ["-c", code])
+
+
+def _run(folder: Path, arguments: list[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "sieveav", *arguments]
+    command = [sys.executable, *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, env=environment, cwd=folder, check=False, timeout=60, input=stdin
     )

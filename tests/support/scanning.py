@@ -1,14 +1,15 @@
-"""scanning: fixtures that make engines and ask them, and servers with a script; loaded by tests/conftest.py."""
+"""scanning: fixtures that make engines and ask them, and scripted servers; loaded by tests/conftest.py."""
 
 from __future__ import annotations
 
+import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import pytest
 
@@ -16,18 +17,39 @@ from sieveav.engines import clamav
 from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.verdict import Verdict
 from support import documents, scripted
+from support.scripted import Script, Server
 
-Ask = Callable[..., Verdict]
-MakeClamav = Callable[..., Engine]
-Serve = Callable[..., Any]
+
+class Ask(Protocol):
+    """The fixture `ask`: has an engine scan octets within `seconds`."""
+
+    def __call__(
+        self, engine: Engine, raw: bytes = b"x", seconds: float = 5.0, *, is_message: bool = False
+    ) -> Verdict: ...
+
+
+class MakeClamav(Protocol):
+    """The fixture `make`: an engine `clamav` that asks these daemons."""
+
+    def __call__(self, *daemon: str, allow: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> Engine: ...
+
+
+class Serve(Protocol):
+    """The fixture `serve`: starts a server on a free port of loopback, or on the unix socket `path`."""
+
+    def __call__(self, script: Script, path: Path | None = None, family: int = socket.AF_INET) -> Server: ...
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Any]]:
-    """Starts scripted servers; at the end they are gone, with every thread and descriptor of the test."""
+def serve() -> Iterator[Serve]:
+    """Starts scripted servers, which end with the test. Then no thread or descriptor of the test may be left."""
     threads, descriptors = set(threading.enumerate()), _descriptors()
     with ExitStack() as stack:
-        yield lambda script, *args, **kwargs: stack.enter_context(scripted.server(script, *args, **kwargs))
+
+        def serve(script: Script, path: Path | None = None, family: int = socket.AF_INET) -> Server:
+            return stack.enter_context(scripted.server(script, path, family))
+
+        yield serve
     assert set(threading.enumerate()) <= threads
     assert _descriptors() == descriptors
 
@@ -44,8 +66,8 @@ def short() -> Iterator[Path]:
 
 
 @pytest.fixture
-def make() -> Callable[..., Engine]:
-    """An engine `clamav` that asks the given daemons."""
+def make() -> MakeClamav:
+    """Makes an engine `clamav`."""
 
     def make(*daemon: str, allow: tuple[str, ...] = (), classes: tuple[str, ...] = ()) -> Engine:
         return clamav.engine.make("clamav", {"daemon": daemon, "allow": allow, "classes": classes})
@@ -54,8 +76,8 @@ def make() -> Callable[..., Engine]:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Verdict]:
-    """Has an engine scan octets within so many seconds."""
+def ask() -> Ask:
+    """Has an engine scan octets."""
 
     def ask(engine: Engine, raw: bytes = b"x", seconds: float = 5.0, *, is_message: bool = False) -> Verdict:
         return engine.scan(Content(raw, is_message=is_message), Deadline.after(seconds))
@@ -77,5 +99,5 @@ def macro_sheet() -> bytes:
 
 @pytest.fixture(scope="session")
 def encrypted_document() -> bytes:
-    """The smallest OLE2 document that looks like an OOXML one under a password."""
+    """The smallest OLE2 document that looks like an encrypted OOXML one."""
     return bytes(documents.ole2_encrypted())

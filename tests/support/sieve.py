@@ -88,6 +88,15 @@ class Sieve:
             found.append(f"{problem.rule} {line}:{column} {problem.message}")
         return found
 
+    def places(self, script: str | bytes, **vocabulary: Any) -> list[str]:
+        """`rule line:column` of each problem."""
+        return [" ".join(problem.split(" ")[:2]) for problem in self.problems(script, **vocabulary)]
+
+    def texts(self, script: str | bytes, **vocabulary: Any) -> list[str]:
+        """The message and the hint of each problem, for `accepted`."""
+        problems = self.check(script, **vocabulary).problems
+        return [line for each in problems for line in (each.message, *([f"  = {each.hint}"] if each.hint else []))]
+
     def rules(self, script: str | bytes, **vocabulary: Any) -> list[str]:
         """The rule of each problem."""
         return [problem.rule for problem in self.check(script, **vocabulary).problems]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sieveav.site.deciding import Decision
 from sieveav.site.site import Site
+from sieveav.site.transaction import Decision
 
 MakeSite = Callable[..., Site]
 Decide = Callable[..., Decision]
