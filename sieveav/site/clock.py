@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 
 class Local(tzinfo):
-    """The local time zone by the rules of the system, so that a date in winter has winter's offset in summer too."""
+    """The system's local time zone: each date has the offset of its own season, whatever the season is now."""
 
-    def _seen(self, at: datetime) -> datetime:
-        """`at`, aware or on the local clock, in the offset that is in force then."""
+    def _offset_at(self, at: datetime) -> datetime:
+        """`at`, aware or in local time, with the offset that is in force then."""
         try:
             return at.astimezone()
         except (OverflowError, OSError, ValueError):  # a year that the system's functions cannot express
@@ -18,18 +18,18 @@ class Local(tzinfo):
             return (at if at.tzinfo else at.replace(tzinfo=standard)).astimezone(standard)
 
     def utcoffset(self, at: datetime | None) -> timedelta | None:
-        return None if at is None else self._seen(at.replace(tzinfo=None)).utcoffset()
+        return None if at is None else self._offset_at(at.replace(tzinfo=None)).utcoffset()
 
     def tzname(self, at: datetime | None) -> str | None:
-        return None if at is None else self._seen(at.replace(tzinfo=None)).tzname()
+        return None if at is None else self._offset_at(at.replace(tzinfo=None)).tzname()
 
     def dst(self, at: datetime | None) -> timedelta | None:  # noqa: ARG002  # the system does not say
         return None
 
     def fromutc(self, at: datetime) -> datetime:
-        seen = self._seen(at.replace(tzinfo=UTC))
-        local = seen.replace(tzinfo=self)
-        return local if local.utcoffset() == seen.utcoffset() else local.replace(fold=1)
+        aware = self._offset_at(at.replace(tzinfo=UTC))
+        local = aware.replace(tzinfo=self)
+        return local if local.utcoffset() == aware.utcoffset() else local.replace(fold=1)
 
 
 LOCAL = Local()

@@ -1,8 +1,8 @@
 """lists: the external lists of a site: names to members, read from files, and the questions about them to answers.
 
-A file has one member on a line, in UTF-8. White space around a member, empty lines and lines that begin with `#` do not
-count. A value is in a list when a member is the same but for the case of ASCII letters, local parts of addresses included:
-as `:is` compares where a script names no comparator.
+A file has one member on each line, in UTF-8. White space around a member, empty lines and lines that begin with `#` are
+ignored. A value is in a list if it equals a member, whatever the case of ASCII letters, also in local parts of addresses: as
+`:is` compares if a script names no comparator.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sieveav.site.scripts import Stamp, stamp_of
 _log = logging.getLogger(__name__)
 
 LARGEST = 4 * MIB
-"""Octets of a list's file. A larger one is not read at all: a part of a list is not the list."""
+"""Octets of a list's file. A larger one is not read at all, because a part of a list is not the list."""
 
 
 class MemberList:
@@ -36,17 +36,17 @@ class MemberList:
 
 
 def answers(find: Callable[[str], MemberList | None]) -> Answers:
-    """How questions about lists are answered; `find` gives a list by its name (a URI), None where there is none."""
+    """How questions about lists are answered; `find` returns the list of a name (a URI), None if there is no such list."""
 
     def listed(asked: Listed) -> bool | None:
-        found = find(asked.list)
-        return None if found is None else not asked.values or found.has_any(asked.values)
+        members = find(asked.list)
+        return None if members is None else not asked.values or members.has_any(asked.values)
 
-    def members(asked: Members) -> tuple[str, ...] | None:
-        found = find(asked.list)
-        return None if found is None else found.members
+    def members_of(asked: Members) -> tuple[str, ...] | None:
+        members = find(asked.list)
+        return None if members is None else members.members
 
-    return {Listed: listed, Members: members}
+    return {Listed: listed, Members: members_of}
 
 
 def members_in(text: str) -> list[str]:
@@ -63,7 +63,7 @@ class Lists:
         self._kept: dict[str, tuple[Stamp, MemberList]] = {}
 
     def find(self, name: str) -> MemberList | None:
-        """The list of that name; None where there is none or its file cannot be read, which is logged."""
+        """The list of that name; None if there is no such list, or its file cannot be read, which is logged."""
         path = self._files.get(name)
         if path is None:
             return None
@@ -75,7 +75,7 @@ class Lists:
 
     def _read(self, name: str, path: Path) -> MemberList:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for whoever writes to it
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
             raise OSError("not a regular file")
         stamp = stamp_of(status)
         kept = self._kept.get(name)

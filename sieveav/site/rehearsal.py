@@ -1,7 +1,7 @@
-"""rehearsal: a site and a test file to a world in memory, in which the scripts of the test are run.
+"""rehearsal: a site and a test file to the results of its tests, with engines and mailboxes that exist in memory only.
 
-It is the host of the test file and of all scripts that it runs: it answers for engines as the test arranges, keeps
-mailboxes, an outbox and what is remembered in memory, and gathers the results. Nothing leaves it.
+A `Rehearsal` is the host of the test file and of all scripts that it runs: engines report what the test says; mailboxes, the
+outbox, and what scripts remember are in memory; results are collected. Nothing is delivered.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sieveav.running.questions import (
     Wanted,
 )
 from sieveav.running.run import Case, Run
-from sieveav.site import lists
+from sieveav.site import clock, lists
 from sieveav.site.deciding import decide
 from sieveav.site.lists import MemberList
 from sieveav.site.scans import Asker, Scanner, Scans
@@ -59,12 +59,12 @@ DEFAULT_MESSAGE = b"From: sender@example.com\r\nTo: recipient@example.org\r\nSub
 """The message before a test sets one."""
 
 LOCATIONS = {"personal": "included", "global": "included-global"}
-"""Where included scripts are, beside the test file."""
+"""The folders of included scripts, beside the test file."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One test: its name, where it begins, and why it failed, None where it passed."""
+    """One test: its name, where it begins, and why it failed; None if it passed."""
 
     name: str
     place: Place | None
@@ -72,18 +72,18 @@ class Result:
 
 
 class _Arranged:
-    """An engine that says what the test has arranged; until then, what the site's own engine says."""
+    """An engine that reports what the test says; until then, what the site's own engine reports."""
 
     def __init__(self, name: str, real: Engine | None) -> None:
         self.name = name
-        self.said: Verdict | None = None
+        self.verdict: Verdict | None = None
         self._real = real
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        if self.said is not None:
-            return self.said
+        if self.verdict is not None:
+            return self.verdict
         if self._real is None:
-            return Verdict(self.name, Status.ERROR, "the test does not say what this engine finds")
+            return Verdict(self.name, Status.ERROR, "the test does not say what this engine reports")
         return self._real.scan(content, deadline)
 
     def version(self, deadline: Deadline) -> str:
@@ -92,7 +92,7 @@ class _Arranged:
 
 @dataclass
 class Delivery:
-    """Mailboxes, outbox and memory: a `Carrier`, for one file."""
+    """The mailboxes, the outbox and the remembered keys of one test file: a `Carrier` of actions."""
 
     now: Callable[[], datetime]
     settings: dict[str, str]
@@ -135,10 +135,10 @@ class Delivery:
         return known.get(wanted, wanted.removeprefix("<").removesuffix(">"))
 
     def pipe(self, effect: Pipe, message: bytes) -> str:  # noqa: ARG002
-        return f'there is no program "{effect.program}"'
+        return f'program "{effect.program}" not found'
 
     def call(self, effect: Call, message: bytes) -> str:  # noqa: ARG002
-        return f'there is no service "{effect.service}"'
+        return f'service "{effect.service}" not found'
 
     def record(self, effect: Record) -> str:
         if effect.sliding or not self.seen(effect.key):
@@ -162,11 +162,11 @@ _DELIVERY: Mapping[str, Option] = {
         Option("user_email", TEXT, "", "the address of the owner of the scripts"),
     )
 }
-"""Settings of how mail is delivered."""
+"""Settings of delivery."""
 
 
 class Rehearsal(Asker):
-    """The host of one test file. `wanted` says which tests are to be run, by name."""
+    """The host of one test file. `wanted(name)` says whether the test of that name is to be run."""
 
     def __init__(self, site: Site, path: Path, wanted: Callable[[str], bool] = lambda _: True) -> None:
         self.results: list[Result] = []
@@ -177,7 +177,7 @@ class Rehearsal(Asker):
         }
         self._delivery_settings: dict[str, str] = {}
         self._pending: dict[tuple[str, str], str | dict[str, str]] = {}
-        self._now = datetime.now().astimezone()
+        self._now = clock.now()
         self._lists: dict[str, MemberList] = {}
         self._delivery = Delivery(lambda: self._now, self._delivery_settings)
         self._engines = {s.name: Scanner(s.name, s.settings, _Arranged(s.name, s.engine)) for s in site.scanners}
@@ -214,7 +214,7 @@ class Rehearsal(Asker):
         return check(script, path, self._vocabulary(path))
 
     def _vocabulary(self, path: str) -> Vocabulary:
-        from sieveav.scanning.contract import ENGINES  # many a test asks no engine
+        from sieveav.scanning.contract import ENGINES  # many tests use no engine
 
         engines = (*self._engines, *(name for name in ENGINES.everything() if name not in self._engines))
         return Vocabulary(
@@ -227,7 +227,7 @@ class Rehearsal(Asker):
 
     def run(self, checked: Checked) -> Outcome:
         """Run the test file; its results are in `results`."""
-        assert checked.program is not None  # asked by the caller  # noqa: S101
+        assert checked.program is not None  # the caller has checked  # noqa: S101
         return Run(checked.program, self.case).whole()
 
     # ---- answers
@@ -242,7 +242,7 @@ class Rehearsal(Asker):
             path = named
         try:
             return self.check(contents(path), str(path))
-        except (OSError, ValueError):  # none there, or no name of a file
+        except (OSError, ValueError):  # it does not exist, or its name cannot be a file's
             return None
 
     def _has_mailbox(self, asked: Mailbox) -> bool:
@@ -265,7 +265,7 @@ class Rehearsal(Asker):
         if asked.script:
             checked = self._script(Script(asked.script, "file"))
             if checked is None:
-                return f'there is no script "{asked.script}"'
+                return f'script "{asked.script}" not found'
             if checked.program is None:
                 error = checked.first_error
                 return f"{Place(checked.source, error.span.start)}: {error.message}"
@@ -309,7 +309,7 @@ class Rehearsal(Asker):
         try:
             self._now += timedelta(seconds=int(seconds))
         except OverflowError:
-            return "the clock does not go on that far"
+            return "the date is out of range"
         return ""
 
     def _arrange_verdict(self, name: str, status: str, info: str) -> str:
@@ -320,12 +320,12 @@ class Rehearsal(Asker):
             settings = EngineSettings.defaults(name, active=False)
             scanner = self._engines[name] = Scanner(name, settings, _Arranged(name, None))
         assert isinstance(scanner.engine, _Arranged)  # all are  # noqa: S101
-        scanner.engine.said = Verdict(name, Status(status), info)
+        scanner.engine.verdict = Verdict(name, Status(status), info)
         self._scans = self._new_scans()
         return ""
 
     def _arrange_setting(self, of: str, name: str, item: str, value: str | None = None) -> str:
-        """Change a setting, or with no value unset it, once `reload` says so."""
+        """Change a setting, or unset it if there is no value; both take effect with `reload`."""
         option = self._option(of, name)
         if option is None:
             return f"{of} has no setting {name}"
@@ -360,7 +360,7 @@ class Rehearsal(Asker):
         delivery: dict[str, str] = {}
         for (of, name), written in self._pending.items():
             option = self._option(of, name)
-            assert option is not None  # it was when the value was set  # noqa: S101
+            assert option is not None  # it existed when the value was set  # noqa: S101
             text: Written = (
                 written if isinstance(written, str) else tuple(f"{item}={value}" for item, value in written.items())
             )
@@ -376,7 +376,7 @@ class Rehearsal(Asker):
 
 
 def _annotation(mailbox: str | None, annotation: str) -> tuple[str, str]:
-    """RFC 5464, 3: names of annotations are the same in any case of letters."""
+    """Names of annotations are case-insensitive (RFC 5464, 3)."""
     return ("" if mailbox is None else mailbox_key(mailbox), annotation.lower())
 
 

@@ -1,6 +1,6 @@
 """repository: the name of a script to the script, for scripts that ask for others: a user's own, and the site's.
 
-A name never leaves its folder: it is one entry there, and what that is a link to must be in the folder too.
+A name never leaves its folder: it is one entry of the folder, and if that is a link, its target must be in the folder too.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sieveav.site.users import named_script
 class Repository:
     """The scripts that the scripts of one recipient ("" in the data phase) may ask for by name.
 
-    `own` is the script that runs as the recipient's own in place of the one that the site names: the personal scripts are
-    in its folder.
+    `own` is the script that runs as the recipient's own, instead of the one that the site names: their personal scripts are
+    those in its folder.
     """
 
     def __init__(self, site: Site, recipient: str, own: Checked | None = None) -> None:
@@ -33,7 +33,7 @@ class Repository:
         self._own = own
 
     def find(self, asked: Script) -> Checked | None:
-        """The script, None where there is none. One that cannot be read has that as its problem."""
+        """The script; None if there is no such script. If it cannot be read, that is its problem."""
         folder = self._folders.get(asked.location)
         path = None if folder is None else named_script(folder, asked.name)
         if path is None:
@@ -59,20 +59,20 @@ class Repository:
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
-        """Real path -> path of the scripts that run by themselves: so that each has one name in a run."""
+        """Real path -> path of the scripts that the site runs, so that each has one name in a run."""
         own = self._site.settings[USERS].active(self._recipient) if self._recipient else None
         paths = [path for path, _ in self._site.policies()] + ([] if own is None else [own])
         return {os.path.realpath(path): path for path in paths}
 
 
 def missing(site: Site, checked: Checked) -> Iterator[Problem]:
-    """Warnings of what a script names outside of itself and the site does not have: global scripts and lists. Whose personal
-    scripts it means is known only when it runs."""
+    """Warnings about global scripts and lists that a script names and the site does not have. Personal scripts are known only
+    when the script runs."""
     repository = Repository(site, "")
     for mention in checked.program.mentions if checked.program is not None else ():
         if mention.kind == "script" and mention.location == "global":
             if repository.find(Script(mention.name, mention.location)) is None:
-                message = f'there is no {mention.location} script "{mention.name}"'
+                message = f'{mention.location} script "{mention.name}" does not exist'
                 yield Problem("script-missing", message, mention.span, "", Severity.WARNING)
         elif mention.kind == "list" and list_key(mention.name) not in site.settings[LISTS]:
             hint = f'write list "{mention.name}" {{ file = "…" }} in the configuration'

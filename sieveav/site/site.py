@@ -165,9 +165,7 @@ class LazyEngine:
         return self._engine.version(deadline)
 
 
-def load(
-    path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str, EngineType] | None = None
-) -> Site:
+def load(path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str, EngineType] | None = None) -> Site:
     """The site that the file at `path`, or the text in `stream`, configures.
 
     Raises Refused if the file has errors, OSError if it cannot be read. `engines`, in tests, are the engine types instead of

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from sieveav.language.extension import PHASES as SCRIPT_PHASES
+from sieveav.language.extension import SMTP_PHASES
 from sieveav.language.problems import did_you_mean
 from sieveav.options import FILE, INTEGER, SECONDS, Option, one_of
 from sieveav.site.stanza import NOT_YET, Building, Named, Placed, StanzaType
 
-PHASES = tuple(f"{phase}_{part}" for phase in SCRIPT_PHASES if phase != "imap" for part in ("phase1", "phase2"))
+PHASES = tuple(f"{phase}_{part}" for phase in SMTP_PHASES for part in ("phase1", "phase2"))
 """The phases that run scripts, in their order: of each phase of SMTP the site's (phase1), then a vendor's (phase2)."""
 
 
