@@ -1,8 +1,10 @@
-"""README's examples are what they say: each is taken from the text and used."""
+"""README: its examples are taken from the text and used, and its tables are compared with the program."""
 
 from __future__ import annotations
 
 import importlib
+import re
+import runpy
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -10,22 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import packages
 from support.sieve import Sieve
 
 from sieveav.language.checking import check
-from sieveav.language.problems import Source, report
+from sieveav.language.problems import report
 from sieveav.language.vocabulary import Vocabulary
 from sieveav.running.base import base
 from sieveav.running.executing import execute
 from sieveav.running.message import Message
 from sieveav.running.questions import Context, Envelope
 from sieveav.running.run import Case
-from sieveav.scanning.contract import ENGINES
-from sieveav.site import checking, configuration
+from sieveav.scanning.assembling import assemble
+from sieveav.scanning.contract import ENGINES, Content, Deadline, EngineType
+from sieveav.scanning.pools import Pools
+from sieveav.scanning.settings import EngineSettings
 from sieveav.site.library import Library
-from sieveav.site.options import Settings
 from sieveav.site.rehearsal import Rehearsal
 from sieveav.site.site import Site, load
+from sieveav.site.stanza import STANZAS
 
 README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
 
@@ -80,7 +85,7 @@ def test_the_extension(theirs: Library, script: str, subject: str, actions: list
 
 
 def test_the_test_of_the_extension(theirs: Library, tmp_path: Path) -> None:
-    rehearsal = Rehearsal(Site(Settings(), theirs), tmp_path / "example.svtest")
+    rehearsal = Rehearsal(Site(library=theirs), tmp_path / "example.svtest")
     checked = rehearsal.check(
         example('require ["vnd.dovecot.testsuite", "vnd.example.archive"').encode(), "example.svtest"
     )
@@ -92,7 +97,7 @@ def test_the_test_of_the_extension(theirs: Library, tmp_path: Path) -> None:
 
 
 def test_the_test_of_a_policy(tmp_path: Path) -> None:
-    site, _, _ = load(Path(__file__).parent.parent / "samples/two-users/site.conf")
+    site = load(Path(__file__).parent.parent / "samples/two-users/site.conf")
     rehearsal = Rehearsal(site, tmp_path / "policy.svtest")
     checked = rehearsal.check(
         example('require ["vnd.dovecot.testsuite", "vnd.sieveav.testsuite"];').encode(), "policy.svtest"
@@ -102,15 +107,11 @@ def test_the_test_of_a_policy(tmp_path: Path) -> None:
     assert [result.failure for result in rehearsal.results] == [None, None]
 
 
-def test_the_engine(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine(package: Path) -> None:
     (package / "stub.py").write_text(example('"""stub:'), encoding="utf-8")
-    kind = importlib.import_module("theirs.stub").engine
-    monkeypatch.setattr(ENGINES, "_everything", {"stub": kind})
-    from sieveav.scanning.assembling import assemble
-    from sieveav.scanning.contract import Content, Deadline
-
-    made = assemble(kind, "stub", options={})
-    assert made.scan(Content(b"Subject: x\n\n"), Deadline.after(5)).status == "error"
+    engine_type: EngineType = importlib.import_module("theirs.stub").engine
+    engine = assemble(engine_type, "stub", EngineSettings.defaults("stub"), Pools())
+    assert engine.scan(Content(b"Subject: x\n\n"), Deadline.after(5)).status == "error"
 
 
 def test_the_script(sieve: Sieve) -> None:
@@ -118,11 +119,75 @@ def test_the_script(sieve: Sieve) -> None:
 
 
 def test_the_configuration(tmp_path: Path) -> None:
-    text = example("clamav {}")
     for name in ("before.sieve", "clamav.siv", "family.txt"):
         (tmp_path / name).touch()
     (tmp_path / "scripts").mkdir()
-    source = Source("site.conf", text)
-    stanzas, problems = configuration.read(source)
-    _, more = checking.check(stanzas, source, ENGINES.everything(), lambda _: None, tmp_path)
-    assert [report(source, problem) for problem in [*problems, *more]] == []
+    (tmp_path / "site.conf").write_text(example("clamav {}"), encoding="utf-8")
+    site = load(tmp_path / "site.conf")
+    assert [report(site.source, problem) for problem in site.warnings] == []
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> Path:
+    """A distribution with README's stanza, command and lint rule."""
+    files = {
+        "acme/__init__.py": "",
+        "acme/greylist.py": example('"""greylist:'),
+        "acme/size.py": example('"""size:'),
+        "acme/keep_alone.py": example('"""keep_alone:'),
+        "site.conf": "greylist { wait = 5m }",
+        "a.sieve": "keep;\n",
+    }
+    groups = dict.fromkeys(("sieveav.stanzas", "sieveav.commands", "sieveav.rules"), "acme")
+    packages.install(tmp_path, "acme", groups, files)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["check-config", "site.conf"], ""),
+        (["size", "a.sieve"], "a.sieve 6"),
+        (["lint", "a.sieve"], "a.sieve:1:1: advice: this is what happens without it [keep-alone]"),
+    ],
+)
+def test_the_stanza_the_command_and_the_rule(acme: Path, arguments: list[str], line: str) -> None:
+    done = packages.sieveav(acme, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.partition("\n")[0] == line
+
+
+def test_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "site.conf").write_text("")
+    (tmp_path / "message.eml").write_bytes(b"Subject: x\n\nHi.\n")
+    (tmp_path / "program.py").write_text(example("import sieveav\n").replace('open("message.eml", "rb")', "opened"))
+    monkeypatch.chdir(tmp_path)
+    with Path("message.eml").open("rb") as opened:
+        runpy.run_path("program.py", {"opened": opened})
+    assert capsys.readouterr().out == "alice@example.com ['implicit keep']\n"
+
+
+# ---- tables
+
+
+def first_column(heading: str) -> list[str]:
+    """The names in the first column of the table with this heading."""
+    text = README[README.index(f"\n{heading}") :]
+    rows = text.split("\n=")[1].splitlines()[1:]
+    return [name for row in rows for name in re.findall(r"``([^`]+)``", row[:45])]
+
+
+def test_the_table_of_extensions() -> None:
+    assert first_column("capability") == [name for name in Library().everything() if name]
+
+
+def test_the_table_of_stanzas() -> None:
+    assert set(first_column("stanza ")) == {*STANZAS.everything(), *ENGINES.everything()} | {"antivirus"}
+
+
+def test_every_file_that_it_names_exists() -> None:
+    root = Path(__file__).parent.parent
+    for name in re.findall(r"``((?:sieveav|extensions|tests|samples)/[A-Za-z0-9_./*]*)``", README):
+        assert "example" in name or list(root.glob(name)), name
+    for name in re.findall(r"``((?:site|language|running|frontends|scanning)/[a-z_]+\.py)", README):
+        assert (root / "sieveav" / name).is_file(), name

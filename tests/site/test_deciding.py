@@ -513,9 +513,10 @@ def test_a_users_script_that_faults_keeps(
     assert shown(decision) == ["alice implicit keep"]
     (told,) = faults(decision)
     assert told.startswith(fault)
-    place = decision.recipients[0].outcome.fault and decision.recipients[0].outcome.fault.place
-    assert place is not None
-    assert place.path.endswith("alice.sieve")
+    found = decision.recipients[0].outcome.fault
+    assert found is not None
+    assert found.place is not None
+    assert found.place.path.endswith("alice.sieve")
     assert "alice.sieve" in caplog.text
 
 

@@ -89,7 +89,7 @@ main(["extensions"]); main(["explain", "shout"]); main(["explain", "vnd.example.
     done = run(code)
     assert done.stderr == ""
     assert done.stdout.count("vnd.example.shout") >= 3
-    assert "refuse loudly" in done.stdout
+    assert "Refuse loudly" in done.stdout
     assert "a test that shouts" in done.stdout
 
 

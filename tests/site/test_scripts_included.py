@@ -457,7 +457,7 @@ def test_lint_and_explain(tmp_path: Path, cli: Callable[..., Done]) -> None:
     files(tmp_path, {"main.sieve": INCLUDE + 'include "${x}"; global "1";'})
     done = cli("lint", "--format", "json", "main.sieve")
     assert done.status == 1
-    assert [problem["rule"] for problem in json.loads(done.out)] == ["not-constant", "variable-name"]
+    assert [problem["rule"] for problem in json.loads(done.out)] == ["argument-not-constant", "variable-name"]
     out = cli("explain", "include").out
     for text in (
         "RFC 6609",
