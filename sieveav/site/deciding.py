@@ -184,7 +184,7 @@ class Conversation:
         recipient. If an engine is asked here first, and refuses, it refuses this recipient: the others' scripts did not
         ask."""
         context = self.context.copy()
-        asker = Asker(scans, context, self._known(recipient), shared)
+        asker = Asker(scans, context, self._known(recipient), shared, recipient)
         own = self._case(case.message, replace(case.envelope, recipient=recipient), asker, context)
         changed: dict[str, str | None] = {}
         outcome = self._through(own, asker, self._scripts_of(recipient), begun, changed).with_implicit_keep()

@@ -53,7 +53,10 @@ from sieveav.site.users import named_script
 from sieveav.verdict import Status, Verdict
 
 if TYPE_CHECKING:
-    from sieveav.scanning.contract import Content, Deadline, Engine
+    from sieveav.scanning.contract import Content, Deadline
+    from sieveav.scanning.lazy import SiteEngine
+    from sieveav.scanning.settings import EngineSettings
+    from sieveav.scanning.wrapping import Statistics
 
 DEFAULT_MESSAGE = b"From: sender@example.com\r\nTo: recipient@example.org\r\nSubject: Frop!\r\n\r\nFriep!\r\n"
 """The message before a test sets one."""
@@ -74,10 +77,15 @@ class Result:
 class _Arranged:
     """An engine that reports what the test says; until then, what the site's own engine reports."""
 
-    def __init__(self, name: str, real: Engine | None) -> None:
+    def __init__(self, name: str, settings: EngineSettings, real: SiteEngine | None) -> None:
         self.name = name
         self.verdict: Verdict | None = None
+        self._settings = settings
         self._real = real
+
+    @property
+    def statistics(self) -> Statistics:
+        raise NotImplementedError
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         if self.verdict is not None:
@@ -88,6 +96,16 @@ class _Arranged:
 
     def version(self, deadline: Deadline) -> str:
         return "" if self._real is None else self._real.version(deadline)
+
+    def variables(self, verdict: Verdict) -> Mapping[str, str]:
+        if self._real is not None:
+            return self._real.variables(verdict)
+        from sieveav.scanning.contract import status_variables
+
+        return status_variables(self.name, self._settings, verdict)
+
+    def flush(self) -> int:
+        return 0
 
 
 @dataclass
@@ -180,7 +198,9 @@ class Rehearsal(Asker):
         self._now = clock.now()
         self._lists: dict[str, MemberList] = {}
         self._delivery = Delivery(lambda: self._now, self._delivery_settings)
-        self._engines = {s.name: Scanner(s.name, s.settings, _Arranged(s.name, s.engine)) for s in site.scanners}
+        self._engines = {
+            s.name: Scanner(s.name, s.settings, _Arranged(s.name, s.settings, s.engine)) for s in site.scanners
+        }
         self.case = Case(
             Message(DEFAULT_MESSAGE),
             Envelope("sender@example.com", "recipient@example.org", "recipient@example.org"),
@@ -318,7 +338,7 @@ class Rehearsal(Asker):
             from sieveav.scanning.settings import EngineSettings
 
             settings = EngineSettings.defaults(name, active=False)
-            scanner = self._engines[name] = Scanner(name, settings, _Arranged(name, None))
+            scanner = self._engines[name] = Scanner(name, settings, _Arranged(name, settings, None))
         assert isinstance(scanner.engine, _Arranged)  # all are  # noqa: S101
         scanner.engine.verdict = Verdict(name, Status(status), info)
         self._scans = self._new_scans()

@@ -21,7 +21,8 @@ from sieveav.site.transaction import Session
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
 if TYPE_CHECKING:
-    from sieveav.scanning.contract import Content, Engine
+    from sieveav.scanning.contract import Content
+    from sieveav.scanning.lazy import SiteEngine
     from sieveav.scanning.settings import EngineSettings
 
 _log = logging.getLogger(__name__)
@@ -33,31 +34,13 @@ class Scanner:
 
     name: str
     settings: EngineSettings
-    engine: Engine
+    engine: SiteEngine
 
     @property
     def variables(self) -> set[str]:
         """The context variables that belong to it: those that its scans set, and the one that skips them."""
-        set_by_scans = {name for status in WORDS for name in variables(self, Verdict(self.name, status))}
+        set_by_scans = {name for status in Status for name in self.engine.variables(Verdict(self.name, status))}
         return {*set_by_scans, self.settings.skip_context_variable}
-
-
-WORDS = {
-    **dict.fromkeys(FOUND, "virus"),
-    **dict.fromkeys(UNSCANNABLE, "unscannable"),
-    Status.ERROR: "error",
-}
-"""What the context variable of an engine says of a verdict; for the others nothing is set."""
-
-
-def variables(scanner: Scanner, verdict: Verdict) -> dict[str, str]:
-    """The context variables that `verdict` sets: none if the message is clean or was not scanned."""
-    word = WORDS.get(verdict.status)
-    if word is None:
-        return {}
-    name = scanner.settings.context_variable
-    info = f"error: {verdict.info}" if word == "error" else verdict.info
-    return {f"{scanner.name}_info": info, name: word, f"{name}_info": info, f"{name}_class": str(verdict.status)}
 
 
 REFUSALS = {
@@ -94,9 +77,13 @@ class Scans:
 
     @cached_property
     def _content(self) -> Content:
-        from sieveav.scanning.contract import Content  # not for a transaction that is not scanned
+        from sieveav.scanning import contract  # not for a transaction that is not scanned
 
-        return Content(self._message.raw)
+        session = self._session
+        envelope = contract.Envelope(
+            self._envelope.sender, self._recipients, session.client, session.helo, session.login
+        )
+        return contract.Content(self._message.raw, structure=lambda: self._message.structure, envelope=envelope)
 
     def verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
         """The verdict of an engine on the message as received, or on the content of a part."""
@@ -128,16 +115,22 @@ class Asker(Host):
     """The host of one recipient's scripts, or of those of a phase without a recipient: it asks the engines for them.
 
     `context` is that of the site's scripts, `answers` what else is known of the recipient, `transaction` what was answered for
-    all recipients so far.
+    all recipients so far; an engine may have answered something else for `recipient` than for others.
     """
 
     def __init__(
-        self, scans: Scans, context: Context, answers: Answers, transaction: dict[Question[Any], Any] | None = None
+        self,
+        scans: Scans,
+        context: Context,
+        answers: Answers,
+        transaction: dict[Question[Any], Any] | None = None,
+        recipient: str = "",
     ) -> None:
         known: Answers = {Now: lambda _: clock.now(), **answers, Scan: self._scanned}
         super().__init__(known, transaction)
         self._scans = scans
         self._context = context
+        self._recipient = recipient
         self.refusal: Response | None = None
         """What a framework with action = "reject" answers to what was asked so far: in the data phase for the whole
         message, later for the recipient whose scripts asked."""
@@ -167,7 +160,7 @@ class Asker(Host):
             verdict = self._verdict(scanner, part)
             verdicts.append(verdict)
             if part is None:
-                values.update(variables(scanner, verdict))
+                values.update(scanner.engine.variables(verdict))
         self._context.message.update(values)
         return Scanned(tuple(verdicts), values)
 
@@ -175,7 +168,7 @@ class Asker(Host):
         skip = scanner.settings.skip_context_variable
         if skip and self._context.get(skip) is not None:
             return Verdict(scanner.name, Status.SKIPPED, f"{skip} is set")
-        verdict = self._scans.verdict(scanner, part)
+        verdict = self._scans.verdict(scanner, part).for_recipient(self._recipient)
         if scanner.settings.action == "reject" and part is None:
             self._refuse(scanner, verdict)
         return verdict

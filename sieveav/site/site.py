@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sieveav.language.problems import Problem, Severity, Source, report
 from sieveav.language.vocabulary import Vocabulary
@@ -27,10 +27,9 @@ from sieveav.site.stanzas.list import LISTS
 from sieveav.site.stanzas.sieve import SIEVE
 from sieveav.site.stanzas.state import STATE
 from sieveav.site.stanzas.users import USERS
-from sieveav.verdict import Verdict
 
 if TYPE_CHECKING:
-    from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
+    from sieveav.scanning.contract import EngineType
 
 _log = logging.getLogger(__name__)
 
@@ -132,37 +131,11 @@ class Site:
 
 def embedded() -> Site:
     """The site without a configuration. Its engine is made when a script asks, because most do not."""
+    from sieveav.scanning.lazy import LazyEngine
     from sieveav.scanning.settings import EngineSettings
 
     settings = EngineSettings.defaults(EMBEDDED, active=False)
     return Site(scanners=(Scanner(EMBEDDED, settings, LazyEngine(settings)),))
-
-
-class LazyEngine:
-    """An engine without a configuration that is made when it is first asked."""
-
-    def __init__(self, settings: Any) -> None:
-        self.name: str = settings.kind
-        self._settings = settings
-
-    @cached_property
-    def _engine(self) -> Engine:
-        from sieveav.scanning.assembling import assemble
-        from sieveav.scanning.contract import ENGINES
-        from sieveav.scanning.pools import Pools
-
-        engine_type = ENGINES.find(self.name)
-        if engine_type is None:
-            raise ValueError(f"unknown engine {self.name}")
-        return assemble(engine_type, self.name, self._settings, Pools())
-
-    def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """The engine's verdict."""
-        return self._engine.scan(content, deadline)
-
-    def version(self, deadline: Deadline) -> str:
-        """The engine's version."""
-        return self._engine.version(deadline)
 
 
 def load(path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str, EngineType] | None = None) -> Site:

@@ -1,0 +1,94 @@
+"""What engines get of a transaction, and what scripts get of their verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sieveav import mime
+from sieveav.running.message import Message
+from sieveav.scanning.contract import Content, Deadline, EngineType
+from sieveav.site.deciding import decide
+from sieveav.site.site import Site, load
+from sieveav.site.transaction import Session, Transaction
+from sieveav.verdict import Status, Verdict
+
+CONFIG = 'spam {} antivirus "a" { spam "s" { enabled = false } } users { before = "b.sieve" }'
+
+SCRIPT = """require ["antivirus", "vctx", "variables", "fileinto", "body"];
+if body :contains "nothing" { stop; }
+spam_avscan;
+fileinto "${vctx.spam_score}-${vctx.spam_all}";
+"""
+
+
+class SpamEngine:
+    """Answers with values of its own, which differ between recipients; keeps the contents that it got."""
+
+    name = "spam"
+
+    def __init__(self) -> None:
+        self.contents: list[Content] = []
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:  # noqa: ARG002
+        self.contents.append(content)
+        assert content.envelope is not None
+        scores = {recipient: {"spam_score": f"{n}"} for n, recipient in enumerate(content.envelope.recipients)}
+        return Verdict("spam", Status.CLEAN, values={"spam_all": "yes\r\n", "spam_score": "none"}, by_recipient=scores)
+
+    def version(self, deadline: Deadline) -> str:  # noqa: ARG002
+        return ""
+
+
+@pytest.fixture
+def engine() -> SpamEngine:
+    return SpamEngine()
+
+
+@pytest.fixture
+def site(tmp_path: Path, engine: SpamEngine) -> Site:
+    def make(name: str, options: Mapping[str, Any]) -> SpamEngine:  # noqa: ARG001
+        return engine
+
+    (tmp_path / "b.sieve").write_text(SCRIPT)
+    (tmp_path / "site.conf").write_text(CONFIG)
+    spam = EngineType("spam", "for tests", "CPU", (), make, cacheable=False)
+    return load(tmp_path / "site.conf", engines={"spam": spam})
+
+
+MESSAGE = (
+    b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\n\r\nHi.\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>Hi.\r\n--b--\r\n"
+)
+
+
+def test_values_of_an_engine_are_each_recipients_own(site: Site) -> None:
+    decision = decide(site, Transaction(Message(MESSAGE), "bob@example.org", ("a@x.org", "b@x.org")))
+    mailboxes = [one.outcome.actions[0].as_json()["mailbox"] for one in decision.recipients]
+    assert mailboxes == ["0-yes", "1-yes"]
+
+
+def test_an_engine_gets_the_envelope_and_the_session(site: Site, engine: SpamEngine) -> None:
+    session = Session("192.0.2.1", "mx.example.org", "bob")
+    decide(site, Transaction(Message(MESSAGE), "bob@example.org", ("a@x.org", "b@x.org"), session))
+    (content,) = engine.contents
+    assert content.envelope == ("bob@example.org", ("a@x.org", "b@x.org"), "192.0.2.1", "mx.example.org", "bob")
+
+
+def test_a_message_is_parsed_once(site: Site, engine: SpamEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a script that looks into the body, and by the checks around every engine."""
+    parses: list[bytes] = []
+    parse = mime.parse
+
+    def counted(raw: bytes, *args: Any, **more: Any) -> mime.Part:
+        parses.append(raw)
+        return parse(raw, *args, **more)
+
+    monkeypatch.setattr(mime, "parse", counted)
+    decide(site, Transaction(Message(MESSAGE), "bob@example.org", ("a@x.org", "b@x.org")))
+    assert parses == [MESSAGE]
+    assert engine.contents[0].structure is not None
+    assert parses == [MESSAGE]
