@@ -46,8 +46,7 @@ def site(tmp_path: Path) -> Callable[..., Site]:
             f'{engine} {{}}\nantivirus "a" {{ {engine} "e" {{ enabled = {str(enabled).lower()}\n'
             f'context_variable = "virus"\n{more} }} }}\n{rest}\nusers {{ scripts = "%n.sieve" }}\n'
         )
-        made = load(tmp_path / "site.conf")
-        return made
+        return load(tmp_path / "site.conf")
 
     return make
 

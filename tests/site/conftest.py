@@ -34,8 +34,7 @@ def site(tmp_path: Path, engines: Engines) -> Callable[..., Site]:
         if "av" not in config:
             config += '\nav {} antivirus "a" { av "av1" { enabled = false } }'
         (tmp_path / "site.conf").write_text(config)
-        made = load(tmp_path / "site.conf", engines=engines.kinds)
-        return made
+        return load(tmp_path / "site.conf", engines=engines.kinds)
 
     return make
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.accepting import Accepted
 from support.sites import Decide, MakeSite, Show
 
 from sieveav.frontends.testing import run_file
@@ -168,42 +169,25 @@ def test_a_list_that_cannot_be_read_loses_no_mail(
 
 
 @pytest.mark.parametrize(
-    ("config", "rule", "message", "at"),
+    ("config", "rule"),
     [
-        (
-            f'list "{NAME}" {{ file = "none.txt" }}',
-            "value-invalid",
-            'there is no file "{folder}/none.txt"',
-            '"none.txt"',
-        ),
-        (f'list "{NAME}" {{ file = "folder" }}', "value-invalid", 'there is no file "{folder}/folder"', '"folder"'),
-        (f'list "{NAME}" {{ file = "" }}', "value-invalid", "the path is empty", '""'),
-        (f'list "{NAME}" {{}}', "option-missing", f'list "{NAME}" has no file', "list"),
-        ('list { file = "a.txt" }', "stanza-name", "list has no name", "list"),
-        ('list "family" { file = "a.txt" }', "value-invalid", "not a valid list name", '"family"'),
-        (
-            f'list "{NAME}" {{ file = "a.txt" members = "a" }}',
-            "option-unknown",
-            'list has no option "members"',
-            "members",
-        ),
-        (f'list "{NAME}" {{ file = ("a.txt" "a.txt") }}', "value-invalid", "file takes one file, not a list", None),
-        (
-            f'sieve "s" {{ list "{NAME}" {{ file = "a.txt" }} }}',
-            "stanza-misplaced",
-            "list is not allowed inside sieve",
-            "list",
-        ),
+        (f'list "{NAME}" {{ file = "none.txt" }}', "value-invalid"),
+        (f'list "{NAME}" {{ file = "folder" }}', "value-invalid"),
+        (f'list "{NAME}" {{ file = "" }}', "value-invalid"),
+        (f'list "{NAME}" {{}}', "option-missing"),
+        ('list { file = "a.txt" }', "stanza-name"),
+        ('list "family" { file = "a.txt" }', "value-invalid"),
+        (f'list "{NAME}" {{ file = "a.txt" members = "a" }}', "option-unknown"),
+        (f'list "{NAME}" {{ file = ("a.txt" "a.txt") }}', "value-invalid"),
+        (f'sieve "s" {{ list "{NAME}" {{ file = "a.txt" }} }}', "stanza-misplaced"),
     ],
 )
-def test_problems(site: MakeSite, tmp_path: Path, config: str, rule: str, message: str, at: str | None) -> None:
+def test_problems(site: MakeSite, tmp_path: Path, accepted: Accepted, config: str, rule: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(Refused) as refused:
         site(config, {"a.txt": ""})
-    (problem,) = refused.value.problems
-    assert (problem.rule, problem.message) == (rule, message.replace("{folder}", str(tmp_path)))
-    if at is not None:
-        assert refused.value.source.text[problem.span.start : problem.span.end] == at
+    assert [problem.rule for problem in refused.value.problems] == [rule]
+    accepted(str(refused.value).replace(str(tmp_path), "FOLDER"))
 
 
 @pytest.mark.parametrize("second", [NAME, NAME.replace("tag", "TAG")])

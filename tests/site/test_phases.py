@@ -131,7 +131,7 @@ def test_variables_of_the_connection_live_on_and_those_of_the_message_do_not(sit
     assert session.connection == {"client": "known", "messages": "xxx"}
 
 
-def test_a_recipients_script_changes_nothing_for_the_connection(site: MakeSite, decided: Decide) -> None:
+def test_a_recipients_script_changes_nothing_for_the_connection(site: MakeSite) -> None:
     made = site('users { scripts = "u.sieve" }', {"u.sieve": REQUIRE + 'vctx_conn_set "trusted" "1";'})
     session = Session()
     decision = decide(made, Transaction(Message(b"\n"), "", ("a@x.org", "b@x.org"), session))
@@ -229,7 +229,7 @@ def essence(decision: Decision) -> tuple[object, ...]:
     return decision.response, decision.verdicts, recipients
 
 
-def test_sixteen_threads_decide_as_one_does(busy: Site, engines: Engines) -> None:
+def test_sixteen_threads_decide_as_one_does(busy: Site) -> None:
     alone = [essence(decide(busy, transaction)) for transaction in transactions(3000)]
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda transaction: essence(decide(busy, transaction)), transactions(3000)))
