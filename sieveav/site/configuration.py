@@ -1,24 +1,24 @@
-"""configuration: the text of a configuration file becomes a tree of stanzas, and every syntax problem it has.
+r"""configuration: the text of a configuration file to a tree of stanzas, and all its syntax problems.
 
-The syntax is that of Momentum's ecelerity.conf, line ends being white space:
+The syntax is that of Momentum's ecelerity.conf. A line end is white space:
 
     kind { … }    kind "instance" { … }    name = value    # comment
 
-A value is a bare word, a "quoted string" (which ends on its line; \\" and \\\\ are its escapes), or several of them:
-( "a" "b" ) or "a", "b". What the names mean is of no concern here: `checking` knows.
+A value is a bare word, a "quoted string" (on one line; its escapes are \" and \\), or several of them: ( "a" "b" ) or
+"a", "b". What the names mean is not known here, but in `settings`.
 
-The text is cut into tokens by PLY's lexer. One look ahead then tells what starts a setting (a word before `=`) and what
-starts a stanza (a word before `{`), and braces are balanced; so the grammar, PLY's too, can take up again after an
-error at the next setting, stanza or closing brace, and no error hides another.
+The text is read in three steps. PLY's lexer cuts it into tokens. A look ahead then marks the words that start a setting
+(NAME) or a stanza (KIND, INSTANCE); what other configuration languages write there is reported, and read as what it means.
+The marked tokens always fit the grammar, PLY's too, so that no problem hides another.
 
-Over 400 lines, for the tokens and the grammar share the recovery: either half is hard to follow without the other.
+Over 400 lines, because each common mistake has a message of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from threading import Lock
 from types import SimpleNamespace
@@ -29,15 +29,18 @@ from sieveav.limits import MIB, PROBLEMS
 from sieveav.options import Written
 
 SIZE = 1 * MIB
-"""Characters of a configuration file; nobody writes as many."""
+"""Characters of a configuration file; nobody writes that many."""
 
 NESTING = 16
-"""Stanzas within stanzas; the deepest that means anything is two."""
+"""Stanzas within stanzas; only two levels mean anything."""
+
+QUOTED = 60
+"""Characters that a message quotes at most of one piece of the text."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`name = value`; `span` is all of it."""
+    """`name = value`; `span` covers all of it."""
 
     name: str
     value: Written
@@ -48,7 +51,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Stanza:
-    """`kind "instance" { … }`; `instance` and its span are None when there is none, `span` is all of it."""
+    """`kind "instance" { … }`; without a name `instance` and its span are None. `span` covers all of it."""
 
     kind: str
     instance: str | None
@@ -60,63 +63,67 @@ class Stanza:
 
 
 def read(source: Source) -> tuple[tuple[Stanza, ...], list[Problem]]:
-    """The stanzas of `source`, as many as can be made out, and its syntax problems in order, PROBLEMS at most.
+    """The stanzas of `source` and its syntax problems in order, PROBLEMS at most. Accepts any text and never raises.
 
-    Any text will do: whatever is wrong is a problem (rule `syntax`; `misplaced` for a setting outside every stanza).
+    The rule is `syntax`, or `setting-misplaced` for a setting outside any stanza.
     """
     if len(source.text) > SIZE:
-        message = f"a configuration file of {len(source.text)} characters: at most {SIZE} are read"
+        message = f"the file is too long: {len(source.text)} characters, the limit is {SIZE}"
         return (), [Problem("syntax", message, Span(0, 1))]
-    reading = _Reading(source.text)
+    reader = _Reader(source.text)
     with _PARSING:  # PLY's parser keeps its stacks in itself
-        items: list[Setting | Stanza] = _parser().parse(lexer=reading)
+        items: list[Setting | Stanza] = _parser().parse(lexer=reader)
     for item in items:
-        if isinstance(item, Setting):
-            reading.complain(f'"{item.name}" stands outside every stanza', item.name_span, rule="misplaced")
+        if isinstance(item, Setting) and item.span.start < reader.first_section:
+            message, hint = f'"{_cut(item.name)}" is outside any stanza', "write it between the { and } of a stanza"
+            reader.report(message, item.name_span, hint, rule="setting-misplaced")
     stanzas = tuple(item for item in items if isinstance(item, Stanza))
-    return stanzas, sorted(reading.problems, key=lambda problem: problem.span)
+    return stanzas, sorted(reader.problems, key=lambda problem: problem.span)
 
 
+@dataclass(slots=True)
 class _Token:
-    """A token as PLY wants it (`type`, `value`, `lexer`); its value is itself, so that the grammar knows its place."""
+    """A token as PLY needs it, with `type` and `value`; its value is the token itself, so that the grammar has its span.
 
-    __slots__ = ("end", "lexer", "start", "text", "type")
+    `text` is without quotes and escapes if it was `quoted`. `is_value`: by the token before it, it is a value or part of
+    one. `leads`: it is not, and is the first on its line or in its block.
+    """
 
-    def __init__(self, kind: str, text: str, start: int, end: int) -> None:
-        self.type, self.text, self.start, self.end = kind, text, start, end
+    type: str
+    text: str
+    span: Span
+    quoted: bool = False
+    is_value: bool = False
+    leads: bool = False
 
     @property
     def value(self) -> _Token:
         return self
 
-    @property
-    def span(self) -> Span:
-        return Span(self.start, self.end)
 
+_CONTROL = r"\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+"""Characters that are not allowed anywhere; the surrogates are bytes that were not UTF-8."""
 
-_ODD = r"\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff"
-"""Characters that stand nowhere; the last of them are bytes that were not UTF-8."""
-
-# PLY's rules of the lexer. Together they match every character, for PLY's own way with what is left over is quadratic;
-# no two begin alike, for PLY orders them by length. SINGLE, SEMICOLON and BAD are there to be complained of.
+# The rules of PLY's lexer. Together they match every character, because PLY takes quadratic time for what is left over; no
+# two match the same first character, because PLY sorts them by length. SINGLE, SEMICOLON and BAD are always mistakes.
 _LEXICON = {
-    "WORD": rf"""[^\s{_ODD}{{}}()=,;"'\#][^\s{_ODD}{{}}()=,;"\#]*+""",
+    "WORD": rf"""[^\s{_CONTROL}{{}}()=,;"'\#][^\s{{}}()=,;"\#]*+""",
     "STRING": r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+(?:"|\\)?',
     "SINGLE": r"'[^'\n]*+'?",
-    "EQUALS": "=",
+    "EQUALS": "=[=>]?",
     "COMMA": ",",
     "LPAREN": r"\(",
     "RPAREN": r"\)",
     "LBRACE": r"\{",
     "RBRACE": r"\}",
     "SEMICOLON": ";",
-    "BAD": rf"(?:[^\S\ \t\r\n\f\v]|[{_ODD}])++",
+    "BAD": rf"(?:[^\S\ \t\r\n\f\v]|[{_CONTROL}])++",
 }
 
 
 @cache
 def _lexer() -> Any:
-    from ply import lex  # here, for start-up matters
+    from ply import lex  # imported late, to keep start-up fast
 
     def never(token: Any) -> None:
         token.lexer.skip(1)
@@ -132,115 +139,181 @@ def _lexer() -> Any:
     return lex.lex(object=rules, errorlog=lex.NullLogger())
 
 
-_ESCAPE = re.compile(r"\\(.?)")
+_NOT_ALLOWED = re.compile(rf"[{_CONTROL}\f\v\r]+")
+_CLOSED = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
+_FOREIGN_COMMENT = re.compile(r"/[/*][^\n]*+")
+_INI_COMMENT = re.compile(r";[; \t\r]*+[^; \t\r\n][^\n]*+")
+_ADDRESS = re.compile(r"\[[^\[\]:]*+:[^\[\]:]*+:[^\[\]]*+\]")
+_NAME_COLON_VALUE = re.compile(r"""([A-Za-z_]\w*+):[^\s{}()=,;"#]++(?!\s*+[={])""")
+_INCLUDE = re.compile(r"[!.@]?(?:readonly_)?include(?:_try)?", re.IGNORECASE)
+_SECTION = re.compile(r"\[++([^\[\]{}\n]*+)\]++")
+_NAME_VALUE = re.compile(
+    r"""[A-Za-z_][\w.-]*+ [ \t]++ (?: \( | (?: "[^"\n]*+" | [^\s{}()=,;"\#\[]++ ) [ \t]*+ (?: [,;}\#\r\n] | \Z ) )""",
+    re.VERBOSE,
+)
+"""A name and its value without `=` between them, where nothing else follows on the line."""
 
-# Where the parser takes up again after an error.
-_RESUMING = {"NAME", "KIND", "INSTANCE", "LBRACE", "RBRACE", "END"}
+_AHEAD = 2
+"""Tokens after the present one that a look ahead may need."""
+
+_Marked = tuple[int, list[_Token]]
+"""The index of the next token that is not marked yet, and what the tokens before it have become."""
 
 
-class _Reading:
-    """One reading of one text: hands its tokens to PLY's parser (as PLY's "lexer") and keeps the problems."""
+class _Reader:
+    """Reads one text: it has the tokens for PLY's parser, in place of PLY's lexer, and keeps the problems."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.problems: list[Problem] = []
-        self.stray = -1
-        """Index of the token that stood astray last."""
-        self.assigned = -1
-        """Place of the "{" that was told of because an "=" stands before it."""
-        self.at = 0
-        self.resumed = False
-        # START and END are there so that the parser never errs with nothing before or after, where PLY gives up.
-        self.tokens = [_Token("START", "", 0, 0), *self._balanced(self._words())]
-        self.tokens.append(_Token("END", "", len(text), len(text)))
-        self._tell_starts()
+        self.first_section = len(text)
+        """Offset of the first `[section]`. The settings after it are outside any stanza because of it."""
+        end = _Token("END", "", Span(len(text), len(text)))
+        self.tokens = [*self._balanced(self._lexed()), *[end] * _AHEAD]
+        self._marked = self._mark()
 
-    def complain(self, message: str, span: Span, hint: str = "", rule: str = "syntax") -> None:
+    def token(self) -> _Token | None:
+        """The next token for PLY's parser."""
+        return next(self._marked, None)
+
+    def report(self, message: str, span: Span, hint: str = "", rule: str = "syntax") -> None:
         if len(self.problems) < PROBLEMS:
             self.problems.append(Problem(rule, message, span, hint))
 
-    # What PLY's parser asks for.
+    def written(self, token: _Token) -> str:
+        """`token` exactly as in the text, but cut if it is long."""
+        return _cut(self.text[token.span.start : token.span.end])
 
-    def token(self) -> _Token | None:
-        if self.resumed:
-            self.resumed = False
-            place = self.tokens[self.at].start
-            return _Token("SYNC", "", place, place)
-        if self.at == len(self.tokens):
-            return None
-        self.at += 1
-        return self.tokens[self.at - 1]
+    def shown(self, token: _Token) -> str:
+        """`token` in quotes, for a message."""
+        return self.written(token) if token.quoted else f'"{self.written(token)}"'
 
-    def skip(self) -> None:
-        """From the token given last on to the next place where reading can resume, marked by a token SYNC."""
-        self.at -= 1
-        while self.tokens[self.at].type not in _RESUMING:
-            self.at += 1
-        self.resumed = True
+    def same_line(self, before: Span, after: Span) -> bool:
+        return "\n" not in self.text[before.end : after.start]
 
-    # The tokens, one step after the other.
+    # From text to tokens. Words and strings become VALUE, the ":" after a name becomes COLON.
 
-    def _words(self) -> Iterator[_Token]:
-        """PLY's tokens, with strings unquoted and without what is not of the language."""
+    def _lexed(self) -> Iterator[_Token]:
         lexer = _lexer().clone()
         lexer.input(self.text.removeprefix("\ufeff"))
         shift = len(self.text) - len(lexer.lexdata)
-        for found in lexer:
-            start = found.lexpos + shift
-            token = _Token(found.type, found.value, start, start + len(found.value))
-            mend = _MENDING.get(token.type)
-            if mend is None or mend(self, token):
-                yield token
-            if len(self.problems) == PROBLEMS:  # enough has been said: this is no configuration
+        previous, bracket = _Token("LBRACE", "{", Span(0, 0)), ""
+        for lexed in lexer:
+            if len(self.problems) == PROBLEMS:  # this is not a configuration
                 return
+            start = lexed.lexpos + shift
+            token = _Token(lexed.type, lexed.value, Span(start, start + len(lexed.value)))
+            starts_line = previous.span.end == 0 or not self.same_line(previous.span, token.span)
+            after_operator = previous.type in ("EQUALS", "COMMA") or (previous.type == "COLON" and not starts_line)
+            token.is_value = bool(bracket) or after_operator
+            token.leads = not token.is_value and (starts_line or previous.type in ("LBRACE", "RBRACE"))
+            comment_end = self._comment_end(token, starts_line)
+            if comment_end:
+                lexer.lexpos = comment_end - shift
+                continue
+            if token.type != "WORD":
+                parts = _MENDING[token.type](self, token) if token.type in _MENDING else [token]
+            elif token.is_value:
+                parts = self._value(token, bracket)
+            else:
+                parts = self._word(token, previous)
+            for part in parts:
+                yield part
+                previous = part
+                if part.type in ("LPAREN", "RPAREN", "LBRACE", "RBRACE"):
+                    bracket = part.text if part.type == "LPAREN" else ""
 
-    def _unquote(self, token: _Token) -> bool:
-        """Turn a string into its text; False never: a broken string is still one."""
-        inner = token.text[1:]
-        ended = re.fullmatch(r'[^"\\]*+(?:\\.[^"\\]*+)*+"', inner, re.DOTALL) is not None
-        if not ended:
-            inner = inner.rstrip("\r")
-            token.end = token.start + 1 + len(inner)
-            self.complain("a string that does not end on its line", token.span, 'write " at its end')
+    def _comment_end(self, token: _Token, starts_line: bool) -> int:
+        """The offset after a comment in another language's style, which is reported; 0 if `token` does not begin one."""
+        mark = token.text[:2]
+        if token.type == "SEMICOLON":
+            comment = _INI_COMMENT.match(self.text, token.span.start) if starts_line else None
+        elif token.type == "WORD" and (token.text == mark or not token.is_value):  # a path may begin with //
+            comment = _FOREIGN_COMMENT.match(self.text, token.span.start)
         else:
-            inner = inner[:-1]
-        for wrong in re.finditer(rf"[{_ODD}\f\v\r]", inner):
-            place = token.start + 1 + wrong.start()
-            self.complain(f"{_named(wrong[0])} has no place in a string", Span(place, place + 1))
-        if "\\" in inner:
-            inner = _ESCAPE.sub(lambda escape: self._escape(escape, token.start + 1), inner)
-        token.text = inner
-        return True
+            comment = None
+        if comment is None:
+            return 0
+        start, end = comment.span()
+        span, message = Span(start, start + len(mark)), f'"{mark}" does not begin a comment'
+        self.report(message, span, "write # instead: a comment ends with its line")
+        closed = self.text.find("*/", start + 2) if mark == "/*" else -1
+        return end if closed < 0 else closed + 2
 
-    def _escape(self, escape: re.Match[str], start: int) -> str:
+    def _value(self, token: _Token, bracket: str) -> list[_Token]:
+        """A bare word that is a value. [ and ] are reported, and read as the ( and ) of a list."""
+        self._check_characters(token.text, token.span.start)
+        text, start = token.text, token.span.start
+        opens = not bracket and text.startswith("[") and not _ADDRESS.match(text)
+        if opens:
+            self.report("a list is not written in [ ]", Span(start, start + 1), 'write ( "a" "b" )')
+        closes = (opens or bracket == "[") and text.count("]") > text.count("[") - opens
+        return _split(token, ("LPAREN", opens), ("VALUE", len(text) - closes), ("RPAREN", len(text)))
+
+    def _word(self, token: _Token, previous: _Token) -> list[_Token]:
+        """A bare word where a setting or stanza may start, as one VALUE or as `name`, `:` and `value`."""
+        self._check_characters(token.text, token.span.start)
+        text, colon = token.text, -1
+        if text.startswith(":") and previous.quoted and previous.span.end == token.span.start:  # "name":value
+            colon = 0
+        elif text.endswith(":") and not text.endswith("::"):  # name: value, name : value
+            colon = len(text) - 1
+        elif token.leads and (pair := _NAME_COLON_VALUE.match(self.text, token.span.start)):  # name:value
+            colon = len(pair[1])
+        return _split(token, ("VALUE", colon), ("COLON", colon + 1), ("VALUE", len(text)))
+
+    def _string(self, token: _Token) -> list[_Token]:
+        """The string without quotes and escapes; one that is broken is still a string."""
+        start, text = token.span.start + 1, token.text[1:]
+        if _CLOSED.fullmatch(text):
+            text = text[:-1]
+        else:
+            text = text.rstrip("\r")
+            token.span = Span(start - 1, start + len(text))
+            self.report("unterminated string", token.span, 'write " at its end')
+        self._check_characters(text, start)
+        if "\\" in text:
+            text = _ESCAPE.sub(lambda escape: self._escaped(escape, start), text)
+        return _quoted(token, text)
+
+    def _escaped(self, escape: re.Match[str], start: int) -> str:
         if escape[1] in ('"', "\\"):
             return escape[1]
-        if escape[1]:
-            place = Span(start + escape.start(), start + escape.end())
-            self.complain(f'{escape[0]} is no escape: there are \\" and \\\\', place, "write \\\\ for a backslash")
+        if escape[1]:  # else the string is unterminated
+            span = Span(start + escape.start(), start + escape.end())
+            self.report(f"unknown escape {escape[0]}", span, "write \\\\ for a backslash")
         return escape[0]
 
-    def _single(self, token: _Token) -> bool:
-        inner = token.text[1:].removesuffix("'").removesuffix("\r")
-        self.complain("a string stands in double quotes", token.span, f'write "{inner}"')
-        token.type, token.text = "STRING", inner
-        return True
+    def _single(self, token: _Token) -> list[_Token]:
+        text = token.text[1:].removesuffix("\r").removesuffix("'")
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        self.report("string in single quotes", token.span, f'write "{_cut(escaped)}"')
+        return _quoted(token, text)
 
-    def _semicolon(self, token: _Token) -> bool:
-        self.complain('";" has no place here: a setting ends with its value', token.span, 'leave out the ";"')
-        return False
+    def _semicolon(self, token: _Token) -> list[_Token]:
+        self.report('unexpected ";"', token.span, "leave it out: settings and stanzas end without it")
+        return []
 
-    def _bad(self, token: _Token) -> bool:
-        self.complain(f"{_named(token.text[0])} has no place here", token.span)
-        return False
+    def _bad(self, token: _Token) -> list[_Token]:
+        self._report_character(token.text[0], token.span)
+        return []
+
+    def _check_characters(self, text: str, start: int) -> None:
+        for run in _NOT_ALLOWED.finditer(text):
+            self._report_character(run[0][0], Span(start + run.start(), start + run.end()))
+
+    def _report_character(self, character: str, span: Span) -> None:
+        name = "a byte that is not UTF-8" if "\ud800" <= character <= "\udfff" else f"character U+{ord(character):04X}"
+        self.report(f"{name} is not allowed", span, "write a space" if character.isspace() else "leave it out")
 
     def _balanced(self, tokens: Iterator[_Token]) -> Iterator[_Token]:
-        """The tokens with a `}` for every `{` and none beyond; what is nested too deeply is left out."""
+        """The tokens with one `}` for each `{`, without what is nested too deeply."""
         opened: list[_Token] = []
         for token in tokens:
             if token.type == "RBRACE":
                 if not opened:
-                    self.complain('"}" closes nothing', token.span, "leave it out, or see where a { is missing")
+                    self.report('unmatched "}"', token.span, "leave it out, or add the missing {")
                     continue
                 opened.pop()
                 if len(opened) > NESTING:
@@ -248,70 +321,169 @@ class _Reading:
             elif token.type == "LBRACE":
                 opened.append(token)
                 if len(opened) == NESTING + 1:
-                    self.complain(f"stanzas nested more than {NESTING} deep", token.span)
+                    self.report(f"stanzas are nested more than {NESTING} deep", token.span)
                     yield token
                     continue
             if len(opened) <= NESTING:
                 yield token
         for unclosed in opened[: NESTING + 1]:
-            self.complain('"{" is never closed', unclosed.span, "write } where its stanza ends")
+            self.report('unclosed "{"', unclosed.span, "write } at the end of the stanza")
         for _ in opened[: NESTING + 1]:
-            yield _Token("RBRACE", "}", len(self.text), len(self.text))
+            yield _Token("RBRACE", "}", Span(len(self.text), len(self.text)))
 
-    def _tell_starts(self) -> None:
-        """Tell by one look ahead the words that start a setting (NAME) or a stanza (KIND, INSTANCE)."""
-        tokens = self.tokens
-        closed = self._closed_lists()
-        for i, token in enumerate(tokens):
-            if token.type not in ("WORD", "STRING") or i in closed:
-                continue
-            after = tokens[i + 1].type
-            before = tokens[i - 1].type
-            if after == "EQUALS":
-                token.type = "NAME"
-            elif after == "LBRACE":
-                token.type = "INSTANCE" if before == "KIND" or self.text[token.start] == '"' else "KIND"
-            elif token.type == "WORD" and after in ("WORD", "STRING") and tokens[i + 2].type == "LBRACE":
-                # `timeout = 20 clamav {`: a value, then a stanza; `clamav clamav1 {`: a stanza and its name.
-                token.type = "WORD" if before in ("EQUALS", "COMMA") else "KIND"
+    # The look ahead. A rule reads as another language's syntax only what would be a mistake otherwise.
 
-    def _closed_lists(self) -> set[int]:
-        """The indices of the tokens between a `(` and its `)`: whatever stands there starts nothing."""
-        inside: set[int] = set()
-        opened = -1
-        for i, token in enumerate(self.tokens):
-            if token.type == "LPAREN":
-                opened = i
-            elif token.type in ("LBRACE", "RBRACE"):
-                opened = -1
-            elif token.type == "RPAREN" and opened >= 0:
-                inside.update(range(opened + 1, i))
-                opened = -1
-        return inside
+    def _mark(self) -> Iterator[_Token]:
+        """The tokens as the grammar needs them: words in front of `=` are NAME, and the `=` is left out; words in front of
+        `{` are KIND and INSTANCE."""
+        at = 0
+        while self.tokens[at].type != "END":
+            for rule in _RULES.get(self.tokens[at].type, ()):
+                if marked := rule(self, at):
+                    break
+            else:
+                marked = at + 1, [self.tokens[at]]
+            at, tokens = marked
+            yield from tokens
+
+    def _list(self, at: int) -> _Marked | None:
+        """A list that is closed: nothing in it starts a setting or a stanza."""
+        end = at + 1
+        while self.tokens[end].type in ("VALUE", "COMMA", "EQUALS"):
+            end += 1
+        return (end + 1, self.tokens[at : end + 1]) if self.tokens[end].type == "RPAREN" else None
+
+    def _comma(self, at: int) -> _Marked | None:
+        """The comma before `"name": value`, which is part of the mistake that is reported there."""
+        return (at + 1, []) if [token.type for token in self.tokens[at + 1 : at + 3]] == ["VALUE", "COLON"] else None
+
+    def _setting(self, at: int) -> _Marked | None:
+        """A name in front of `=`, or of `:`, `=>`, `:=` and the like, which are reported."""
+        name, end = self.tokens[at], self._operator_end(at + 1)
+        operator, value = self.tokens[at + 1 : end], self.tokens[end]
+        if not operator or value.type == "LBRACE":
+            return None
+        if all(sign.type == "COLON" for sign in operator) and (
+            value.type not in ("VALUE", "LPAREN") or not self.same_line(operator[-1].span, value.span)
+        ):
+            return None
+        signs = "".join(sign.text for sign in operator)
+        if signs != "=":
+            span = Span(operator[0].span.start, operator[-1].span.end)
+            self.report(f'a setting is written with "=", not "{_cut(signs)}"', span, self._as_setting(name, value))
+        elif name.quoted:
+            self.report("the name of a setting takes no quotes", name.span, self._as_setting(name, value))
+        name.type = "NAME"
+        return end, [name]
+
+    def _operator_end(self, at: int) -> int:
+        """The index after `=`, or what is written instead of it, at `at`; `at` if there is neither."""
+        while self.tokens[at].type in ("EQUALS", "COLON"):
+            at += 1
+        return at
+
+    def _as_setting(self, name: _Token, value: _Token) -> str:
+        return f"write {_cut(name.text)} = {self.written(value) if value.type == 'VALUE' else '…'}"
+
+    def _stanza(self, at: int) -> _Marked | None:
+        """The words in front of `{`. Any `=` or `:` between them and the `{` is reported."""
+        kind, instance = self.tokens[at], self.tokens[at + 1]
+        begin = at + 1
+        end = self._operator_end(begin)
+        named = end == begin and instance.type == "VALUE" and not kind.quoted and not kind.is_value
+        if named:  # not so in `timeout = 20 clamav {`
+            begin = at + 2
+            end = self._operator_end(begin)
+        if self.tokens[end].type != "LBRACE":
+            return None
+        if end > begin:
+            operator = Span(self.tokens[begin].span.start, self.tokens[end - 1].span.end)
+            message = f'a stanza takes no "{_cut(self.text[slice(*operator)])}"'
+            head = f"{_cut(kind.text)} {self.written(instance)}" if named else _cut(kind.text)
+            self.report(message, operator, f"write {head} {{ … }}")
+        kind.type = "INSTANCE" if kind.quoted and end == begin else "KIND"
+        if named:
+            instance.type = "INSTANCE"
+        return end, [kind, instance] if named else [kind]
+
+    def _include(self, at: int) -> _Marked | None:
+        """`include "file"`, which is reported."""
+        word, file = self.tokens[at : at + 2]
+        if not word.leads or word.quoted or file.type != "VALUE" or not _INCLUDE.fullmatch(word.text):
+            return None
+        span = Span(word.span.start, file.span.end)
+        self.report(f'there is no "{word.text}"', span, f"write the contents of {self.written(file)} here")
+        return at + 2, []
+
+    def _section(self, at: int) -> _Marked | None:
+        """The `[section]` of an INI file, which is reported."""
+        section = _SECTION.match(self.text, self.tokens[at].span.start) if self.tokens[at].leads else None
+        if not section:
+            return None
+        name = _cut(section[1].strip()) or "kind"
+        hint = f"write {name} {{ … }}" + (f' or {name} "name" {{ … }}' if name.isidentifier() else "")
+        self.report("a stanza is not written in [ ]", Span(*section.span()), hint)
+        self.first_section = min(self.first_section, section.start())
+        while self.tokens[at].type != "END" and self.tokens[at].span.start < section.end():
+            at += 1
+        return at, []
+
+    def _no_equals(self, at: int) -> _Marked | None:
+        """A name and its value without `=`, which is reported."""
+        name, value = self.tokens[at : at + 2]
+        if not name.leads or not _NAME_VALUE.match(self.text, name.span.start):
+            return None
+        span = Span(name.span.start, value.span.end)
+        self.report(f'missing "=" after "{_cut(name.text)}"', span, self._as_setting(name, value))
+        name.type = "NAME"
+        return at + 1, [name]
 
 
 _MENDING = {
-    "STRING": _Reading._unquote,
-    "SINGLE": _Reading._single,
-    "SEMICOLON": _Reading._semicolon,
-    "BAD": _Reading._bad,
+    "STRING": _Reader._string,
+    "SINGLE": _Reader._single,
+    "SEMICOLON": _Reader._semicolon,
+    "BAD": _Reader._bad,
 }
 
+_RULES: dict[str, tuple[Callable[[_Reader, int], _Marked | None], ...]] = {
+    "LPAREN": (_Reader._list,),
+    "COMMA": (_Reader._comma,),
+    "VALUE": (_Reader._setting, _Reader._stanza, _Reader._include, _Reader._section, _Reader._no_equals),
+}
+"""The rules of the look ahead, by the type of the first token. A rule gets that token's index; None if it does not apply."""
 
-def _named(character: str) -> str:
-    """A character that does not show, in words."""
-    return "a byte that is not UTF-8" if "\ud800" <= character <= "\udfff" else f"the character U+{ord(character):04X}"
+
+def _quoted(token: _Token, text: str) -> list[_Token]:
+    token.type, token.text, token.quoted = "VALUE", text, True
+    return [token]
+
+
+def _split(token: _Token, *parts: tuple[str, int]) -> list[_Token]:
+    """A bare word cut into tokens of the types in `parts`, each up to an index in the word; no token for an empty part."""
+    tokens: list[_Token] = []
+    start, is_value = 0, token.is_value
+    for kind, end in parts:
+        if end > start:
+            span = Span(token.span.start + start, token.span.start + end)
+            tokens.append(replace(token, type=kind, text=token.text[start:end], span=span, is_value=is_value))
+            start, is_value = end, is_value or kind == "COLON"
+    return tokens
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"
 
 
 class _Grammar:
-    """PLY's grammar: each method's docstring is a rule, its body what the rule makes. `p.lexer` is the `_Reading`."""
+    """PLY's grammar: the docstring of a method is its rules, its body computes their value. `p.lexer` is the `_Reader`.
 
-    tokens = ("WORD", "STRING", "NAME", "KIND", "INSTANCE", "EQUALS", "COMMA", "LPAREN", "RPAREN", "LBRACE", "RBRACE",
-              "START", "SYNC", "END")  # fmt: skip
+    It takes any sequence of tokens in which braces are balanced and KIND and INSTANCE are in front of a block. The rules
+    marked ITEM end where the next token cannot continue them.
+    """
 
-    def p_file(self, p: Any) -> None:
-        "file : START items END"
-        p[0] = p[2]
+    tokens = ("NAME", "VALUE", "KIND", "INSTANCE", "EQUALS", "COLON", "COMMA", "LPAREN", "RPAREN", "LBRACE", "RBRACE")
+    precedence = (("nonassoc", "ITEM"), ("nonassoc", "VALUE", "EQUALS", "COLON", "COMMA", "LPAREN", "RPAREN"))
 
     def p_no_items(self, p: Any) -> None:
         "items :"
@@ -324,11 +496,21 @@ class _Grammar:
             p[1].append(p[2])
 
     def p_setting(self, p: Any) -> None:
-        "item : NAME EQUALS value"
-        name, (value, span) = p[1], p[3]
-        if p.lexer.text[name.start] in "\"'":
-            p.lexer.complain("the name of a setting takes no quotes", name.span, f"write {name.text} = …")
-        p[0] = Setting(name.text, value, Span(name.start, span.end), name.span, span)
+        """item : NAME value %prec ITEM
+        | NAME value surplus %prec ITEM"""
+        name, (value, span) = p[1], p[2]
+        p[0] = Setting(name.text, value, Span(name.span.start, span.end), name.span, span)
+        if len(p) == 4:
+            _report_surplus(p.lexer, p[3][0], span)
+
+    def p_no_value(self, p: Any) -> None:
+        """item : NAME %prec ITEM
+        | NAME RPAREN %prec ITEM
+        | NAME COMMA %prec ITEM
+        | NAME RPAREN surplus %prec ITEM
+        | NAME COMMA surplus %prec ITEM"""
+        name = _cut(p[1].text)
+        p.lexer.report(f'"{name}" has no value', p[1].span, f"write {name} = …")
 
     def p_stanza(self, p: Any) -> None:
         """item : KIND block
@@ -339,114 +521,104 @@ class _Grammar:
             instance=instance and instance.text,
             settings=tuple(item for item in items if isinstance(item, Setting)),
             stanzas=tuple(item for item in items if isinstance(item, Stanza)),
-            span=Span(kind.start, span.end),
+            span=Span(kind.span.start, span.end),
             kind_span=kind.span,
             instance_span=instance and instance.span,
         )
 
-    def p_nameless(self, p: Any) -> None:
+    def p_no_kind(self, p: Any) -> None:
         """item : block
         | INSTANCE block"""
         if len(p) == 3:
-            p.lexer.complain("a stanza without a kind", p[1].span, 'write kind "name" { … }')
-        elif p[1][1].start != p.lexer.assigned:
+            hint = f"write kind {p.lexer.written(p[1])} {{ … }}, or {_cut(p[1].text)} {{ … }} without quotes"
+            p.lexer.report("a stanza without a kind", p[1].span, hint)
+        else:
             start = p[1][1].start
-            p.lexer.complain("a stanza without a kind", Span(start, start + 1), 'write kind "name" { … }')
+            p.lexer.report("a stanza without a kind", Span(start, start + 1), 'write kind { … } or kind "name" { … }')
 
     def p_block(self, p: Any) -> None:
         "block : LBRACE items RBRACE"
-        p[0] = p[2], Span(p[1].start, p[3].end)
+        p[0] = p[2], Span(p[1].span.start, p[3].span.end)
 
-    def p_value_one(self, p: Any) -> None:
-        "value : one"
-        p[0] = p[1].text, p[1].span
+    def p_value(self, p: Any) -> None:
+        "value : series %prec ITEM"
+        texts = _values(p.lexer, p[1])
+        p[0] = texts if len(texts) > 1 else texts[0], Span(p[1][0].span.start, p[1][-1].span.end)
 
-    def p_value_list(self, p: Any) -> None:
-        """value : LPAREN RPAREN
-        | LPAREN listed RPAREN"""
-        listed = p[2] if len(p) == 4 else []
-        p[0] = tuple(token.text for token in listed), Span(p[1].start, p[len(p) - 1].end)
+    def p_value_in_parentheses(self, p: Any) -> None:
+        """value : LPAREN listed RPAREN
+        | LPAREN listed %prec ITEM"""
+        if len(p) == 4:
+            texts, end = _values(p.lexer, p[2]), p[3]
+        else:
+            p.lexer.report("unclosed list", p[1].span, "write ) at its end")
+            texts, end = _texts(p[2]), [p[1], *p[2]][-1]
+        p[0] = texts, Span(p[1].span.start, end.span.end)
 
-    def p_value_series(self, p: Any) -> None:
-        "value : series"
-        p[0] = tuple(token.text for token in p[1]), Span(p[1][0].start, p[1][-1].end)
+    def p_nothing_listed(self, p: Any) -> None:
+        "listed :"
+        p[0] = []
 
     def p_first(self, p: Any) -> None:
-        """listed : one
-        series : one COMMA one"""
-        p[0] = p[1::2]
+        """series : VALUE
+        surplus : unexpected"""
+        p[0] = [p[1]]
 
     def p_next(self, p: Any) -> None:
-        """listed : listed one
-        | listed COMMA one
-        series : series COMMA one"""
+        """series : series COMMA %prec ITEM
+        | series COMMA VALUE
+        listed : listed VALUE
+        | listed COMMA
+        | listed EQUALS
+        | listed LPAREN
+        surplus : surplus unexpected"""
         p[0] = p[1]
-        p[1].append(p[len(p) - 1])
+        p[0].extend(p[2:])
 
-    def p_one(self, p: Any) -> None:
-        """one : WORD
-        | STRING"""
-        p[0] = p[1]
+    def p_surplus(self, p: Any) -> None:
+        "item : surplus %prec ITEM"
+        _report_surplus(p.lexer, p[1][0])
 
-    def p_stray(self, p: Any) -> None:
-        """item : WORD
-        | STRING
+    def p_unexpected(self, p: Any) -> None:
+        """unexpected : VALUE
         | EQUALS
+        | COLON
+        | COMMA
         | LPAREN
         | RPAREN"""
-        _tell_stray(p.lexer, p[1])
-
-    def p_skipped(self, p: Any) -> None:
-        "item : error SYNC"
-        p.parser.errok()
+        p[0] = p[1]
 
     def p_error(self, token: Any) -> None:
-        """Told by PLY of a token that fits nowhere; the parser drops what it has begun and takes up at SYNC."""
-        _tell_error(token.lexer, token)
-        token.lexer.skip()
+        raise AssertionError(f"the grammar does not take {token}")
 
 
-def _tell_stray(reading: _Reading, token: _Token) -> None:
-    """Complain of a token that belongs to no setting; once for several that follow each other."""
-    index = reading.at - 1  # the parser may or may not have looked ahead
-    while reading.tokens[index] is not token:
-        index -= 1
-    if reading.stray != index - 1:
-        hint = f"write {token.text} = …, or {token.text} {{ … }}" if token.type == "WORD" else "leave it out"
-        reading.complain(f"{_shown(reading, token)} stands alone: it belongs to no setting", token.span, hint)
-    reading.stray = index
+def _report_surplus(reader: _Reader, token: _Token, value: Span | None = None) -> None:
+    """Report the first of the tokens that belong to nothing, which may follow a value."""
+    if value and token.type == "VALUE" and reader.same_line(value, token.span):
+        hint = "write quotes around a value of several words, or ( ) around a list"
+    elif token.type == "VALUE" and not token.quoted:
+        hint = f"write {reader.written(token)} = …, or {reader.written(token)} {{ … }}"
+    else:
+        hint = "leave it out"
+    reader.report(f"unexpected {reader.shown(token)}; not part of a setting", token.span, hint)
 
 
-def _tell_error(reading: _Reading, token: _Token) -> None:
-    """Complain of the place where a setting goes wrong: after `=`, after a comma or within a list."""
-    tokens, at = reading.tokens, reading.at - 1
-    before = tokens[at - 1]
-    if before.type == "EQUALS" and tokens[at - 2].type == "NAME":
-        name = tokens[at - 2]
-        if token.type == "LBRACE":
-            reading.complain('a stanza takes no "="', before.span, f"write {name.text} {{ … }}")
-            reading.assigned = token.start
-        else:
-            reading.complain(f'"{name.text}" has no value', Span(name.start, before.end), f"write {name.text} = …")
-        return
-    if before.type == "COMMA":
-        reading.complain("after this comma a value is missing", before.span)
-        return
-    opened = at - 1
-    while opened >= 0 and tokens[opened].type in ("WORD", "STRING", "COMMA"):
-        opened -= 1
-    if opened >= 0 and tokens[opened].type == "LPAREN":
-        if token.type in _RESUMING:
-            reading.complain("a list that is never closed", tokens[opened].span, "write ) where it ends")
-        else:
-            reading.complain(f"{_shown(reading, token)} has no place in a list", token.span)
-        return
-    reading.complain(f"{_shown(reading, token)} has no place here", token.span, "leave it out")
+def _values(reader: _Reader, tokens: list[_Token]) -> tuple[str, ...]:
+    """The values of a list. Commas that are not between values, and the first other sign, are reported."""
+    types = ["", *(token.type for token in tokens), ""]
+    for before, token, after in zip(types, tokens, types[2:], strict=False):
+        if token.type == "COMMA" and (after != "VALUE" or not before):
+            side = "before" if after == "VALUE" else "after"
+            reader.report(f"missing value {side} comma", token.span, f"leave it out, or write a value {side} it")
+    sign = next((token for token in tokens if token.type not in ("VALUE", "COMMA")), None)
+    if sign:
+        hint = "leave it out" if sign.type == "LPAREN" else "write quotes around a value that contains it"
+        reader.report(f"unexpected {reader.shown(sign)} in a list", sign.span, hint)
+    return _texts(tokens)
 
 
-def _shown(reading: _Reading, token: _Token) -> str:
-    written = reading.text[token.start : token.end]
-    return written if written.startswith('"') else f'"{written}"'
+def _texts(tokens: list[_Token]) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens if token.type == "VALUE")
 
 
 _PARSING = Lock()
@@ -454,6 +626,6 @@ _PARSING = Lock()
 
 @cache
 def _parser() -> Any:
-    from ply import yacc  # here, for start-up matters
+    from ply import yacc  # imported late, to keep start-up fast
 
     return yacc.yacc(module=_Grammar(), write_tables=False, debug=False, errorlog=yacc.NullLogger())

@@ -404,13 +404,13 @@ def test_work_is_linear(unit: str) -> None:
         return lines
 
     work(10)  # the first run makes PLY's tables
-    assert work(2_000) < 6 * work(500)
+    assert work(1_200) < 6 * work(300)
 
 
 GAP = "\t" * 1000
 
 
-@pytest.mark.parametrize("start", ["", "a { x = ", 'a { x = "', "a { [", "/*"])
+@pytest.mark.parametrize("start", ["", "a { x = ", 'a { x = "'])
 @pytest.mark.parametrize(
     "unit",
     [
