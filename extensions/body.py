@@ -1,13 +1,13 @@
-"""body: look for texts in the body of a message (RFC 5173).
+"""body: search the body of a message (RFC 5173).
 
-    body :contains "project schedule"                the text of each text part, decoded; of HTML what a reader sees
+    body :contains "project schedule"                the decoded text of each text part; HTML without its markup
     body :content "application/pdf" :contains ""     the decoded content of each part of this type
     body :content ["text", "message/rfc822"] :contains "x"
-    body :raw :contains "MAKE MONEY FAST"            the whole body as it came, still encoded
+    body :raw :contains "MAKE MONEY FAST"            the whole body as received, still encoded
 
-Each part is looked at alone. Of a multipart it is what stands before and after its parts, of a message within the message
-its header. A message that ends with its header, no empty line after it, has no body, and nothing matches. The body sets no
-match variables.
+Each part is compared separately. Of a multipart, the text before and after its parts is compared; of an embedded message,
+its header. A message without an empty line after its header has no body, and nothing matches. This test sets no match
+variables.
 """
 
 from __future__ import annotations
@@ -36,28 +36,29 @@ from sieveav.extending import (
 )
 
 body = Extension("body", "RFC 5173")
+body.rule("content-type-invalid", "the string is not a content type")
 
 Texts = tuple[str, ...]
 
 
 def _octets(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")  # RFC 5173, 5.2: octets are compared; a NUL is one of them
+    return data.decode("utf-8", "surrogateescape")  # RFC 5173, 5.2: octets are compared, NUL included
 
 
-# ---- what is in one part
+# ---- the texts of one part
 
 
 def contents(part: Part) -> Texts:
-    """What is looked at of a part whose type is asked for. RFC 5173, 5.2."""
+    """The texts of a part that :content compares. RFC 5173, 5.2."""
     if part.content_type.startswith("multipart/"):
         return tuple(_octets(text) for text in part.surroundings())
-    if part.parts:  # a message within the message
+    if part.parts:  # an embedded message
         return tuple(_octets(inner.header) for inner in part.parts)
     return (part.text() if part.content_type.startswith("text/") else _octets(part.decoded()),)
 
 
 def text(part: Part) -> Texts:
-    """The text of a part. RFC 5173, 5.3."""
+    """The texts of a part that :text compares. RFC 5173, 5.3."""
     if not part.content_type.startswith("text/"):
         return ()
     return (plain_text(part.text()) if part.content_type == "text/html" else part.text(),)
@@ -65,9 +66,9 @@ def text(part: Part) -> Texts:
 
 _NAMES = "a abbr b bdo big cite code dfn em font i ins kbd mark q s samp small span strike strong sub sup tt u var wbr"
 _INLINE = frozenset(_NAMES.split())
-"""Elements that do not divide the word they stand in."""
+"""Inline elements: they do not separate words."""
 
-# What a browser takes for mark-up. Every beginning finds an end, be it that of the text: linear.
+# Markup as browsers read it. Unclosed markup ends at the end of the text, so matching takes linear time.
 _MARKUP = re.compile(
     r"""<!--(?:-?>|.*?(?:--!?>|\Z))
       | <(script|style)\b[^>]*+(?:>|\Z).*?(?:</\1\b[^>]*+>?+|\Z)
@@ -78,14 +79,14 @@ _MARKUP = re.compile(
 
 
 def plain_text(html: str) -> str:
-    """What a reader sees of HTML, near enough, with single spaces. RFC 5173, 5.3: mark-up may be stripped."""
-    bare = _MARKUP.sub(lambda found: "" if (found["tag"] or "").lower() in _INLINE else " ", html)
+    """The visible text of HTML, approximately, with single spaces. RFC 5173, 5.3: markup may be stripped."""
+    bare = _MARKUP.sub(lambda match: "" if (match["tag"] or "").lower() in _INLINE else " ", html)
     return " ".join(unescape(bare).split())
 
 
 @dataclass(frozen=True)
 class OfPart(Subject):
-    """The texts of one part, worked out once for all that ask."""
+    """The texts of one part, computed once for all tests."""
 
     read: Callable[[Part], Texts]
 
@@ -101,34 +102,39 @@ _CONTENTS, _TEXT = OfPart(contents), OfPart(text)
 
 @dataclass(frozen=True)
 class Undecoded(Subject):
+    """The whole body as one text, still encoded. RFC 5173, 5.1."""
+
     def of(self, message: Message) -> Texts:
         return (_octets(message.raw[message.body_start :]),)
 
 
 @dataclass(frozen=True)
 class TextParts(Subject):
+    """The texts of all text parts. RFC 5173, 5.3."""
+
     def of(self, message: Message) -> Texts:
-        return tuple(found for entity in message.walk() for found in entity[_TEXT])
+        return tuple(text for entity in message.walk() for text in entity[_TEXT])
 
 
 @dataclass(frozen=True)
 class PartsOfType(Subject):
-    """RFC 5173, 5.2: a type alone stands for all its subtypes, the empty string for all types."""
+    """The contents of the parts of these types. RFC 5173, 5.2: a type without a subtype matches all its subtypes, the empty
+    string all types."""
 
     types: frozenset[str]
 
     def of(self, message: Message) -> Texts:
-        found: list[str] = []
+        texts: list[str] = []
         for entity in message.walk():
-            kind = entity.part.content_type
-            if not self.types.isdisjoint(("", kind, kind.partition("/")[0])):
-                found += entity[_CONTENTS]
-        return tuple(found)
+            content_type = entity.part.content_type
+            if not self.types.isdisjoint(("", content_type, content_type.partition("/")[0])):
+                texts += entity[_CONTENTS]
+        return tuple(texts)
 
 
 @body.choice("body_transform", ":raw")
 class Raw(Choice):
-    """:raw: the body as one text, still encoded. RFC 5173, 5.1."""
+    """:raw: the whole body as one text, still encoded. RFC 5173, 5.1."""
 
     def source(self) -> Undecoded:
         return Undecoded()
@@ -136,7 +142,7 @@ class Raw(Choice):
 
 @body.choice("body_transform", ":text")
 class Text(Choice):
-    """:text: the text that is in the message. RFC 5173, 5.3."""
+    """:text: the text of the message. RFC 5173, 5.3."""
 
     def source(self) -> TextParts:
         return TextParts()
@@ -144,22 +150,22 @@ class Text(Choice):
 
 @body.choice("body_transform", ":content")
 class Content(Choice):
-    """:content: the parts of these types, decoded. RFC 5173, 5.2."""
+    """:content: the decoded parts of these types. RFC 5173, 5.2."""
 
     types: Strings
 
     def check(self, use: Use) -> None:
-        for given in use.strings("types"):
-            if not _is_type(given.value):
-                hint = 'write a type as "text" or "text/plain"'
-                use.complain(given, "no part has this type", hint, rule="content-type", severity=Severity.WARNING)
+        for name in use.strings("types"):
+            if not _is_type(name.value):
+                hint = 'write "text" or "text/plain"'
+                use.complain(name, "invalid content type", hint, rule="content-type-invalid", severity=Severity.WARNING)
 
     def source(self) -> PartsOfType:
         return PartsOfType(frozenset(name.lower() for name in self.types if _is_type(name)))
 
 
 def _is_type(name: str) -> bool:
-    """RFC 5173, 5.2: one that begins or ends with a slash, or has several, matches nothing."""
+    """RFC 5173, 5.2: a name that begins or ends with a slash, or contains several, matches nothing."""
     return name.count("/") <= 1 and not name.startswith("/") and not name.endswith("/")
 
 
@@ -167,14 +173,14 @@ def _is_type(name: str) -> bool:
 
 
 def has_body(message: Message) -> bool:
-    """Whether an empty line ends the header."""
+    """Whether an empty line follows the header."""
     end = message.raw[max(0, message.body_start - 3) : message.body_start]
     return end in (b"\n", b"\r\n") or end.endswith((b"\n\n", b"\n\r\n"))
 
 
 @dataclass(frozen=True)
 class BodyValues(Subject):
-    """The texts of a transform, folded by a comparator; none of a message without a body."""
+    """The texts of a body transform, folded by a comparator; none if the message has no body."""
 
     source: Any
     fold: Fold
@@ -182,8 +188,8 @@ class BodyValues(Subject):
     def of(self, message: Message) -> Texts:
         if not has_body(message):
             return ()
-        found: Texts = message[intern_subject(self.source)]
-        return found if self.fold is None else tuple(map(self.fold, found))
+        texts: Texts = message[intern_subject(self.source)]
+        return texts if self.fold is None else tuple(map(self.fold, texts))
 
 
 @body.test()
@@ -200,5 +206,5 @@ class Body(Matching):
 
     def holds(self, run: Run) -> bool:
         values = run.message[self.subject]
-        run.tick()  # there may have been much to decode
+        run.tick()  # decoding may have taken long
         return self.matches(values, run)

@@ -1,7 +1,7 @@
-"""comparator-i;octet, comparator-i;ascii-casemap: the two comparators that are always there (RFC 5228, 2.7.3).
+"""comparator-i;octet, comparator-i;ascii-casemap: the two built-in comparators (RFC 5228, 2.7.3).
 
-They need no `require`; a script may write one all the same, and nothing changes. i;octet tells upper case from lower;
-i;ascii-casemap, which is used where no comparator is named, does not for the letters A to Z.
+They need no `require`; a script may require them anyway, without effect. i;octet is case-sensitive; i;ascii-casemap, the
+default, ignores the case of the letters A to Z.
 """
 
 from __future__ import annotations

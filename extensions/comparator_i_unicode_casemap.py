@@ -1,8 +1,8 @@
-"""comparator-i;unicode-casemap: compare without regard to the case of any script's letters (RFC 5051).
+"""comparator-i;unicode-casemap: compare case-insensitively in all writing systems (RFC 5051).
 
-"ÉCOLE" and "école" are equal, "ΑΘΗΝΑ" and "Αθηνα" too, and letters that are only written in another form, such as those of
-full width, or with the accent apart. Accents count: "ecole" is another word. "ß" is not "ss". For :matches, a letter with
-its accent is two characters.
+"ÉCOLE" equals "école", "ΑΘΗΝΑ" equals "Αθηνα", and compatibility forms of a letter, such as full width or a combining
+accent, equal the plain form. Accents matter: "ecole" differs from "école". "ß" is not "ss". For :matches, a letter and its
+accent are two characters.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ casemap = Extension("comparator-i;unicode-casemap", "RFC 5051")
 
 
 def _title(character: str) -> str:
-    """The simple title case of a character, as UnicodeData.txt has it: one character; where the language gives the several
-    of SpecialCasing.txt there is none."""
-    found = character.title()
-    return found if len(found) == 1 else character
+    """The simple title case of a character (UnicodeData.txt). Python's `title` also applies SpecialCasing.txt, which gives
+    several characters: such a character has no simple title case."""
+    titled = character.title()
+    return titled if len(titled) == 1 else character
 
 
 def prepared(text: str) -> str:
-    """RFC 5051, 2: each character to title case, then decomposed as far as it goes."""
+    """RFC 5051, 2: each character to title case, then full decomposition."""
     if text.isascii():
         return text.upper()
     return unicodedata.normalize("NFKD", "".join([_title(character) for character in text]))
@@ -30,7 +30,7 @@ def prepared(text: str) -> str:
 
 @casemap.comparator("i;unicode-casemap")
 class UnicodeCasemap(Comparator):
-    """i;unicode-casemap: letters of all scripts without regard to case. RFC 5051."""
+    """i;unicode-casemap: compare letters of all writing systems case-insensitively. RFC 5051."""
 
-    octets = False  # RFC 5228, 2.7.1: a character is a Unicode character, so `?` is one of them, decomposed
+    octets = False  # RFC 5228, 2.7.1: `?` matches one Unicode character (after decomposition)
     fold = staticmethod(prepared)

@@ -1,4 +1,4 @@
-"""copy: act on the message and keep it all the same (RFC 3894)."""
+"""copy: file or redirect a copy; the implicit keep still applies (RFC 3894)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ copy = Extension("copy", "RFC 3894")
 
 @copy.tag(":copy", on=["fileinto", "redirect"])
 class Copy(ForeignTag):
-    """:copy: the implicit keep stays."""
+    """:copy: the action does not cancel the implicit keep."""
 
     def amend(self, action: Action) -> Action:
         return replace(action, cancels_keep=False)  # RFC 3894, 3

@@ -1,16 +1,16 @@
-"""date: compare the date and time of a header field, and the current ones (RFC 5260, 4 and 5).
+"""date: test the date and time of a header field, and the current date and time (RFC 5260, 4 and 5).
 
     date :value "ge" :originalzone "date" "hour" "09"
     date :zone "+0100" :is "received" "weekday" ["0", "6"]
     currentdate :value "ge" "date" "2024-12-24"
 
-date looks at the first field of the name given (with "index", at another one), whose value is a date or has one after its
-last semicolon. The date is compared as it is in the local time zone, with :zone in that one, with :originalzone in its own.
-A field with an invalid date matches nothing.
+date uses the first field of the given name (with "index", another one). Its value is a date, or has one after its last
+semicolon. The date is converted to the local time zone; with :zone to that zone; with :originalzone it keeps its own. A
+field without a valid date matches nothing.
 
-The parts: "year", "month", "day", "date" (2024-12-24), "julian" (the Modified Julian Day), "hour", "minute", "second", "time"
-(18:30:00), "iso8601" (2024-12-24T18:30:00+01:00), "std11" (Tue, 24 Dec 2024 18:30:00 +0100), "zone" (+0100), "weekday" ("0"
-for Sunday to "6"). Numbers have all of their digits: the hour is "09", not "9".
+The date-parts: "year", "month", "day", "date" (2024-12-24), "julian" (the Modified Julian Day), "hour", "minute", "second",
+"time" (18:30:00), "iso8601" (2024-12-24T18:30:00+01:00), "std11" (Tue, 24 Dec 2024 18:30:00 +0100), "zone" (+0100),
+"weekday" ("0" for Sunday to "6"). Numbers have leading zeros: the hour is "09", not "9".
 """
 
 from __future__ import annotations
@@ -43,28 +43,30 @@ from sieveav.extending import (
 )
 
 extension = Extension("date", "RFC 5260, 4 and 5")
+extension.rule("key-never", "the date-part never has this value")
+extension.rule("tag-conflict", "the tag conflicts with another tag")
 
 
 # ---- a moment
 
 
 class Moment(NamedTuple):
-    """A date and time in a time zone: `wall` is what a clock there shows (naive), `offset` minutes east of UTC; in a leap
-    second the clock's 59 means 60."""
+    """A date and time in a time zone: `wall` is the local time (naive), `offset` the minutes east of UTC. With `leap`, the
+    59 in its seconds means 60 (a leap second)."""
 
     wall: datetime
     offset: int
     leap: bool = False
 
     def shifted(self, offset: int) -> Moment | None:
-        """The same moment in another time zone; None for one that no date-part can express (after the year 9999)."""
+        """The same moment in another time zone; None if its year there is beyond 9999, which no date-part can express."""
         try:
             return self._replace(wall=self.wall + timedelta(minutes=offset - self.offset), offset=offset)
         except OverflowError:
             return None
 
     def local(self, zone: tzinfo) -> Moment | None:
-        """The same moment by the rules of `zone`, so with the offset that is in force there at that time."""
+        """The same moment in `zone`, with the offset in force there at that time; None as in `shifted`."""
         try:
             utc = (self.wall - timedelta(minutes=self.offset)).replace(tzinfo=UTC)
             return self.shifted(_minutes(utc.astimezone(zone)))
@@ -73,7 +75,7 @@ class Moment(NamedTuple):
 
 
 def _minutes(time: datetime) -> int:
-    """The offset of an aware time in minutes, which is all that +hhmm can express."""
+    """The offset of an aware time in whole minutes: +hhmm expresses no more."""
     return int((time.utcoffset() or timedelta()).total_seconds() // 60)
 
 
@@ -92,27 +94,27 @@ _DATE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-"""RFC 2822, 3.3 and 4.3, comments and tabs being one space by then. Each piece ends where the next one cannot begin."""
+"""RFC 2822, 3.3 and 4.3; comments and tabs were replaced by spaces. No piece matches into the next: linear time."""
 
 _ZONES = {"UT": 0, "GMT": 0, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8}
 """RFC 2822, 4.3: hours east of UTC."""
 
 _OUTSIDE = re.compile(r'[^()\\";]++|\\.|"(?>(?:[^"\\]++|\\.)*)"|[()\\";]', re.DOTALL)
 _INSIDE = re.compile(r"[^()\\]++|\\.|[()\\]", re.DOTALL)
-"""Pieces of a value outside and inside of a comment. A quote that never ends is tried once: no other one comes after it."""
+"""Pieces of a value outside and inside a comment. An unclosed quoted string is tried only once, because no quote follows."""
 
 
 def _last_part(value: str) -> str:
-    """What comes after the last semicolon that is in no comment or quoted string, with a space for each comment
+    """The text after the last semicolon outside comments and quoted strings, with a space for each comment
     (RFC 2822, 3.2.3). RFC 5260, 4: of several dates the last one is used."""
     if "(" not in value and '"' not in value:
         return value.rpartition(";")[2]
     pieces: list[str] = []
     at = depth = 0
     while at < len(value):
-        found = (_INSIDE if depth else _OUTSIDE).match(value, at)
-        assert found is not None  # every character begins a piece  # noqa: S101
-        piece, at = found[0], found.end()
+        match = (_INSIDE if depth else _OUTSIDE).match(value, at)
+        assert match is not None  # every character begins a piece  # noqa: S101
+        piece, at = match[0], match.end()
         if piece == "(":
             depth += 1
             piece = " "
@@ -127,16 +129,16 @@ def _last_part(value: str) -> str:
 
 
 def moment_of(value: str) -> Moment | None:
-    """The date and time in the value (unfolded) of a header field, None where there is no valid one."""
-    found = _DATE.fullmatch(_last_part(value).replace("\t", " "))
-    if found is None:
+    """The date and time in the unfolded value of a header field, None if it has no valid one."""
+    match = _DATE.fullmatch(_last_part(value).replace("\t", " "))
+    if match is None:
         return None
-    day, month, year, hour, minute, second, sign, hours, minutes, name = found.groups()
+    day, month, year, hour, minute, second, sign, hours, minutes, name = match.groups()
     if minutes is not None and int(minutes) > 59:  # RFC 2822, 3.3: the range is -9959 through +9959
         return None
-    if name in ("J", "j"):  # RFC 2822, 4.3: the one letter that is no zone
+    if name in ("J", "j"):  # RFC 2822, 4.3: the only letter that is not a zone
         return None
-    # RFC 2822, 4.3: military zones and those whose meaning is not known are equivalent to "-0000"
+    # RFC 2822, 4.3: military zones and unknown names are equivalent to "-0000"
     offset = _ZONES.get(name.upper(), 0) * 60 if name else int(hours) * 60 + int(minutes)
     leap = second == "60"  # RFC 2822, 3.3: 23:59:60 is in the range
     try:
@@ -156,7 +158,7 @@ def moment_of(value: str) -> Moment | None:
 
 
 def _full_year(digits: str) -> int:
-    """RFC 2822, 4.3: a year of two digits is from 1950 to 2049, one of three counts from 1900."""
+    """RFC 2822, 4.3: a two-digit year is from 1950 to 2049, a three-digit year counts from 1900."""
     year = int(digits)
     if len(digits) == 2 and year < 50:
         return 2000 + year
@@ -165,7 +167,7 @@ def _full_year(digits: str) -> int:
 
 @dataclass(frozen=True)
 class FirstDate(Subject):
-    """The date in the first of the header fields, None where it has none. RFC 5260, 4: only the first one is used."""
+    """The date in the first of the header fields, None if it has no valid one. RFC 5260, 4: only the first one is used."""
 
     source: Any
     needs: str = field(default="", kw_only=True)
@@ -196,7 +198,7 @@ def _date(moment: Moment) -> str:
 
 
 def _iso8601(moment: Moment) -> str:
-    """RFC 3339, 5.6, with upper case letters and Z for an offset of 0."""
+    """RFC 3339, 5.6, with upper-case letters, and Z for the offset 0."""
     return f"{_date(moment)}T{_time(moment)}{_zone(moment, ':') if moment.offset else 'Z'}"
 
 
@@ -208,11 +210,11 @@ def _std11(moment: Moment) -> str:
 
 
 _MJD_0 = date(1858, 11, 17).toordinal()
-"""RFC 5260, 4.2: the day from which Modified Julian Days count. (The routines of its appendix A give the Julian Day.)"""
+"""RFC 5260, 4.2: day 0 of the Modified Julian Days. (The routines of its appendix A give the Julian Day.)"""
 
 
 class Part(NamedTuple):
-    """A date-part: the string that it is, what all such strings look like, and an example."""
+    """A date-part: its string for a moment, the pattern of all such strings, and an example."""
 
     of: Callable[[Moment], str]
     form: str
@@ -236,37 +238,37 @@ PARTS = {
 }
 
 _NUMBERS = frozenset({"year", "month", "day", "julian", "hour", "minute", "second", "weekday"})
-"""RFC 5260, 4.3: those that i;ascii-numeric can compare."""
+"""RFC 5260, 4.3: the date-parts that i;ascii-numeric can compare."""
 
 
 def part_flaw(name: str) -> str:
-    """RFC 5260, 4.2: the date-parts, which are case-insensitive."""
+    """What is wrong with the name of a date-part. RFC 5260, 4.2: names are case-insensitive."""
     return "" if name.lower() in PARTS else "unknown date-part"
 
 
 def zone_flaw(text: str) -> str:
-    """RFC 5260, 4.1: time-zone = ( "+" / "-" ) 4DIGIT, the last two of them minutes."""
+    """What is wrong with a time zone. RFC 5260, 4.1: ( "+" / "-" ) 4DIGIT, the last two are minutes."""
     if not re.fullmatch("[+-][0-9]{4}", text):
-        return "a time zone is + or - and four digits, hours and minutes"
-    return "" if text[3:] <= "59" else "the minutes of a time zone are 00 to 59"
+        return "invalid time zone"
+    return "" if text[3:] <= "59" else "the minutes of a time zone must be 00 to 59"
 
 
 _PART_HINT = f"write one of {', '.join(PARTS)}"
-_ZONE_HINT = 'write an offset from UTC, such as "+0530"'
+_ZONE_HINT = 'write + or - and four digits (hours and minutes), such as "+0530"'
 
 
 # ---- tests
 
 
 class _OfMoment(MatchingValues):
-    """A test of a part of a date and time. One that is not valid has no value, and counts 0 (RFC 5260, 4)."""
+    """A test of one part of a date and time. An invalid date has no value, and counts as 0 (RFC 5260, 4)."""
 
     zone: str = tag(":zone", "", valid=zone_flaw, hint=_ZONE_HINT)
     date_part: str = value(valid=part_flaw, hint=_PART_HINT)
     keys: Strings
     text_of: Callable[[Moment], str] = derived()
     offset: int | None = derived(None)
-    """Minutes east of UTC, None without :zone."""
+    """Minutes east of UTC; None without :zone."""
 
     def check(self, use: Use) -> None:
         super().check(use)
@@ -275,17 +277,17 @@ class _OfMoment(MatchingValues):
             self._advise(use, names[0])
 
     def _advise(self, use: Use, name: str) -> None:
-        """Advise on comparisons that never hold, or hold by chance. RFC 5260, 4.3."""
+        """Warn of comparisons that are never true, or only by chance. RFC 5260, 4.3."""
         part = PARTS[name]
         if self.comparator.numeric:
             if name not in _NUMBERS:
-                message = f'{self.comparator.name} sees only the first digits of "{name}"'
+                message = f'{self.comparator.name} compares only the first number in "{name}"'
                 use.complain("comparator", message, rule="comparator-unfit", severity=Severity.WARNING)
         elif self.match.name == ":is" or (self.match.needs == "ordering" and name in _NUMBERS):
             for key in use.strings("keys"):
                 if not re.fullmatch(part.form, key.value, re.IGNORECASE | re.DOTALL):
-                    message = f'"{name}" never looks like this'
-                    hint = f'it looks like "{part.example}"'
+                    message = f'"{name}" never has this form'
+                    hint = f'write it like "{part.example}"'
                     use.complain(key, message, hint, rule="key-never", severity=Severity.WARNING)
 
     def prepare(self) -> None:
@@ -296,11 +298,11 @@ class _OfMoment(MatchingValues):
             self.offset = -minutes if self.zone[0] == "-" else minutes
 
     def moment(self, run: Run) -> Moment | None:
-        """The date and time, as it is where it comes from."""
+        """The date and time in the time zone of its source; None if there is no valid one."""
         raise NotImplementedError
 
     def in_zone(self, moment: Moment, run: Run) -> Moment | None:
-        """The same as the test looks at it: RFC 5260, 4.1: without :zone in the local time zone."""
+        """The same moment in the zone that is compared. RFC 5260, 4.1: the local time zone without :zone."""
         if self.offset is not None:
             return moment.shifted(self.offset)
         zone = run.ask(Now()).tzinfo
@@ -308,8 +310,8 @@ class _OfMoment(MatchingValues):
 
     def values(self, run: Run) -> Sequence[str]:
         moment = self.moment(run)
-        seen = None if moment is None else self.in_zone(moment, run)
-        return () if seen is None else (self.text_of(seen),)
+        converted = None if moment is None else self.in_zone(moment, run)
+        return () if converted is None else (self.text_of(converted),)
 
 
 @extension.test("date")
@@ -326,7 +328,7 @@ class Date(_OfMoment):
         super().check(use)
         check_names(use, "header_name")
         if use.has("zone") and use.has("original"):  # RFC 5260, 4.1: an error
-            use.complain("original", ":zone and :originalzone exclude each other", "leave one out", rule="tag-conflict")
+            use.complain("original", ":zone conflicts with :originalzone", "leave one out", rule="tag-conflict")
 
     def prepare(self) -> None:
         super().prepare()
@@ -336,9 +338,9 @@ class Date(_OfMoment):
         self.subject = intern_subject(subject)
 
     def moment(self, run: Run) -> Moment | None:
-        # each field is read once for all tests, zones and recipients
-        found: Moment | None = run.focus(self.subject.subject.needs)[self.subject]
-        return found
+        # each field is parsed once for all tests, zones and recipients
+        moment: Moment | None = run.focus(self.subject.subject.needs)[self.subject]
+        return moment
 
     def in_zone(self, moment: Moment, run: Run) -> Moment | None:
         return moment if self.original else super().in_zone(moment, run)
@@ -346,7 +348,8 @@ class Date(_OfMoment):
 
 @extension.test("currentdate", phases=PHASES)
 class CurrentDate(_OfMoment):
-    """currentdate: whether a part of the current date and time, the same throughout a script, matches a key. RFC 5260, 5."""
+    """currentdate: whether a part of the current date and time matches a key. RFC 5260, 5: it stays the same all through a
+    script."""
 
     def moment(self, run: Run) -> Moment:
         return Moment(run.ask(Now()).astimezone(UTC).replace(tzinfo=None, microsecond=0), 0)

@@ -1,18 +1,27 @@
-"""ec_action: answer the SMTP client with a code and a text of the script's own (Momentum)."""
+"""ec_action: set the SMTP response, code and text (Momentum)."""
 
 from __future__ import annotations
 
-from sieveav.extending import OF_A_MESSAGE, Extension, Run, Severity, Use, Word, optional, response
+import re
+
+from sieveav.extending import SMTP_PHASES, Extension, Run, Severity, Use, Word, optional, smtp_response
 
 ec_action = Extension("ec_action", "Momentum")
+ec_action.rule("code-invalid", "the code does not refuse or defer a message")
+ec_action.rule("enhanced-code-mismatch", "the enhanced status code is of another class than the code")
+ec_action.rule("reason-empty", "the text for the sender is empty")
+ec_action.rule("reason-not-ascii", "the text for the sender is not ASCII")
+
+_ENHANCED = re.compile(r"([0-9])\.[0-9]{1,3}\.[0-9]{1,3}(?!\S)")  # RFC 3463, 2
 
 
-@ec_action.action("ec_action", phases=OF_A_MESSAGE)
+@ec_action.action("ec_action", phases=SMTP_PHASES)
 class EcAction(Word):
-    """ec_action: the SMTP response is CODE and text; nothing else is done with the message and no script goes on.
+    """ec_action: answer the SMTP client with this code and text; all scripts end and no other action is taken.
 
-    A text that begins with an enhanced code ("5.7.1 ...") sets it; it may have several lines. The counter is what a
-    server counts the response under. Codes are 4xx and 5xx: after a 2xx the message would be lost without a trace.
+    If the text begins with an enhanced status code ("5.7.1 ..."), that is used. The text may have several lines. The
+    counter is the name under which a server counts the response. The code must be 4xx or 5xx: with 2xx the message would
+    be lost without a trace.
     """
 
     code: int
@@ -20,12 +29,24 @@ class EcAction(Word):
     counter: str = optional("")
 
     def check(self, use: Use) -> None:
-        if not 400 <= self.code <= 599:
-            hint = "discard throws a message away" if 200 <= self.code <= 299 else "write 4xx to defer, 5xx to refuse"
-            use.complain("code", f"{self.code} is no code that refuses or defers a message", hint, rule="smtp-code")
+        is_valid = 400 <= self.code <= 599
+        if not is_valid:
+            hint = "use discard to drop a message" if 200 <= self.code <= 299 else "write 4xx to defer, 5xx to refuse"
+            use.complain("code", "the code must be 4xx or 5xx", hint, rule="code-invalid")
         for text in use.strings("text"):
             if not text.value.strip():
-                use.complain(text, "this response says nothing", "say why", severity=Severity.WARNING)
+                hint = "say why the message is not accepted"
+                use.complain(text, "response text is empty", hint, rule="reason-empty", severity=Severity.WARNING)
+            if not text.value.isascii():
+                message = "SMTP clients may not show non-ASCII text"  # RFC 5321, 4.2: the text of a reply is ASCII
+                use.complain(text, message, "write ASCII", rule="reason-not-ascii", severity=Severity.ADVICE)
+            enhanced = _ENHANCED.match(text.value)
+            if (
+                is_valid and enhanced and enhanced[1] != str(self.code)[0]
+            ):  # RFC 3463, 2: both have the same first digit
+                message = f"the enhanced status code {enhanced[0]} does not match the code {self.code}"
+                hint = f"write {str(self.code)[0]}{enhanced[0][1:]}"
+                use.complain(text, message, hint, rule="enhanced-code-mismatch", severity=Severity.WARNING)
 
     def run(self, run: Run) -> None:
-        run.respond(self, response(self.code, self.text, self.counter))
+        run.respond(self, smtp_response(self.code, self.text, self.counter))

@@ -1,8 +1,8 @@
 """encoded-character: write characters by their numbers in strings (RFC 5228, 2.4.2.4).
 
-`${hex:40}` stands for the octet 40 (hexadecimal), `${unicode:263a}` for that Unicode character; several numbers stand
-apart by blanks: `${hex: e2 98 ba}`. What does not look exactly so is left as it is. Octets are joined with what is around
-them before they are read as UTF-8. With "variables", characters come first: `${hex:24}{name}` is a variable.
+`${hex:40}` is the octet 40 (hexadecimal), `${unicode:263a}` the Unicode character 263a; several numbers are separated by
+blanks: `${hex: e2 98 ba}`. Anything else is left unchanged. Octets are joined with the surrounding text before it is
+decoded as UTF-8. With "variables", characters are decoded first: `${hex:24}{name}` is a variable.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from sieveav.extending import Extension, Span, Use
 
 encoded_character = Extension("encoded-character", "RFC 5228, 2.4.2.4")
+encoded_character.rule("character-invalid", "the number is not a Unicode code point")
 
 
 def _sequence(number: str) -> str:
@@ -24,9 +25,9 @@ _ENCODED = re.compile(
 )
 
 
-def _decoded(found: re.Match[str]) -> str:
-    """The characters of one sequence; octets beyond ASCII stand for themselves, as in a text that is no UTF-8."""
-    octets, characters = ([int(number, 16) for number in (group or "").split()] for group in found.groups())
+def _decoded(match: re.Match[str]) -> str:
+    """The characters of one sequence; octets beyond ASCII become surrogates, as in text that is not UTF-8."""
+    octets, characters = ([int(number, 16) for number in (group or "").split()] for group in match.groups())
     return bytes(octets).decode("ascii", "surrogateescape") + "".join(map(chr, characters))
 
 
@@ -42,10 +43,11 @@ class EncodedCharacter:
     def read(self, text: str, use: Use, span: Span) -> str:
         if "${" not in text:
             return text
-        for found in _ENCODED.finditer(text):
-            for number in (found[2] or "").split():
+        for match in _ENCODED.finditer(text):
+            for number in (match[2] or "").split():
                 if not _exists(number):
-                    hint = "characters are numbered from 0 to d7ff and from e000 to 10ffff"
-                    use.complain(span, "this is the number of no character", hint, rule="character-invalid")
+                    hint = "code points are 0 to d7ff and e000 to 10ffff"
+                    message = f"{number[:60]} is not a Unicode code point"
+                    use.complain(span, message, hint, rule="character-invalid")
                     return text
         return _ENCODED.sub(_decoded, text).encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -9,9 +9,9 @@ fileinto = Extension("fileinto", "RFC 5228, 4.1")
 
 @fileinto.action()
 class Fileinto(Acting):
-    """fileinto: the message goes into the mailbox instead of where it would have gone."""
+    """fileinto: store the message in the mailbox; this cancels the implicit keep."""
 
     mailbox: str = value(valid=mailbox_flaw)
 
-    def stands_for(self) -> Action:
+    def make_action(self) -> Action:
         return Action("fileinto", (Store(self.mailbox),))

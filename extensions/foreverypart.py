@@ -1,4 +1,4 @@
-"""foreverypart: do the same for every MIME part of a message (RFC 5703).
+"""foreverypart: run a block for each MIME part of a message (RFC 5703, 3).
 
     foreverypart {
         if header :mime :subtype "Content-Type" "pdf" {
@@ -7,9 +7,9 @@
         }
     }
 
-The message itself is the first part, then all parts in their order, those within others included. A loop within a loop
-goes through the parts below the one that the outer loop is at. `break` leaves the loop, or with :name an outer one. What
-looks at a part: header, address and exists with :mime (mime), antivirus with :part.
+The message itself is the first part; then come all parts in order, nested ones included. A nested loop iterates over the
+parts below the current part of the outer loop. `break` leaves the loop, or with :name an outer loop. These tests look at
+the current part: header, address and exists with :mime (mime), antivirus with :part.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from __future__ import annotations
 from sieveav.extending import OF_A_MESSAGE, PART, Block, Break, Extension, Run, Use, Word, derived, tag
 
 foreverypart = Extension("foreverypart", "RFC 5703, 3")
+foreverypart.rule("loops-too-deep", "loops over parts are nested too deeply")
 
 
 FOREVERYPART_NESTING = 4
-"""Loops over parts within such loops. RFC 5703, 3 asks for a limit; Pigeonhole's."""
+"""The deepest nesting of these loops. RFC 5703, 3 asks for a limit; this is Pigeonhole's."""
 
 
 @foreverypart.command(phases=OF_A_MESSAGE)
 class Foreverypart(Word):
-    """foreverypart: the block is run for each part."""
+    """foreverypart: run the block for each part. RFC 5703, 3."""
 
     name: str = tag(":name", "")
     block: Block
@@ -38,7 +39,7 @@ class Foreverypart(Word):
         depth = sum(isinstance(word, Foreverypart) for word in use.enclosing)
         self.nested = depth > 0
         if depth >= FOREVERYPART_NESTING:  # RFC 5703, 3
-            use.complain(None, f"more than {FOREVERYPART_NESTING} loops within one another", rule="loops-too-deep")
+            use.complain(None, f"more than {FOREVERYPART_NESTING} nested foreverypart loops", rule="loops-too-deep")
 
     def run(self, run: Run) -> None:
         within = run.focus(PART).path if self.nested else ()
@@ -50,9 +51,9 @@ class Foreverypart(Word):
                 below = len(entity.path) - len(within)
                 with run.focused(PART, entity) as focus:
                     self.block.run(run)
-                # RFC 5703, 5: the message as the block has left it, without parts that no longer exist
+                # RFC 5703, 5: go on with the message as edited by the block; replaced parts no longer exist
                 path = focus.path or ()
-                within = path[: len(path) - below]  # another, where the message is now a part of one that encloses it
+                within = path[: len(path) - below]  # changed if the block has enclosed the message
                 entity = run.message.after(path, within)
 
 

@@ -1,4 +1,4 @@
-"""ihave: ask whether an extension is there before it is used, and end a script with an error (RFC 5463).
+"""ihave: test whether an extension is available before it is used, and end a script with an error (RFC 5463).
 
     require "ihave";
     if ihave "special-use" {
@@ -7,8 +7,8 @@
         fileinto "Spam";
     }
 
-After an ihave that has held, the extensions are as if required, to the end of the script. In a script that requires ihave,
-a word that is not known is an error only when it is met. `error` ends the script with a run-time error.
+After a true ihave, the extensions count as required until the end of the script. In a script that requires ihave, an
+unknown command or test is an error only when it is reached. `error` ends the script with a run-time error.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ihave = Extension("ihave", "RFC 5463", defers=True)
 
 @ihave.test("ihave", phases=PHASES)
 class Ihave(Word):
-    """ihave: whether all of the extensions are there; then they can be used. RFC 5463, 4."""
+    """ihave: whether all of the extensions are available; if so, it enables them. RFC 5463, 4."""
 
     capabilities: Strings
     available: bool = derived(False)
 
     def check(self, use: Use) -> None:
         names = use.constants("capabilities")  # RFC 5463, 4: constant strings
-        # RFC 5463, 4 (4): all or none; never one that changes how scripts are read, such as variables
+        # RFC 5463, 4 (4): all or none; never an extension that changes how strings are read, such as variables
         self.available = len(names) == len(self.capabilities) and use.learn([name.value for name in names])
 
     def holds(self, run: Run) -> bool:
@@ -38,7 +38,7 @@ class Ihave(Word):
 
 @ihave.command("error", phases=PHASES)
 class Error(Word):
-    """error: end the script with a run-time error of this text. RFC 5463, 5."""
+    """error: end the script with a run-time error with this message. RFC 5463, 5."""
 
     message: str
 

@@ -1,12 +1,12 @@
-"""imap4flags: mark messages with IMAP flags and keywords (RFC 5232).
+"""imap4flags: set IMAP flags and keywords on messages (RFC 5232).
 
     if header :contains "From" "boss@example.com" {
         addflag "\\\\Flagged";
     }
 
-The flags that setflag, addflag and removeflag gather go with every keep and fileinto after them, the implicit keep included,
-unless :flags says which. With variables, they may gather flags in a variable that is named first. Flags are \\Answered,
-\\Flagged, \\Deleted, \\Seen, \\Draft, and keywords of one's own; what is none is ignored.
+setflag, addflag and removeflag change the internal variable. Its flags are set by every later keep and fileinto without
+:flags, and by the implicit keep. With variables, a variable can be named as the first argument instead. Flags are
+\\Answered, \\Flagged, \\Deleted, \\Seen, \\Draft, and any keywords; invalid flags are ignored.
 """
 
 from __future__ import annotations
@@ -32,64 +32,72 @@ from sieveav.extending import (
 )
 
 imap4flags = Extension("imap4flags", "RFC 5232")
+imap4flags.rule("flag-invalid", "the flag is not valid")
+imap4flags.rule("flag-not-system", "the keyword is named like a system flag")
+imap4flags.rule("variables-missing", "the word needs the extension variables")
 
 FLAGS_LENGTH = 4096
-"""Characters of one list of flags."""
+"""The most characters in a list of flags."""
 
 Flags = dict[str, str]
-"""A set of flags in the order they came: in lower case -> as written. RFC 5232, 3: letters are the same in either case."""
+"""A set of flags in their order: lower case -> as written. RFC 5232, 3: flags are case-insensitive."""
 
 _SYSTEM = {flag.lower(): flag for flag in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")}
-"""Those that can be set: RFC 3501, 2.3.2; \\Recent cannot (RFC 5232, 2)."""
+"""The system flags that can be set: RFC 3501, 2.3.2; \\Recent cannot (RFC 5232, 2)."""
 
 _KEYWORD = re.compile(r"[!#$&'+-\[^-z|}~]++")  # RFC 3501, 9: atom
 
 
 def words(texts: Iterable[str]) -> list[str]:
-    """RFC 5232, 2: a string with spaces is a list; empty strings are nothing."""
+    """The words in `texts`. RFC 5232, 2: a string with spaces is a list of flags; empty strings are ignored."""
     return [word for text in texts for word in text.split(" ") if word]
 
 
-def valid(word: str) -> str | None:
-    """The flag that `word` names, None where it names none. RFC 5232, 2."""
+def flag_of(word: str) -> str | None:
+    """The flag that `word` names, None if it is not a flag. RFC 5232, 2."""
     return _SYSTEM.get(word.lower()) or (word if _KEYWORD.fullmatch(word) else None)
 
 
 def flags_in(texts: Iterable[str]) -> Flags:
-    """The flags in `texts`, each once, those that are none left out."""
-    found: Flags = {}
+    """The flags in `texts`, each once, without words that are not flags."""
+    flags: Flags = {}
     for word in words(texts):
-        flag = valid(word)
+        flag = flag_of(word)
         if flag is not None:
-            found.setdefault(flag.lower(), flag)
-    return found
+            flags.setdefault(flag.lower(), flag)
+    return flags
 
 
 def _bounded(flags: Flags) -> Flags:
-    """As many of the flags as may stand in one list."""
+    """The first flags, up to the length limit of a list."""
     room = FLAGS_LENGTH + 1
-    found: Flags = {}
+    bounded: Flags = {}
     for key, flag in flags.items():
         room -= len(flag) + 1
         if room < 0:
             break
-        found[key] = flag
-    return found
+        bounded[key] = flag
+    return bounded
 
 
 def _check_flags(use: Use, field: str) -> None:
-    for given in use.strings(field):
-        for word in words([given.value]):
-            if valid(word) is None:
-                why = "cannot be set" if word.lower() == "\\recent" else "is no flag"
+    for text in use.strings(field):
+        for word in words([text.value]):
+            system = _SYSTEM.get(f"\\{word.lower()}")
+            if flag_of(word) is None:
+                why = "cannot be set" if word.lower() == "\\recent" else "is not a valid flag"
                 message = f'"{word[:60]}" {why} and is ignored'
-                use.complain(given, message, rule="flag-invalid", severity=Severity.WARNING)
+                use.complain(text, message, rule="flag-invalid", severity=Severity.WARNING)
+            elif system is not None:  # RFC 5228, 2.4.2: "\Seen" in a script is the string Seen
+                message = f'"{word}" is a keyword, not the system flag'
+                hint = f'write "\\{system}" for the system flag'
+                use.complain(text, message, hint, rule="flag-not-system", severity=Severity.WARNING)
 
 
 def _check_variables(use: Use, field: str, *, is_set: bool) -> None:
-    """RFC 5232, 1: variables are named only where there are any."""
+    """Check the names of variables. RFC 5232, 1: they need the extension "variables"."""
     if use.has(field) and not use.requires("variables"):
-        message = "flags are gathered in a variable only with variables"
+        message = "naming a variable for flags needs variables"
         use.complain(field, message, 'write: require "variables";', rule="variables-missing")
         return
     for name in use.constants(field):
@@ -97,8 +105,7 @@ def _check_variables(use: Use, field: str, *, is_set: bool) -> None:
 
 
 class Internal:
-    """The internal variable: the flags of every store that does not say its own, None until they are said.
-    RFC 5232, 3."""
+    """The internal variable: the flags of every store without flags of its own; None until they are set. RFC 5232, 3."""
 
     flags: Flags | None = None
 
@@ -109,18 +116,18 @@ class Internal:
 
 
 def internal(run: Run) -> Internal:
-    """The internal variable of a run; it begins with the flags that earlier scripts of the recipient have left."""
+    """The internal variable of a run. It starts with the flags that the recipient's earlier scripts have set."""
     variable = run.memory(Internal)
     if variable.flags is None:
-        left = [effect.flags for effect in run.implicit.effects if isinstance(effect, Store) and effect.flags]
-        if left:
-            variable.flags = flags_in(left[0])
+        earlier = [effect.flags for effect in run.implicit.effects if isinstance(effect, Store) and effect.flags]
+        if earlier:
+            variable.flags = flags_in(earlier[0])
     return variable
 
 
 @imap4flags.amends(on=["keep", "fileinto"], unless=":flags")
 def with_internal(run: Run) -> Internal:
-    """A keep or fileinto without :flags, and the implicit keep."""
+    """Set the internal variable's flags on a keep or fileinto without :flags, and on the implicit keep."""
     return internal(run)
 
 
@@ -128,59 +135,60 @@ def with_internal(run: Run) -> Internal:
 
 
 class _Change(Word):
-    """A change to the flags in a variable, the internal one unless it is named."""
+    """A change of the flags in a variable; without a name, in the internal variable."""
 
     variable: str = optional("")
     flags: Strings
-    given: Flags = derived()
+    changes: Flags = derived()
 
     def check(self, use: Use) -> None:
         _check_variables(use, "variable", is_set=True)
         _check_flags(use, "flags")
 
     def prepare(self) -> None:
-        self.given = flags_in(self.flags)
+        self.changes = flags_in(self.flags)
 
     def run(self, run: Run) -> None:
         if self.variable:
             name = self.variable.lower()
-            now = self.changed(flags_in([run.variables[name]]))
-            run.variables[name] = " ".join(_bounded(now).values())
+            flags = self.changed(flags_in([run.variables[name]]))
+            run.variables[name] = " ".join(_bounded(flags).values())
         else:
-            gathered = internal(run)
-            gathered.flags = _bounded(self.changed(gathered.flags or {}))
+            variable = internal(run)
+            variable.flags = _bounded(self.changed(variable.flags or {}))
 
     def changed(self, flags: Flags) -> Flags:
+        """`flags` after the change."""
         raise NotImplementedError
 
 
 @imap4flags.action(phases=OF_A_MESSAGE)
 class Setflag(_Change):
-    """setflag: these flags and no others. RFC 5232, 3.1."""
+    """setflag: replace the flags by these. RFC 5232, 3.1."""
 
     def changed(self, flags: Flags) -> Flags:  # noqa: ARG002
-        return self.given
+        return self.changes
 
 
 @imap4flags.action(phases=OF_A_MESSAGE)
 class Addflag(_Change):
-    """addflag: these flags too. RFC 5232, 3.2."""
+    """addflag: add flags. RFC 5232, 3.2."""
 
     def changed(self, flags: Flags) -> Flags:
-        return flags | {key: flag for key, flag in self.given.items() if key not in flags}
+        return flags | {key: flag for key, flag in self.changes.items() if key not in flags}
 
 
 @imap4flags.action(phases=OF_A_MESSAGE)
 class Removeflag(_Change):
-    """removeflag: these flags no more. RFC 5232, 3.3."""
+    """removeflag: remove flags. RFC 5232, 3.3."""
 
     def changed(self, flags: Flags) -> Flags:
-        return {key: flag for key, flag in flags.items() if key not in self.given}
+        return {key: flag for key, flag in flags.items() if key not in self.changes}
 
 
 @imap4flags.tag(":flags", on=["keep", "fileinto", ":fcc"])
 class Flagged(ForeignTag):
-    """:flags: the message is stored with these flags and no others. RFC 5232, 5."""
+    """:flags: store the message with exactly these flags. RFC 5232, 5."""
 
     flags: Strings
 
@@ -196,7 +204,7 @@ class Flagged(ForeignTag):
 
 @imap4flags.test()
 class Hasflag(MatchingValues):
-    """hasflag: whether one of the flags in the variables, or in the internal one, matches. :count counts different flags."""
+    """hasflag: whether a flag in the variables, or in the internal variable, matches a key. :count counts distinct flags."""
 
     variable_list: Strings = optional(())
     keys: Strings
@@ -214,5 +222,5 @@ class Hasflag(MatchingValues):
     def values(self, run: Run) -> Sequence[str]:
         if not self.variable_list:
             return tuple((internal(run).flags or {}).values())
-        held = (flags_in([run.variables[name.lower()]]) for name in self.variable_list)
-        return tuple(flag for flags in held for flag in flags.values())
+        sets = (flags_in([run.variables[name.lower()]]) for name in self.variable_list)
+        return tuple(flag for flags in sets for flag in flags.values())

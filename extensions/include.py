@@ -1,4 +1,4 @@
-"""include: run another script at this point, the user's own or one of the site's (RFC 6609).
+"""include: run another script at this point, a personal or a global one (RFC 6609).
 
     require ["include", "variables"];
     global "mailbox";
@@ -6,11 +6,10 @@
     include :once :optional "mailing_lists";
     if string :is "${mailbox}" "" { set "mailbox" "INBOX"; }
 
-:personal scripts, which are meant unless a tag says otherwise, are the user's, :global ones the site's, the same for all
-users. An included script has its own require; `return` ends it, `stop` ends all scripts. What it does with the message
-counts as if the including script had done it. Its variables are its own, except those that `global` shares among all
-scripts of the run; `${global.name}` is such a variable too. In a loop over parts (foreverypart), it sees the part as though
-that were the whole message.
+:personal scripts, the default, belong to the user; :global scripts belong to the site and are the same for all users. An
+included script has its own require. `return` ends it, `stop` ends all scripts. Its actions count as those of the including
+script. Its variables are its own, except those that `global` shares among all scripts of the run; `${global.name}` is such
+a variable too. Inside foreverypart, an included script sees the current part as if it were the whole message.
 """
 
 from __future__ import annotations
@@ -44,24 +43,28 @@ from sieveav.extending import (
 )
 
 include = Extension("include", "RFC 6609")
-include.setting(Option("max_includes", integer(0, 10_000), 255, "scripts that one run includes"))
+include.rule("global-late", "a variable is set before it is declared global")
+include.rule("variables-missing", "the word needs the extension variables")
+include.setting(Option("max_includes", integer(0, 10_000), 255, "the most scripts that one run may include"))
 include.setting(
-    Option("max_nesting_depth", integer(2, 10), 10, "included scripts within one another")  # RFC 6609, 3.1: at least 2
+    Option(
+        "max_nesting_depth", integer(2, 10), 10, "the deepest nesting of included scripts"
+    )  # RFC 6609, 3.1: at least 2
 )
 
 NAME_LENGTH = 128
-"""Characters of a script's name. RFC 5804, 1.6: a server allows so many."""
+"""The most characters in a script's name. RFC 5804, 1.6: a server must allow at least 128."""
 
 _NOT_IN_A_NAME = frozenset({"Cc", "Cn", "Cs", "Zl", "Zp"})
-"""General categories of characters that no name has. RFC 5804, 1.6: control characters, line and paragraph separators;
-RFC 5198, 2: unassigned ones, and what is not UTF-8."""
+"""Unicode categories that are not allowed in names. RFC 5804, 1.6: control characters, line and paragraph separators;
+RFC 5198, 2: unassigned code points, and text that is not UTF-8."""
 
 _HOSTILE = ("/", "\\", "`", "$(")
-"""What has a meaning where scripts are stored, or in a shell."""
+"""Text with a special meaning in file systems or shells."""
 
 
 def name_flaw(name: str) -> str:
-    """What is wrong with a script's name. RFC 6609, 3.2: it is one of ManageSieve (RFC 5804, 1.6); 4: safe to look for."""
+    """What is wrong with a script's name. RFC 6609, 3.2: a name of ManageSieve (RFC 5804, 1.6); 4: safe to look up."""
     if not name:
         return "script name is empty"
     if len(name) > NAME_LENGTH:
@@ -77,21 +80,21 @@ def name_flaw(name: str) -> str:
 
 
 class Included:
-    """What a run has included so far."""
+    """The scripts that a run has included so far."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
-        """The paths of all scripts that were included."""
+        """The paths of all included scripts."""
         self.count = 0
         self.frames: list[Frame] = []
-        """The included scripts that we are in, the outermost first."""
+        """The included scripts being run, the outermost first."""
         self._scripts: dict[Script, Checked | None] = {}
 
-    def script(self, run: Run, asked: Script) -> Checked | None:
-        """The script of that name: all through the run the same, looked for once."""
-        if asked not in self._scripts:
-            self._scripts[asked] = run.ask(asked)
-        return self._scripts[asked]
+    def script(self, run: Run, question: Script) -> Checked | None:
+        """The script of that name, None if there is none. It is looked up once, so it stays the same during the run."""
+        if question not in self._scripts:
+            self._scripts[question] = run.ask(question)
+        return self._scripts[question]
 
 
 class Frame:
@@ -99,7 +102,7 @@ class Frame:
 
     def __init__(self, including: str, path: str) -> None:
         self.including = including
-        """The path of the script that includes it."""
+        """The path of the including script."""
         self.path = path
 
 
@@ -119,8 +122,8 @@ class OfSite(Choice):
 
 @include.command("include", phases=PHASES)
 class Include(Word):
-    """include: run the script of this name, then go on. A script that is missing is a run-time error, with :optional it is
-    passed over; so is with :once a script that has been included before. RFC 6609, 3.2."""
+    """include: run the script of this name, then go on. A missing script is a run-time error; with :optional it is skipped.
+    With :once, a script that was included before is skipped. RFC 6609, 3.2."""
 
     location: OfUser | OfSite = choice("location", ":personal")
     once: bool = tag(":once")
@@ -129,7 +132,7 @@ class Include(Word):
 
     def check(self, use: Use) -> None:
         for name in use.constants("script"):  # RFC 6609, 3.2: a constant string
-            # RFC 6609, 3.1: that a script is missing is no error yet; whoever checks scripts may follow the names
+            # RFC 6609, 3.1: a missing script is not an error at check time; lint and check-config follow the names
             use.mentions("optional script" if self.optional else "script", name, self.location.location)
 
     def run(self, run: Run) -> None:
@@ -137,24 +140,26 @@ class Include(Word):
         checked = included.script(run, Script(self.script, self.location.location))
         if checked is None:
             if self.optional:  # RFC 6609, 3.2
-                run.explain(self, "there is none", str(self))
+                run.explain(self, "not found", str(self))
                 return
-            run.fail(f"there is no {self}", self)
+            run.fail(f"{self} does not exist", self)
         frames = included.frames
         path = checked.source.path
         recursive = path == run.program.source.path or any(path in (frame.path, frame.including) for frame in frames)
-        if self.once and (recursive or path in included.paths):  # RFC 6609, 3.2: recursive is included before, too
+        if self.once and (
+            recursive or path in included.paths
+        ):  # RFC 6609, 3.2: a recursive include counts as included before
             run.explain(self, "included before", str(self))
             return
         if recursive:  # RFC 6609, 3.1
-            run.fail(f"the {self} includes itself", self)
+            run.fail(f"{self} includes itself", self)
         if len(frames) >= self.settings["max_nesting_depth"]:  # RFC 6609, 3.1
-            run.fail(f"more than {self.settings['max_nesting_depth']} included scripts within one another", self)
+            run.fail(f"included scripts are nested deeper than {self.settings['max_nesting_depth']}", self)
         included.count += 1
         if included.count > self.settings["max_includes"]:
-            run.fail(f"more than {self.settings['max_includes']} scripts included", self)
-        if checked.program is None:  # RFC 6609, 3.2: it must be a valid script
-            run.fail(f"the {self} does not check: {first_error(checked)}", self)
+            run.fail(f"more than {self.settings['max_includes']} included scripts", self)
+        if checked.program is None:  # RFC 6609, 3.2: the script must be valid
+            run.fail(f"{self} is invalid: {first_error(checked)}", self)
         included.paths.add(path)
         run.explain(self, "included", str(self))
         frame = Frame(run.program.source.path, path)
@@ -170,13 +175,13 @@ class Include(Word):
 
 
 def first_error(checked: Checked) -> str:
-    """The first problem of a script that is an error, and its line."""
+    """The line and message of the first error in a script."""
     problem = checked.first_error
     return f"line {checked.source.position(problem.span.start).line}: {problem.message}"
 
 
 def part_of(run: Run) -> Entity | None:
-    """The part that a loop is at, which the included script sees as though it were the whole message; None where it is the
+    """The current part of a loop, which the included script sees as if it were the whole message; None if that is the
     message itself. RFC 6609, 3.5."""
     part = run.focus(PART)
     return part if isinstance(part, Entity) and part.path else None
@@ -184,8 +189,7 @@ def part_of(run: Run) -> Entity | None:
 
 @include.command("return", phases=PHASES)
 class Return(Word):
-    """return: the included script ends here, and the one that includes it goes on; in the main script it is stop.
-    RFC 6609, 3.3."""
+    """return: end the included script; the including script goes on. In the main script it acts as stop. RFC 6609, 3.3."""
 
     def run(self, run: Run) -> None:
         frames = run.memory(Included).frames
@@ -205,7 +209,7 @@ class Shared(Variables):
         self._names: set[str] = set()
 
     def declare(self, run: Run, name: str) -> None:
-        """`name` is global from here on. RFC 5229, 6: a limit, as for the variables of one script."""
+        """Make `name` global from here on. RFC 5229, 6: limited as the variables of one script are."""
         self._names.add(name.lower())
         if len(self._names) > VARIABLES:
             run.fail(f"more than {VARIABLES} global variables")
@@ -217,14 +221,14 @@ class Declared(set[str]):
 
 @include.command("global", phases=PHASES)
 class Global(Word):
-    """global: from here on, the variables of these names are those of all scripts of the run that have them global. It is
-    used before the script sets them. RFC 6609, 3.4.1."""
+    """global: from here on, share the variables of these names with all scripts of the run that declare them global. It
+    must come before the script sets them. RFC 6609, 3.4.1."""
 
     names: Strings
 
     def check(self, use: Use) -> None:
         if not use.requires("variables"):  # RFC 6609, 3.4.1
-            message = "global is allowed only with variables"
+            message = "global needs variables"
             use.complain(None, message, 'write: require "variables";', rule="variables-missing")
             return
         declared = use.memory(Declared)
@@ -251,7 +255,7 @@ class InGlobal(Namespace):
     def check(self, rest: str, use: Use, span: Span) -> None:
         if "." in rest or rest.isdecimal():  # RFC 6609, 3.4.2: an identifier, no sub-namespace
             hint = "a name is letters, digits and _, and does not begin with a digit"
-            use.complain(span, f'there is no variable "global.{rest[:60]}"', hint, rule="variable-name")
+            use.complain(span, f'"global.{rest[:60]}" is not a valid variable name', hint, rule="variable-name")
         else:
             check_variable(use, Given(rest, span), is_set=False)
 

@@ -1,10 +1,10 @@
-"""index: look at one of several header fields, by its number (RFC 5260, 6).
+"""index: test only one of several header fields, by its number (RFC 5260, 6).
 
     header :index 1 :contains "received" "mx.example.org"
     date :last :index 1 "received" "date" "2024-12-24"
 
-:index 1 is the first field of the name given, 2 the second; with :last it is counted from the end. Where several names are
-given, all fields of the first come before those of the second. Fields are counted, not the addresses in one.
+:index 1 is the first field of the given name, 2 the second; with :last they are counted from the end. With several names,
+all fields of the first name come before those of the second. Fields are counted, not the addresses in them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ index = Extension("index", "RFC 5260, 6")
 
 @dataclass(frozen=True)
 class OneField:
-    """The field of that number of those that `source` gives, from 1; counted from the end when `backwards`.
+    """The field with this number among those of `source`; counted from 1, from the end if `backwards`.
 
-    RFC 5260, 6: "all the named header fields are counted in the order specified by the header-list", which is the order
-    in which a source gives them: by name first, and by place in the message where they have the same name.
+    RFC 5260, 6: "all the named header fields are counted in the order specified by the header-list". Sources return them
+    in that order: by name, and fields of the same name in the order of the message.
     """
 
     source: Any
@@ -36,15 +36,15 @@ class OneField:
 
 
 def number_flaw(number: int) -> str:
-    """RFC 5260, 6: beginning at 1."""
-    return "" if number else "fields are counted from 1"
+    """What is wrong with an index. RFC 5260, 6: beginning at 1."""
+    return "" if number else ":index starts at 1"
 
 
 @index.tag(":index", on=["header", "address", "date"], order=10)
 class Index(ForeignTag):
-    """:index: only the field of this number is looked at. RFC 5260, 6."""
+    """:index: only the field with this number is tested. RFC 5260, 6."""
 
-    number: int = value(valid=number_flaw, hint="write :index 1 for the first")
+    number: int = value(valid=number_flaw, hint="write :index 1 for the first field")
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=OneField(subject.source, self.number))
@@ -52,7 +52,7 @@ class Index(ForeignTag):
 
 @index.tag(":last", on=[":index"], order=11)
 class Last(ForeignTag):
-    """:last: :index counts from the end. RFC 5260, 6: an error without it."""
+    """:last: :index counts from the end. RFC 5260, 6: an error without :index."""
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=replace(subject.source, backwards=True))

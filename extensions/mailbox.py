@@ -1,10 +1,10 @@
-"""mailbox: ask whether mailboxes exist, and create what is missing (RFC 5490, 3).
+"""mailbox: test whether mailboxes exist, and create missing ones (RFC 5490, 3).
 
     if mailboxexists "Partners" { fileinto "Partners"; }
     fileinto :create "Lists/sieve";
 
-mailboxexists holds when all of the mailboxes exist and mail can be stored there. With :create, fileinto makes the mailbox
-where it is missing; that it cannot be made is an error.
+mailboxexists is true if all of the mailboxes exist and mail can be stored in them. With :create, fileinto creates the
+mailbox if it is missing; it is an error if that fails.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sieveav.extending import (
 )
 
 mailbox = Extension("mailbox", "RFC 5490, 3")
+mailbox.rule("mailbox-invalid", "the name of a mailbox is invalid")
 
 
 @mailbox.test(phases=OF_A_RECIPIENT)
@@ -37,7 +38,7 @@ class MailboxExists(Word):
         for name in use.strings("names"):
             flaw = mailbox_flaw(name.value)
             if flaw:
-                use.complain(name, flaw, "this never holds", rule="mailbox-invalid", severity=Severity.WARNING)
+                use.complain(name, flaw, "this test is never true", rule="mailbox-invalid", severity=Severity.WARNING)
 
     def holds(self, run: Run) -> bool:
         return all(not mailbox_flaw(name) and run.ask(Mailbox(name)) for name in self.names)
@@ -45,7 +46,7 @@ class MailboxExists(Word):
 
 @mailbox.tag(":create", on=["fileinto", ":fcc"])
 class Create(ForeignTag):
-    """:create: the mailbox is created where it is missing. RFC 5490, 3.2."""
+    """:create: create the mailbox if it is missing. RFC 5490, 3.2."""
 
     def amend(self, action: Action) -> Action:
         return action.changing(Store, create=True)

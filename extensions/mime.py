@@ -1,12 +1,12 @@
-"""mime: look at the header fields of MIME parts (RFC 5703).
+"""mime: test the header fields of MIME parts (RFC 5703, 4).
 
     header :mime :anychild :contenttype "Content-Type" "text/html"
     header :mime :param "filename" :matches "Content-Disposition" "*.exe"
     exists :mime :anychild "Content-MD5"
 
-With :mime, header, address and exists look at the part that foreverypart is at, outside a loop at the message's own fields;
-with :anychild at all parts below it too. In Content-Type and Content-Disposition, :type, :subtype, :contenttype and :param
-look at one piece of the value.
+With :mime, header, address and exists test the current part of foreverypart; outside a loop, the message's own fields.
+With :anychild they test all parts below it too. :type, :subtype, :contenttype and :param select a piece of Content-Type
+and Content-Disposition.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from sieveav.extending import (
 )
 
 mime = Extension("mime", "RFC 5703, 4")
+mime.rule("tag-conflict", "the tag conflicts with another tag")
 
 TESTS = ("header", "address", "exists")
 
 
 @mime.tag(":mime", on=TESTS)
 class Mime(ForeignTag):
-    """:mime: look at the current part. RFC 5703, 4."""
+    """:mime: test the current part. RFC 5703, 4."""
 
-    any_field = True  # RFC 5703, 4.2: whatever the field, it is read as one of addresses
+    any_field = True  # RFC 5703, 4.2: any field may be parsed as addresses
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, needs=PART)
@@ -46,17 +47,17 @@ class Mime(ForeignTag):
 
 @dataclass(frozen=True)
 class Everywhere:
-    """The values of a part and of all below it."""
+    """The values of a part and of all parts below it."""
 
     source: Any
 
-    def of(self, asked: Any) -> list[str]:
-        return [value for entity in asked.walk() for value in self.source.of(entity)]
+    def of(self, whole: Any) -> list[str]:
+        return [value for entity in whole.walk() for value in self.source.of(entity)]
 
 
-@mime.tag(":anychild", on=[":mime"], order=20)  # last: what other tags choose, they choose within each part
+@mime.tag(":anychild", on=[":mime"], order=20)  # ordered last: other tags select within each part
 class AnyChild(ForeignTag):
-    """:anychild: look at the parts below it, too. RFC 5703, 4.1."""
+    """:anychild: also test the parts below the current one. RFC 5703, 4.1."""
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=Everywhere(subject.source))
@@ -65,27 +66,27 @@ class AnyChild(ForeignTag):
 # ---- pieces of structured fields, RFC 5703, 4.1
 
 Read = Callable[[str], list[str]]
-"""The value of a field to what is looked at of it: nothing, where it cannot be read."""
+"""The value of a field to the selected piece: an empty list if the value cannot be parsed."""
 
 
 def _type(value: str) -> list[str]:
-    found = media_type_of(value)
-    return [] if found is None else [found[0]]
+    media_type = media_type_of(value)
+    return [] if media_type is None else [media_type[0]]
 
 
 def _subtype(value: str) -> list[str]:
-    found = media_type_of(value)
-    return [] if found is None else [found[1]]
+    media_type = media_type_of(value)
+    return [] if media_type is None else [media_type[1]]
 
 
 def _content_type(value: str) -> list[str]:
-    found = media_type_of(value)
-    return [] if found is None else ["/".join(found)]
+    media_type = media_type_of(value)
+    return [] if media_type is None else ["/".join(media_type)]
 
 
 def _disposition(value: str) -> list[str]:
-    found = disposition_of(value)
-    return [] if found is None else [found]
+    disposition = disposition_of(value)
+    return [] if disposition is None else [disposition]
 
 
 def _blank(value: str) -> list[str]:  # noqa: ARG001
@@ -97,25 +98,25 @@ _READ: dict[str, dict[str, Read]] = {
     ":subtype": {"content-type": _subtype},
     ":contenttype": {"content-type": _content_type, "content-disposition": _disposition},
 }
-"""What each tag reads of which fields; of all others it is a blank string."""
+"""Tag -> field name -> what reads the piece. RFC 5703, 4.1: of all other fields it is a blank string."""
 
 OPTIONS = frozenset({*_READ, ":param"})
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """What the tag `option` reads of the fields `names`."""
+    """The pieces that the tag `option` selects in the fields `names`."""
 
     names: tuple[str, ...]
     option: str
 
-    def of(self, asked: HeaderSource) -> list[str]:
-        found: list[str] = []
+    def of(self, source: HeaderSource) -> list[str]:
+        pieces: list[str] = []
         for name in self.names:
             read = _READ[self.option].get(name, _blank)
-            for value in asked.fields.get(name, ()):
-                found += read(unfold(value))
-        return found
+            for value in source.fields.get(name, ()):
+                pieces += read(unfold(value))
+        return pieces
 
 
 @dataclass(frozen=True)
@@ -125,34 +126,34 @@ class Parameters:
     names: tuple[str, ...]
     wanted: tuple[str, ...]
 
-    def of(self, asked: HeaderSource) -> list[str]:
-        found: list[str] = []
-        for value in (value for name in self.names for value in asked.fields.get(name, ())):
-            given = parameters_of(unfold(value))
-            found += [given[name] for name in self.wanted if name in given]
-        return found
+    def of(self, source: HeaderSource) -> list[str]:
+        values: list[str] = []
+        for text in (text for name in self.names for text in source.fields.get(name, ())):
+            parameters = parameters_of(unfold(text))
+            values += [parameters[name] for name in self.wanted if name in parameters]
+        return values
 
 
 class _Option(ForeignTag):
-    """One of those of which there can be but one."""
+    """A tag that selects a piece; only one of them is allowed."""
 
     def check(self, use: Use) -> None:
         if ":mime" not in use.tags:
             use.complain(self.span, f"{self.name} is allowed only beside :mime", "write :mime too", rule="tag-missing")
-        given = sorted(OPTIONS & use.tags)
-        if self.name != given[0]:
-            use.complain(self.span, f"{self.name} does not go together with {given[0]}", rule="tag-conflict")
+        options = sorted(OPTIONS & use.tags)
+        if self.name != options[0]:
+            use.complain(self.span, f"{self.name} conflicts with {options[0]}", rule="tag-conflict")
 
     def amend(self, subject: Any) -> Any:
         return replace(subject, source=Pieces(subject.source.names, self.name))
 
 
-# They come first of all tags, for they read the fields.
+# ordered before all other tags, because they replace the source
 
 
 @mime.tag(":type", on=["header"], order=-20)
 class Type(_Option):
-    """:type: the type of a Content-Type, the disposition of a Content-Disposition."""
+    """:type: the type of a Content-Type, the disposition of a Content-Disposition. RFC 5703, 4.1."""
 
 
 @mime.tag(":subtype", on=["header"], order=-20)
@@ -167,7 +168,7 @@ class ContentType(_Option):
 
 @mime.tag(":param", on=["header"], order=-20)
 class Param(_Option):
-    """:param: the parameters of these names, such as "filename", in any field."""
+    """:param: the parameters with these names, such as "filename", of any field."""
 
     wanted: Strings
 

@@ -4,14 +4,14 @@
     address :regex ["to", "cc", "bcc"] "me(\\\\+.*)?@company\\\\.com"
     set :quoteregex "name" "${1}";
 
-The expressions are the extended ones of POSIX: . [ ] [[:alpha:]] ? * + {n,m} ( ) | ^ $ and a backslash before any of these
-to take it as it is; in a string of a script a backslash is written twice. They match anywhere in a value, unless ^ and $, the
-beginning and end of a line, say otherwise; of the matches at the first place the longest is taken. i;ascii-casemap (where no
-comparator is named) does not tell A to Z from a to z, i;octet does. ${0} is what the expression has matched, ${1} what its
-first group has. RE2 matches in linear time, and so has no back references and no look-around.
+The syntax is that of POSIX extended regular expressions: . [ ] [[:alpha:]] ? * + {n,m} ( ) | ^ $, and a backslash before
+one of these for the character itself; in a string of a script, write the backslash twice. An expression matches anywhere
+in a value; ^ and $ match the beginning and end of a line. Of several matches at the first position the longest is taken.
+i;ascii-casemap, the default comparator, ignores the case of A to Z; i;octet is case-sensitive. ${0} is the matched text,
+${1} that of the first group. RE2 matches in linear time, so there are no back references and no look-around.
 
-Over 400 lines, because expressions are read here, character by character: so RE2 takes none in a sense that POSIX does not
-give it, and a problem says where it is.
+Over 400 lines, because expressions are parsed here, character by character: RE2 then never reads one in a sense that POSIX
+does not define, and a problem has its exact position.
 """
 
 from __future__ import annotations
@@ -31,48 +31,51 @@ from sieveav.extending import (
     Run,
     Severity,
     Use,
-    plain,
+    printable_ascii,
 )
 
 regex = Extension("regex", "draft-murchison-sieve-regex-07")
+regex.rule("keys-too-many", "the test has too many regular expressions")
+regex.rule("regex-backslash", "a backslash in a bracket expression is an ordinary character")
+regex.rule("regex-invalid", "the regular expression is invalid or too large")
 
 LENGTH = 4096
-"""Characters of one expression, as many as a variable can have."""
+"""The most characters in an expression, as in the value of a variable."""
 
 KEYS = 100
-"""Expressions in one test."""
+"""The most expressions in one test."""
 
 INSTRUCTIONS = 1_000_000
-"""Instructions of RE2 that the expressions of one script are compiled to: half a second of work or so."""
+"""The most RE2 instructions that all expressions of one script compile to: about half a second of work."""
 
 REFUSED = 120_000
-"""Instructions that an expression counts as which RE2 refuses: it is found to be too large while it is compiled."""
+"""Instructions counted for an expression that RE2 rejects: it finds out only while it compiles."""
 
 GROUPS = 32
-"""Groups whose values are kept, as many as there are match variables; the others only group."""
+"""Groups that capture, as many as there are match variables; later groups only group."""
 
 REPETITIONS = 1000
-"""The most that {n,m} may say; POSIX asks for 255, RE2 has no more."""
+"""The largest number in {n,m}. POSIX requires 255, RE2 allows no more than this."""
 
 MEMORY = 2 * 1024 * 1024
-"""Octets that RE2 may use for one expression: its program, and the states that it remembers while it matches."""
+"""Octets that RE2 may use for one expression: its program, and the states that it caches while it matches."""
 
 COMPILED = 256
-"""Expressions that are kept compiled, whoever uses them: a bound to the memory that all scripts together make RE2 use."""
+"""Compiled expressions kept for all scripts: this bounds the memory that they use together."""
 
 WORK = 200_000_000
-"""Instructions of an expression times octets that it is matched with at once. RE2 cannot be interrupted, and takes 10 to 25 ns
-for each of these when it has run out of states (else a hundredth): so these are 5 seconds at most."""
+"""The largest product of an expression's instructions and the octets that it searches in one call. RE2 cannot be interrupted.
+It takes 10 to 25 ns per unit when it runs out of states (otherwise a hundredth of that), so this is at most 5 seconds."""
 
 SLICE = 10_000_000
-"""The same for an expression that matches within a line: lines are looked at together as long as they are no more than this."""
+"""The same product for an expression that matches within a line: lines are searched together up to this."""
 
 
 # ---- extended regular expressions (POSIX.2) to those of RE2
 
 
 class _Invalid(Exception):
-    """What is wrong with an expression, at which character (from 1; None for the whole), and what to write instead."""
+    """What is wrong with an expression, at which character (from 1; None: the whole), and what to write instead."""
 
     def __init__(self, index: int | None, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -84,7 +87,7 @@ class _Invalid(Exception):
 _CLASSES = frozenset("alnum alpha blank cntrl digit graph lower print punct space upper xdigit".split())
 
 _SPECIAL = frozenset("\\^$.[]|()*+?{}")
-"""What a backslash makes literal."""
+"""Characters that a backslash makes literal."""
 
 _INTERVAL = re.compile(r"\{([0-9]++)(?:(,)([0-9]*+))?\}")
 
@@ -108,7 +111,7 @@ _FOREIGN_GROUPS = [
     ("(?i", "options are not supported", "i;ascii-casemap, the default comparator, is case-insensitive"),
     ("(?", "options are not supported", ""),
 ]
-"""Groups of other dialects."""
+"""Groups of other dialects: how they begin, what is wrong, what to write instead."""
 
 _NAMED = """
     zero 0 one 1 two 2 three 3 four 4 five 5 six 6 seven 7 eight 8 nine 9 exclamation-mark ! quotation-mark " number-sign #
@@ -133,31 +136,32 @@ _COLLATING = dict(zip(_NAMED[::2], _NAMED[1::2], strict=True)) | {
 
 
 class _Translation:
-    """An expression being translated. RE2 gets nothing but what POSIX defines, written so that RE2 takes it the same way.
+    """An expression being translated. RE2 receives only what POSIX defines, written so that RE2 reads it the same way.
 
-    Where `caseless`, each ASCII letter is put in both cases: RE2's own way takes all letters so (RFC 4790, 9.2)."""
+    With `caseless`, each ASCII letter is written in both cases, because RE2's own option ignores the case of all letters
+    (RFC 4790, 9.2: only A to Z)."""
 
     def __init__(self, pattern: str, caseless: bool) -> None:
         self.pattern = pattern
         self.caseless = caseless
         self.at = 0
-        self.out: list[str] = ["(?m)"]  # ^ and $ are at the beginning and end of each line
+        self.out: list[str] = ["(?m)"]  # ^ and $ match at the beginning and end of each line
         self.advice: list[_Invalid] = []
         self.within_line = True
-        """Whether it matches no end of a line."""
+        """Whether no match can contain a line end."""
         self._opened: list[int] = []
         self._groups = 0
         self._repeatable = ""
-        """What there is before this place: something to be repeated, "" for nothing, or a repetition."""
+        """What precedes the current position: "atom" (repeatable), "repetition", or "" for neither."""
 
     def whole(self) -> str:
-        """The expression of RE2."""
+        """The expression in RE2's syntax; raises _Invalid."""
         if len(self.pattern) > LENGTH:
             raise _Invalid(None, f"more than {LENGTH} characters")
         while self.at < len(self.pattern):
             self._next(self.pattern[self.at])
         if self._opened:
-            raise _Invalid(self._opened[-1], "this group has no )", 'write "\\\\(" for the character')
+            raise _Invalid(self._opened[-1], "unmatched (", 'write "\\\\(" for the character')
         return "".join(self.out)
 
     def _next(self, c: str) -> None:
@@ -169,7 +173,7 @@ class _Translation:
             self._open()
         elif c == ")":
             if not self._opened:
-                raise _Invalid(self.at, "this ) closes no group", 'write "\\\\)" for the character')
+                raise _Invalid(self.at, "unmatched )", 'write "\\\\)" for the character')
             self._opened.pop()
             self._atom(")")
         elif c in "*+?":
@@ -198,7 +202,7 @@ class _Translation:
     def _escaped(self) -> None:
         c = self.pattern[self.at + 1 : self.at + 2]
         if not c:
-            raise _Invalid(self.at, "a backslash ends the expression", 'write "\\\\\\\\" for one backslash')
+            raise _Invalid(self.at, "trailing backslash", 'write "\\\\\\\\" for one backslash')
         if c in "123456789":
             raise _Invalid(self.at, "back references are not supported")
         if c in _SHORTHANDS:
@@ -220,12 +224,10 @@ class _Translation:
 
     def _repeat(self, text: str, length: int) -> None:
         if not self._repeatable:
-            raise _Invalid(self.at, "there is nothing to repeat here", f'write "\\\\{text[0]}" for the character')
+            raise _Invalid(self.at, "nothing to repeat", f'write "\\\\{text[0]}" for the character')
         if self._repeatable == "repetition":
-            hint = (
-                "leave it out: of the matches the longest is taken" if text in "?+" else "put a group around the first"
-            )
-            raise _Invalid(self.at, "this is repeated already", hint)
+            hint = "leave it out; the longest match is taken anyway" if text in "?+" else "put a group around the first"
+            raise _Invalid(self.at, "repeated twice", hint)
         self._put(text, "repetition", length)
 
     def _braces(self) -> None:
@@ -234,7 +236,7 @@ class _Translation:
             if self.pattern[self.at + 1 : self.at + 2] in tuple("0123456789,"):
                 hint = 'write {n}, {n,} or {n,m}, or "\\\\{" for the character'
                 raise _Invalid(self.at, "invalid repetition", hint)
-            self._atom("\\{")  # undefined in POSIX, and a brace everywhere
+            self._atom("\\{")  # undefined in POSIX; a literal brace in all implementations
             return
         numbers = [int(number) for number in interval.group(1, 3) if number]
         if max(numbers) > REPETITIONS:
@@ -247,7 +249,7 @@ class _Translation:
     # ---- bracket expressions, POSIX.2, 2.8.3.2
 
     def _bracket(self) -> str:
-        """The bracket expression here, in RE2's words; leaves the place at its last character."""
+        """The bracket expression at the current position, in RE2's syntax; stops at its last character."""
         begin = self.at
         self.at += 1
         negated = self.pattern.startswith("^", self.at)
@@ -257,13 +259,13 @@ class _Translation:
         first = True
         while first or not self.pattern.startswith("]", self.at):
             if self.at >= len(self.pattern):
-                raise _Invalid(begin, "this [ has no ]", 'write "\\\\[" for the character')
+                raise _Invalid(begin, "unmatched [", 'write "\\\\[" for the character')
             members += self._members()
             first = False
         return f"[{'^' if negated else ''}{''.join(members)}]"
 
     def _members(self) -> Iterator[str]:
-        """What the next element of a bracket expression, or a range, stands for."""
+        """The next element or range of a bracket expression, in RE2's syntax."""
         begin = self.at
         low = self._element()
         if not self._in_range():
@@ -272,15 +274,15 @@ class _Translation:
         self.at += 1
         high = self._element()
         if len(low) > 1 or len(high) > 1:
-            raise _Invalid(begin, "a character class cannot begin or end a range", "write the - last")
+            raise _Invalid(begin, "a character class cannot begin or end a range", "write - last")
         if low > high:
-            raise _Invalid(begin, "the range ends before it begins", "write the - last for the character")
+            raise _Invalid(begin, "the end of the range is before its beginning", "write - last for the character")
         if self._in_range():
-            raise _Invalid(self.at, "a range cannot begin where another ends", "write the - last for the character")
+            raise _Invalid(self.at, "a range cannot begin where another ends", "write - last for the character")
         yield from self._range(low, high)
 
     def _in_range(self) -> bool:
-        """Whether a - is here, and not as the last character of the bracket expression."""
+        """Whether the next character is a - that is not the last one of the bracket expression."""
         return self.pattern.startswith("-", self.at) and self.pattern[self.at + 1 : self.at + 2] not in ("", "]")
 
     def _element(self) -> str:
@@ -290,7 +292,7 @@ class _Translation:
         if kind in ("[:", "[.", "[="):
             end = pattern.find(f"{kind[1]}]", at + 2)
             if end < 0:
-                raise _Invalid(at, f"this {kind} has no {kind[1]}]", f"write {kind[1]} before [ for the characters")
+                raise _Invalid(at, f"unmatched {kind}", f"write {kind[1]} before [ for the characters")
             name = pattern[at + 2 : end]
             self.at = end + 2
             if kind != "[:":
@@ -299,8 +301,8 @@ class _Translation:
                 raise _Invalid(at, "unknown character class", f"write one of {', '.join(sorted(_CLASSES))}")
             return name
         if kind[:1] == "\\" and kind[1:] and (kind[1] == "]" or (kind[1].isascii() and kind[1].isalnum())):
-            hint = "write ] first to have it in there" if kind[1] == "]" else "write classes such as [:digit:]"
-            self.advice.append(_Invalid(at, "within [ ] a backslash is a character like others", hint))
+            hint = "write ] first for the character" if kind[1] == "]" else "write classes such as [:digit:]"
+            self.advice.append(_Invalid(at, "within [ ] a backslash is an ordinary character", hint))
         self.at += 1
         return kind[:1]
 
@@ -309,7 +311,7 @@ class _Translation:
         if len(name) == 1:
             return name
         if name not in _COLLATING:
-            raise _Invalid(at, "there is no collating element of this name", "write the character itself")
+            raise _Invalid(at, "unknown collating element", "write the character itself")
         return _COLLATING[name]
 
     def _class(self, name: str) -> Iterator[str]:
@@ -330,16 +332,16 @@ def _span(low: int, high: int) -> str:
     return f"\\x{{{low:x}}}" if low == high else f"\\x{{{low:x}}}-\\x{{{high:x}}}"
 
 
-# ---- compiled, and matched
+# ---- compiling and matching
 
 
 @lru_cache(maxsize=COMPILED)
 def _compiled(expression: bytes, capturing: bool) -> Any:
-    """An expression of RE2; without groups where nobody asks for them: RE2 is then much faster."""
-    import re2  # for scripts that match by regular expressions
+    """A compiled expression. RE2 is much faster if it need not capture."""
+    import re2  # only for scripts that use :regex
 
     options = re2.Options()
-    # POSIX.2, 2.8.2; whether there is a match is the same without it, and found in a thousandth of the time
+    # POSIX.2, 2.8.2. Whether there is a match does not depend on it, and is found in a thousandth of the time without.
     options.longest_match = capturing
     options.log_errors = False
     options.max_mem = MEMORY
@@ -348,7 +350,7 @@ def _compiled(expression: bytes, capturing: bool) -> Any:
 
 
 class _Expression(NamedTuple):
-    """A key, ready to be matched; `within_line` when no match can contain the end of a line."""
+    """A key ready for matching; `within_line` if no match can contain a line end."""
 
     re2: bytes
     size: int
@@ -356,20 +358,20 @@ class _Expression(NamedTuple):
     within_line: bool
 
     def search(self, data: bytes, run: Run) -> Any:
-        """The match in `data`, None where there is none; too much work is a fault."""
+        """The first match in `data`, or None; too much work is a run-time error."""
         compiled = _compiled(self.re2, self.capturing)
         for piece in _slices(data, SLICE // self.size) if self.within_line else (data,):
             run.tick()
             if self.size * len(piece) > WORK:
-                run.fail("the value is too long for this regular expression")
-            found = compiled.search(piece)
-            if found is not None:
-                return found
+                run.fail("value is too long for this regular expression")
+            match = compiled.search(piece)
+            if match is not None:
+                return match
         return None
 
 
 def _slices(data: bytes, length: int) -> Iterator[bytes]:
-    """Whole lines of `data`, as many at once as are no longer than `length` together, at least one."""
+    """`data` in pieces of whole lines, each as long as possible up to `length`, or one longer line."""
     at = 0
     while len(data) - at > length:
         end = data.rfind(b"\n", at, at + length)
@@ -383,7 +385,7 @@ def _slices(data: bytes, length: int) -> Iterator[bytes]:
 
 
 def _translated(pattern: str, comparator: Comparator, capturing: bool) -> tuple[_Expression, list[_Invalid]]:
-    """The expression that a key is, and advice on it; _Invalid where it is not one."""
+    """The expression of a key, and advice on it; raises _Invalid."""
     translation = _Translation(pattern, comparator.fold is not None)
     expression = translation.whole().encode("utf-8", "surrogatepass")
     import re2
@@ -391,28 +393,28 @@ def _translated(pattern: str, comparator: Comparator, capturing: bool) -> tuple[
     try:
         compiled = _compiled(expression, capturing)
     except re2.error as error:
-        raise _Invalid(None, _words_of(error)) from None
+        raise _Invalid(None, _explained(error)) from None
     return _Expression(expression, compiled.programsize, capturing, translation.within_line), translation.advice
 
 
-def _words_of(error: Exception) -> str:
-    """What RE2 finds wrong with an expression that POSIX has."""
+def _explained(error: Exception) -> str:
+    """Why RE2 rejects an expression that POSIX allows."""
     text = str(error.args[0]) if error.args else ""
     if "repetition size" in text:
-        return f"more than {REPETITIONS} repetitions, one within another"
-    return "the expression is too large" if "too large" in text else f"RE2 refuses it: {plain(text)}"
+        return f"nested repetitions of more than {REPETITIONS}"
+    return "too large" if "too large" in text else f"rejected by RE2: {printable_ascii(text)}"
 
 
 def _shown(flaw: _Invalid, pattern: str) -> str:
-    """The same words in a problem and in a fault."""
+    """The message of a flaw, the same at check time and at run time."""
     if flaw.at is None:
         return f"invalid regular expression: {flaw.message}"
-    near = plain(pattern[flaw.at - 1 : flaw.at + 9])
+    near = printable_ascii(pattern[flaw.at - 1 : flaw.at + 9])
     return f'invalid regular expression: character {flaw.at}, "{near}": {flaw.message}'
 
 
 def _octets(value: str) -> bytes:
-    """The octets that RE2 looks at; a line ends with LF alone, so that $ is there."""
+    """The octets that RE2 searches; lines end with LF alone, because $ matches before it."""
     return value.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
 
 
@@ -420,25 +422,25 @@ def _octets(value: str) -> bytes:
 
 
 class _Total:
-    """What the expressions of a script are compiled to, while it is checked."""
+    """The RE2 instructions of all expressions of a script being checked."""
 
     instructions = 0
 
 
 @regex.match_type(":regex")
 class Regex(MatchType):
-    """:regex: an expression matches the value, or a part of it."""
+    """:regex: a regular expression matches the value or a part of it."""
 
     raw = True
     captures = True
 
     def check_keys(self, word: Any, use: Use) -> None:
-        if word.comparator.name not in ("i;octet", "i;ascii-casemap"):  # 3: it is compatible with these two
-            message = f"{word.comparator.name} cannot be used with :regex"
-            use.complain("comparator", message, 'use "i;octet" or "i;ascii-casemap"', rule="comparator-unfit")
+        if word.comparator.name not in ("i;octet", "i;ascii-casemap"):  # section 3: these two are supported
+            message = f"comparator {word.comparator.name} cannot be used with :regex"
+            use.complain("comparator", message, 'write "i;octet" or "i;ascii-casemap"', rule="comparator-unfit")
             return
         if len(word.keys) > KEYS:
-            use.complain("keys", f"more than {KEYS} regular expressions in one test", rule="too-many-keys")
+            use.complain("keys", f"more than {KEYS} regular expressions in one test", rule="keys-too-many")
             return
         total = use.memory(_Total)
         keys = use.strings("keys") or [
@@ -449,20 +451,20 @@ class Regex(MatchType):
                 return
             try:
                 expression, advice = _translated(key.value, word.comparator, capturing=True)
-            except _Invalid as flaw:  # 3: SHOULD be rejected as a syntax error
+            except _Invalid as flaw:  # section 3: SHOULD be rejected as a syntax error
                 use.complain(key, _shown(flaw, key.value), flaw.hint, rule="regex-invalid")
                 total.instructions += REFUSED if flaw.at is None else 0
                 continue
             total.instructions += expression.size
             if total.instructions > INSTRUCTIONS:
-                message = "the regular expressions of this script are too large together"
+                message = "all regular expressions of this script together are too large"
                 use.complain(key, message, rule="regex-invalid")
             for each in advice:
                 message = f"character {each.at}: {each.message}"
                 use.complain(key, message, each.hint, rule="regex-backslash", severity=Severity.WARNING)
 
     def _expressions(self, comparator: Comparator, keys: Sequence[str], *, capturing: bool) -> list[_Expression] | str:
-        """The expressions that the keys are, or what is wrong with one that was made of variables."""
+        """The expressions of the keys, or what is wrong with one (its value comes from variables)."""
         expressions = []
         for key in keys:
             try:
@@ -487,7 +489,7 @@ class Regex(MatchType):
         return matches
 
     def capturer(self, comparator: Comparator, keys: Sequence[str]) -> Capturer:
-        """RFC 5229, 3.2: the first match, in the order of the values, then of the keys."""
+        """RFC 5229, 3.2: the match values of the first match, by order of values, then of keys."""
         expressions = self._expressions(comparator, keys, capturing=True)
         if isinstance(expressions, str):
             return self._failing(expressions)
@@ -496,10 +498,10 @@ class Regex(MatchType):
             for value in values:
                 data = _octets(value)
                 for expression in expressions:
-                    found = expression.search(data, run)
-                    if found is not None:
-                        # a group that took no part in the match is empty
-                        return tuple([text.decode("utf-8", "replace") for text in (found[0], *found.groups(b""))])
+                    match = expression.search(data, run)
+                    if match is not None:
+                        # a group that did not participate is the empty string
+                        return tuple([text.decode("utf-8", "replace") for text in (match[0], *match.groups(b""))])
             return None
 
         return captures
@@ -516,7 +518,7 @@ class Regex(MatchType):
 
 @regex.tag(":quoteregex", on=["set"])
 class QuoteRegex(ForeignTag):
-    """:quoteregex: with a backslash before what is special to :regex, which then takes it as it is."""
+    """:quoteregex: put a backslash before each character that is special in :regex, so that it matches itself."""
 
     precedence = 20
     quotes = True

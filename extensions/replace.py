@@ -1,4 +1,4 @@
-"""replace: put something else in the place of a part of the message, or of the whole message (RFC 5703, 5).
+"""replace: replace a part of the message, or the whole message (RFC 5703, 5).
 
     foreverypart {
         if header :mime :param "filename" :matches ["Content-Type", "Content-Disposition"] "*.exe" {
@@ -7,12 +7,11 @@
     }
     replace :subject "Removed" "This message was removed. Ask postmaster@example.com for it.";
 
-In a loop over parts it is the current part that is replaced, with all that is in it; outside of one, and where the current
-part is the message itself, the whole message: then :subject and :from set these fields anew, the old ones are kept as
-Original-Subject and Original-From, and all other fields stay but those of MIME. The replacement is a text, or with :mime a
-MIME entity, its Content-* fields and its content. Whatever looks at the message after that, stores it or sends it, has the
-replacement. Replace before you enclose: what enclose has put around the message is not in what is redirected, and neither
-is what replace does after it.
+In foreverypart the current part is replaced, with all parts in it. Outside a loop, or if the current part is the message
+itself, the whole message is replaced: :subject and :from set these fields, the old ones are kept as Original-Subject and
+Original-From, and all other fields except those of MIME stay. The replacement is a text or, with :mime, a MIME entity: its
+Content-* fields and its content. Later tests see the replacement, and it is what is stored or sent. Use replace before
+enclose: redirect sends the message without what enclose added, and without what replace changed after that.
 """
 
 from __future__ import annotations
@@ -42,21 +41,23 @@ from sieveav.extending import (
 )
 
 replace = Extension("replace", "RFC 5703, 5")
+replace.rule("replacement-invalid", "the replacement is not a MIME entity")
+replace.rule("tag-conflict", "the tag conflicts with another tag")
 
 LONGEST_WORD = 900
-"""Characters of a word of a subject that can be on one line. RFC 5322, 2.1.1."""
+"""A word of a subject must be shorter than this to fit on a line. RFC 5322, 2.1.1."""
 
 
 def subject_line(text: str, newline: bytes) -> bytes:
-    """A Subject field. RFC 5703, 5: encoded words if and only if it is not ASCII."""
+    """A Subject field. RFC 5703, 5: with encoded-words if and only if the text is not ASCII."""
     if text.isascii() and max(map(len, re.split("[ \t]", text))) < LONGEST_WORD:
         return structured_line("Subject", text, newline)
     return field_line("Subject", text, newline)
 
 
 def header_with(header: bytes, new: Mapping[str, bytes], newline: bytes) -> bytes:
-    """The header of a message whose content is replaced, before the fields of its new content; `new` are fields by their
-    lower-case names. RFC 5703, 5: all others are preserved, but for those relating to MIME."""
+    """The header of a message whose content is replaced, without the fields of the new content. `new` are the new fields by
+    their lower-case names. RFC 5703, 5: all others are preserved, except those of MIME."""
     lines = list(new.values())
     for name, octets in field_octets(header, newline):
         if name in new:  # RFC 5703, 5: preserved as Original-Subject and Original-From
@@ -68,11 +69,11 @@ def header_with(header: bytes, new: Mapping[str, bytes], newline: bytes) -> byte
 
 @replace.action("replace", phases=OF_A_MESSAGE)
 class Replace(Word):
-    """replace: the current part, or the whole message, is a text or MIME entity from here on."""
+    """replace: replace the current part, or the whole message, by a text or MIME entity."""
 
     mime: bool = tag(":mime")
     subject: str = tag(":subject", "")
-    sender: str = tag(":from", "", valid=mailbox_list_flaw)  # RFC 5703, 5: a valid mailbox-list, and an error if not
+    sender: str = tag(":from", "", valid=mailbox_list_flaw)  # RFC 5703, 5: must be a valid mailbox-list
     replacement: str
 
     def check(self, use: Use) -> None:
@@ -80,7 +81,7 @@ class Replace(Word):
             return
         for name, field in ((":subject", "subject"), (":from", "sender")):
             if use.has(field):  # RFC 5703, 5: ignored, and SHOULD be flagged as an error
-                message = f"{name} does not go together with :mime"
+                message = f"{name} conflicts with :mime"
                 use.complain(field, message, f"leave out {name}", rule="tag-conflict")
         for entity in use.strings("replacement"):
             flaw = entity_flaw(entity.value)
@@ -96,16 +97,16 @@ class Replace(Word):
         newline = message.newline
         octets = (entity_part if self.mime else text_part)(self.replacement, newline)
         part = run.focus(PART)
-        path = part.path if isinstance(part, Entity) else ()  # RFC 5703, 5: outside of a loop, the entire message
+        path = part.path if isinstance(part, Entity) else ()  # RFC 5703, 5: outside a loop, the entire message
         if not path:
             octets = header_with(message.raw[: message.body_start], self.new_fields(newline), newline) + octets
         elif message.at(path[:-1]).part.content_type.startswith("message/"):
-            # a message within the message: RFC 2046, 5.2.1: it is one only with its From, Subject or Date
+            # an embedded message. RFC 2046, 5.2.1: it needs a From, Subject or Date field
             octets = header_with(part.part.header, {}, newline) + octets
         run.edit(self, "replace", Rewrite(message.replaced(path, octets)))
 
     def new_fields(self, newline: bytes) -> Mapping[str, bytes]:
-        """The fields that are set anew when the entire message is replaced."""
+        """The fields that :from and :subject set when the entire message is replaced."""
         fields: dict[str, bytes] = {}
         authors = parse_mailbox_list(self.sender) if ":from" in self.written and not self.mime else None
         if authors:

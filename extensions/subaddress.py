@@ -1,9 +1,8 @@
-"""subaddress: the user and the detail of an address such as ken+sieve@example.org (RFC 5233).
+"""subaddress: test the user or the detail part of an address such as ken+sieve@example.org (RFC 5233).
 
-:user is what stands before the separator, or the whole local part where there is none; :detail what stands after the first
-one. An address without a separator has no detail and matches nothing, not even ""; ken+@example.org has the detail "".
-The separator is the setting recipient_delimiter, of whose characters each separates; it must be the one the mail system
-itself uses.
+:user is the local part before the first separator, or all of it without one; :detail is the text after the first separator.
+An address without a separator has no detail, which matches nothing, not even ""; ken+@example.org has the detail "". Each
+character of the setting recipient_delimiter is a separator; it must be set as in the mail system itself.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ subaddress.setting(
         "recipient_delimiter",
         TEXT,
         "+",
-        "the characters that separate user and detail, each of them does; empty: nothing does",
+        "the characters that separate user and detail; empty: none",
     )
 )
 
 
 @dataclass(frozen=True)
 class _Divided:
-    """The user, or the detail, by the separators in force; a value, so that equal questions to a message are one."""
+    """The user or the detail part, by the configured separators. Equal values make equal subjects, which are computed once."""
 
     settings: Mapping[str, Any]
     detail: bool
@@ -36,7 +35,7 @@ class _Divided:
         if address.local is None:
             return None
         places = [at for c in self.settings["recipient_delimiter"] if (at := address.local.find(c)) >= 0]
-        if not places:  # RFC 5233, 4: no detail matches no key, and the user is all of it
+        if not places:  # RFC 5233, 4: without a separator there is no detail, and the user is all of it
             return None if self.detail else address.local
         first = min(places)
         return address.local[first + 1 :] if self.detail else address.local[:first]

@@ -1,16 +1,16 @@
-"""vacation: answer the sender with a message, once in a while (RFC 5230; RFC 6131).
+"""vacation: answer the sender with a message, once in a period (RFC 5230; RFC 6131).
 
     vacation :days 23 :addresses ["tjs@example.edu", "ts4z@landru.example.edu"]
         "I'm away until October 19. If it's an emergency, call 911, I guess.";
     vacation :seconds 1800 :handle "meeting" :subject "In a meeting" "I will read this later.";
 
-A sender gets the same answer once in a period of :days or, with "vacation-seconds", :seconds. Answers are identified by
-:handle, or else :subject, :from, :mime and the text as they are in the script, before variables are expanded. With :mime
-the text is a MIME entity: its header, an empty line and its content.
+A sender gets the same answer once in a period of :days or, with "vacation-seconds", :seconds. An answer is identified by
+its :handle, or else by :subject, :from, :mime and the text as written in the script, before variables are expanded. With
+:mime the text is a MIME entity: header, empty line, content.
 
-No answer goes to mailing lists, bulk mail, other automatic mail and system addresses, nor unless one of the recipient's
-addresses is in To, Cc, Bcc or their Resent fields. Why an answer is withheld is logged. Whether the message is infected is
-not looked at: a script asks first. The message is kept, as if vacation were not there.
+Mailing lists, bulk mail, other automatic mail and system addresses are not answered, nor is mail without one of the
+recipient's addresses in To, Cc, Bcc or their Resent fields. The log says why an answer is withheld. vacation does not check
+for viruses; test for them first. The implicit keep is not affected.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from sieveav.extending import (
     Use,
     address_flaw,
     choice,
-    compose,
+    compose_message,
     derived,
     entity_flaw,
     envelope_address,
@@ -61,37 +61,54 @@ from sieveav.extending import (
 
 vacation = Extension("vacation", "RFC 5230")
 vacation_seconds = Extension("vacation-seconds", "RFC 6131", implies=["vacation"])
+vacation.rule("addresses-invalid", "the string is not an email address")
+vacation.rule("period-limit", "the period is outside the limits of the site")
+vacation.rule("reason-invalid", "the text is not a MIME entity")
 
 DAY = 86400
 
-vacation.setting(Option("min_period", SECONDS, 1.0 * DAY, "the shortest period; a shorter one becomes this one"))
-vacation.setting(Option("max_period", SECONDS, 60.0 * DAY, "the longest period; a longer one becomes this one; 0: any"))
-vacation.setting(Option("default_period", SECONDS, 7.0 * DAY, "the period where a script gives none"))
+vacation.setting(Option("min_period", SECONDS, 1.0 * DAY, "the shortest period; shorter ones are raised to it"))
 vacation.setting(
-    Option(
-        "use_original_recipient", BOOLEAN, False, "whether the recipient before any rewriting is the user's own address"
-    )
+    Option("max_period", SECONDS, 60.0 * DAY, "the longest period; longer ones are lowered to it; 0: no limit")
+)
+vacation.setting(Option("default_period", SECONDS, 7.0 * DAY, "the period of scripts that give none"))
+vacation.setting(
+    Option("use_original_recipient", BOOLEAN, False, "whether the original recipient is also the user's own address")
 )
 vacation.setting(
     Option(
         "dont_check_recipient",
         BOOLEAN,
         False,
-        "whether what is not addressed to the user is answered (against RFC 5230)",
+        "whether to answer mail that is not addressed to the user (violates RFC 5230)",
     )
 )
 vacation.setting(
-    Option("send_from_recipient", BOOLEAN, False, "whether the envelope sender of answers is the recipient, not null")
+    Option(
+        "send_from_recipient", BOOLEAN, False, "whether the envelope sender of answers is the recipient instead of null"
+    )
 )
 
-UNFIT = frozenset({"reject", "ereject"})
-"""RFC 5230, 4.7: incompatible; RFC 5429, 2.4: a refused message is not answered."""
+CONFLICTS = frozenset({"reject", "ereject"})
+"""RFC 5230, 4.7: incompatible; RFC 5429, 2.4: a refused message must not be answered."""
 
 # ---- the period, RFC 5230, 4.1; RFC 6131, 2
 
 
+class Period(Choice):
+    """A period as scripts write it."""
+
+    least = 0
+    """The shortest period in seconds if the site sets none."""
+
+    @property
+    def seconds(self) -> int:
+        """Its length in seconds."""
+        raise NotImplementedError
+
+
 @vacation.choice("vacation_period", ":days")
-class Days(Choice):
+class Days(Period):
     """:days: the period in days. RFC 5230, 4.1: never 0."""
 
     number: int
@@ -103,24 +120,23 @@ class Days(Choice):
 
 
 def seconds_flaw(number: int) -> str:
-    """RFC 6131, 2: up to 2^31 seconds."""
-    return "" if number <= 1 << 31 else "a period has at most 2147483648 seconds"
+    """What is wrong with a number of seconds. RFC 6131, 2: up to 2^31."""
+    return "" if number <= 1 << 31 else "period is longer than 2147483648 seconds"
 
 
 @vacation_seconds.choice("vacation_period", ":seconds")
-class Seconds(Choice):
-    """:seconds: the period in seconds. RFC 6131, 2: with 0, if the site allows it, every message is answered."""
+class Seconds(Period):
+    """:seconds: the period in seconds. RFC 6131, 2: 0 answers every message, if the site allows it."""
 
     number: int = value(valid=seconds_flaw)
-    least = 0
 
     @property
     def seconds(self) -> int:
         return self.number
 
 
-def effective_period(period: Any, settings: Mapping[str, Any]) -> int:
-    """The seconds for which an answer is not repeated, 0 where it always is: within the bounds of the site."""
+def effective_period(period: Period | None, settings: Mapping[str, Any]) -> int:
+    """The seconds for which an answer is not repeated, within the limits of the site; 0: it is always repeated."""
     least = int(settings["min_period"]) or (DAY if period is None else period.least)
     most = int(settings["max_period"])
     # RFC 5230, 4.1: the default is 7 days or the minimum, whichever is greater
@@ -129,20 +145,20 @@ def effective_period(period: Any, settings: Mapping[str, Any]) -> int:
 
 
 def _time(seconds: int) -> str:
-    """A time as settings have it."""
+    """A time in the syntax of settings."""
     for unit, length in (("d", DAY), ("h", 3600), ("m", 60)):
         if seconds and seconds % length == 0:
             return f"{seconds // length}{unit}"
     return f"{seconds}s"
 
 
-# ---- what is not answered, RFC 5230, 4.5 and 4.6
+# ---- mail that is not answered, RFC 5230, 4.5 and 4.6
 
 _SYSTEM = re.compile(
     r"mailer-daemon|listserv|majordomo|listproc|no-?reply|do-?not-?reply|owner-.*|.*-(?:request|owner|bounces)",
     re.DOTALL,
 )
-"""RFC 5230, 4.6: local parts of automatic systems and mailing lists; postmasters are people."""
+"""RFC 5230, 4.6: local parts of automatic systems and mailing lists, not of postmasters, who are people."""
 
 LIST_FIELDS = (
     "List-Id",
@@ -160,8 +176,8 @@ _KEYWORD = re.compile(r"(?>(?:[^\S\n]|\([^()]*+\))*)([^\s();]*+)")
 
 def _keyword(text: str) -> str:
     """The first word of a field's value, without comments and parameters, in lower case."""
-    found = _KEYWORD.match(unfold(text))
-    return found[1].lower() if found else ""
+    match = _KEYWORD.match(unfold(text))
+    return match[1].lower() if match else ""
 
 
 def _keywords(message: Message, name: str) -> set[str]:
@@ -169,7 +185,7 @@ def _keywords(message: Message, name: str) -> set[str]:
 
 
 def automatic(message: Message) -> str:
-    """The field that shows that nobody waits for an answer, "" where there is none."""
+    """The field that marks the message as automatic, "" if there is none."""
     for name in LIST_FIELDS:
         if name.lower() in message.fields:
             return name
@@ -177,16 +193,16 @@ def automatic(message: Message) -> str:
         return "Auto-Submitted"
     if _keywords(message, "precedence") & {"bulk", "junk", "list"}:  # RFC 3834, 2
         return "Precedence"
-    if "multipart/report" in _keywords(message, "content-type"):  # a notice such as a DSN, whoever says to have sent it
+    if "multipart/report" in _keywords(message, "content-type"):  # a notice such as a DSN, whatever its sender
         return "Content-Type"
-    for text in message.fields.get("x-auto-response-suppress", ()):  # Exchange's own Auto-Submitted
+    for text in message.fields.get("x-auto-response-suppress", ()):  # the Auto-Submitted of Exchange
         if not {word.strip() for word in unfold(text).lower().split(",")}.isdisjoint(("all", "oof", "autoreply")):
             return "X-Auto-Response-Suppress"
     return ""
 
 
 def comparable(address: Address) -> str | None:
-    """An address, the same for all that are its owner's in practice: letters in either case."""
+    """An address for comparison: in practice, case does not matter in local parts either. None if invalid."""
     if address.local is None or not address.domain:
         return None
     return f"{address.local}@{address.domain}".lower()
@@ -195,34 +211,34 @@ def comparable(address: Address) -> str | None:
 ADDRESSED = intern_subject(
     AddressValues(Fields(("to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc")), comparable)
 )
-"""RFC 5230, 4.5: whom the message is addressed to."""
+"""RFC 5230, 4.5: the addresses to which the message is addressed."""
 
-NO_MEMORY = "nothing is known of earlier answers"
-"""RFC 5230, 8: answers MUST NOT be sent more often than the script says, so none is sent where that cannot be known."""
+NO_MEMORY = "it is not known whether the sender was answered before"
+"""RFC 5230, 8: answers MUST NOT be sent more often than the script says, so none is sent if that is not known."""
 
 # ---- the answer, RFC 5230, 5
 
 SUBJECT = intern_subject(HeaderValues(Fields(("subject",))))
 
 SUBJECT_LENGTH = 256
-"""Characters of the original's subject that the answer repeats."""
+"""The most characters of the original subject in the answer."""
 
 OWN_SUBJECT_LENGTH = 900
-"""Characters of a subject that the script gives."""
+"""The most characters of a subject from the script."""
 
 REFERENCES = 100
-"""References to messages that the answer has: to the first, and to the last ones."""
+"""The most message IDs in References: the first one and the last ones are kept."""
 
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # RFC 5322, 3.6.4, and what senders take for it
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # RFC 5322, 3.6.4, and what senders use in practice
 
 
 def _ids(message: Message, name: str) -> list[str]:
-    return [found for text in message.fields.get(name, ()) for found in _MESSAGE_ID.findall(unfold(text))]
+    return [message_id for text in message.fields.get(name, ()) for message_id in _MESSAGE_ID.findall(unfold(text))]
 
 
 def threading(message: Message) -> tuple[str, list[str]]:
-    """The Message-ID of the original, "" where it has none, and what is referred to with it. RFC 5230, 5.8; RFC 5322, 3.6.4:
-    the original's references, else what it is a reply to if that is one message, then the original itself."""
+    """The Message-ID of the original ("" if it has none), and the IDs for References. RFC 5230, 5.8; RFC 5322, 3.6.4: those in
+    its References, or else its In-Reply-To if that is a single ID, followed by its own."""
     own = _ids(message, "message-id")[:1]
     replied = _ids(message, "in-reply-to")
     references = _ids(message, "references") or (replied if len(replied) == 1 else [])
@@ -233,7 +249,7 @@ def threading(message: Message) -> tuple[str, list[str]]:
 
 
 def _as_written(use: Use, field: str) -> str | None:
-    """The string of a field as it is in the script, None where the script does not give it."""
+    """The string of an argument as written in the script, None if it is not given."""
     for argument in use.phrase.arguments:
         if argument.span == use.spans.get(field):
             return str(getattr(argument, "value", ""))
@@ -242,9 +258,9 @@ def _as_written(use: Use, field: str) -> str | None:
 
 @vacation.action("vacation", phases=["each_rcpt"])  # RFC 6785, 3.11: not with IMAP events
 class Vacation(Acting):
-    """vacation: answer the sender, unless the message should not be answered, or was in the period. RFC 5230, 4."""
+    """vacation: answer the sender, unless such mail is not answered or the sender has the answer. RFC 5230, 4."""
 
-    period: Any = choice("vacation_period", None)
+    period: Period | None = choice("vacation_period", None)
     subject: str = tag(":subject", "")
     author: str = tag(":from", "", valid=mailbox_list_flaw, hint='write :from "Ann <ann@example.com>"')
     addresses: Strings = tag(":addresses", ())
@@ -258,24 +274,24 @@ class Vacation(Acting):
         self.response = self._identified(use)
         for address in use.strings("addresses"):
             if address_flaw(address.value):
-                message = "not a valid email address, so it is ignored"
+                message = "not a valid email address; it is ignored"
                 use.complain(address, message, rule="addresses-invalid", severity=Severity.WARNING)
         if self.mime:
             for reason in use.strings("reason"):
                 flaw = entity_flaw(reason.value)
                 if flaw:
-                    hint = "begin with Content-Type: and an empty line, or leave out :mime"
+                    hint = "begin with a Content-Type field and an empty line, or leave out :mime"
                     use.complain(reason, flaw, hint, rule="reason-invalid")
         if self.period is not None:
             effective = effective_period(self.period, self.settings)
             if effective != self.period.seconds:
                 bound = "shortest" if effective > self.period.seconds else "longest"
-                message = f"the {bound} period here is {_time(effective)}, which is used instead"
+                message = f"the {bound} period at this site is {_time(effective)}; it is used instead"
                 use.complain("period", message, rule="period-limit", severity=Severity.WARNING)
 
     def _identified(self, use: Use) -> str:
-        """What identifies this answer. RFC 5230, 4.2: the handle, else subject, author, whether it is MIME and text,
-        each for itself and before variables are expanded."""
+        """The identity of this answer. RFC 5230, 4.2: the handle, or else subject, author, text and whether it is MIME,
+        kept apart, before variables are expanded."""
         handle = _as_written(use, "handle")
         if handle is not None:
             return json.dumps(["handle", handle])
@@ -286,7 +302,7 @@ class Vacation(Acting):
 
     def run(self, run: Run) -> None:
         if any(action.name == "vacation" for action in run.actions):
-            run.fail("a second vacation in one script", self)  # RFC 5230, 4.7
+            run.fail("only one vacation is allowed in a script", self)  # RFC 5230, 4.7
         if self.flaw:
             run.fail(self.flaw, self)
         to = parse_addr_spec(run.envelope.sender) or ""
@@ -307,15 +323,15 @@ class Vacation(Acting):
             effects = (Send(to, message, sender, (("NOTIFY", "NEVER"),)), *([Record(key, period)] if period else []))
             details = self._details(subject, period)
         # RFC 5230, 4.7: the implicit keep is not affected
-        action = Action("vacation", effects, False, conflicts=UNFIT, details=details, withheld=withheld)
+        action = Action("vacation", effects, False, conflicts=CONFLICTS, details=details, withheld=withheld)
         run.act(self.amended(action), self.written)
 
     def _key(self, to: str) -> str:
-        """RFC 5230, 4.2: the response and the address that it goes to."""
+        """The key for the memory. RFC 5230, 4.2: the response and the address that it is sent to."""
         return f"vacation {sha256(json.dumps([self.response, to.lower()]).encode()).hexdigest()[:40]}"
 
     def _own_addresses(self, run: Run) -> dict[str, str]:
-        """The recipient's addresses, as they are compared and as they are written. RFC 5230, 4.5."""
+        """The recipient's addresses: in the form for comparison -> as written. RFC 5230, 4.5."""
         texts = [run.envelope.recipient, *run.ask(Addresses()), *self.addresses]
         if self.settings["use_original_recipient"]:
             texts.append(run.envelope.orig_to)
@@ -323,7 +339,7 @@ class Vacation(Acting):
         return {comparable(envelope_address(spec)) or "": spec for spec in reversed(specs)}
 
     def _inappropriate(self, run: Run, to: str, own: Mapping[str, str]) -> str:
-        """Why the message should not be answered, "" where it should."""
+        """Why the message must not be answered, "" if it may be."""
         if not run.envelope.sender:
             return "the sender is null"  # RFC 3834, 2; RFC 5321, 4.5.5
         if not to:
@@ -335,28 +351,28 @@ class Vacation(Acting):
             return "the sender is the recipient"
         field = automatic(run.message)
         if field:
-            return f"the message is automatic or from a mailing list, by its field {field}"
+            return f"the message is automatic or from a mailing list (header field {field})"
         if not self.settings["dont_check_recipient"] and own.keys().isdisjoint(run.message[ADDRESSED]):
             return "the message is not addressed to the recipient"
         if not own:
             return "the recipient has no valid email address"
         if any(action.name == "vacation" and not action.withheld for action in run.before.actions):
-            return "an earlier script has answered it"
+            return "an earlier script has answered the message"
         return ""
 
     def _repeated(self, run: Run, key: str, period: int) -> str:
-        """Why the answer would be sent too often, "" where it would not. RFC 5230, 4.2; 8: never more often."""
+        """Why the answer would be sent too often, "" if it would not. RFC 5230, 4.2 and 8."""
         seen = run.ask(Seen(key)) if period else False
         if seen is None:
             return NO_MEMORY
-        return f"the sender had this answer in the last {_time(period)}" if seen else ""
+        return f"the sender got this answer within the last {_time(period)}" if seen else ""
 
     def _answer(self, run: Run, to: str, own: Mapping[str, str], subject: str | bytes, key: str) -> bytes:
-        # RFC 5230, 5.4: the address of the owner, the one that the sender wrote to if there is one
+        # RFC 5230, 5.4: the owner's address, preferably the one that the message is addressed to
         owner = next((own[address] for address in run.message[ADDRESSED] if address in own), [*own.values()][-1])
         authors = (parse_mailbox_list(self.author) if self.author else None) or [("", owner)]
         message_id, references = threading(run.message)
-        return compose(
+        return compose_message(
             [
                 ("From", authors),
                 ("Sender", [("", owner)] if len(authors) > 1 else []),  # RFC 5322, 3.6.2
@@ -372,7 +388,7 @@ class Vacation(Acting):
         )
 
     def _subject(self, message: Message) -> str | bytes:
-        """RFC 5230, 4.3 and 5.3. A subject that the script gives is in encoded words only if it is not ASCII."""
+        """The subject of the answer. RFC 5230, 4.3 and 5.3. The script's own has encoded-words only if it is not ASCII."""
         own = self.subject.strip()[:OWN_SUBJECT_LENGTH]
         if own:
             return own.encode() if own.isascii() else own
@@ -381,7 +397,7 @@ class Vacation(Acting):
         return f"Auto: {original}" if original else "Automated reply"
 
     def _details(self, subject: str | bytes, period: int) -> dict[str, object]:
-        """The arguments as they are in force, for people and machines."""
+        """The arguments in effect, for the output."""
         details: dict[str, object] = {
             "seconds": period,
             "subject": subject if isinstance(subject, str) else subject.decode(),

@@ -1,14 +1,13 @@
-"""variables: keep texts under a name and write them into strings (RFC 5229).
+"""variables: set variables and use them in strings (RFC 5229).
 
     set "company" "ACME";
     if header :matches "List-ID" "*<*@*" {
         fileinto "${company}.lists.${2}";
     }
 
-In every string, `${name}` stands for the value of a variable, "" if it was never set; letters of a name are the same in
-either case. `${1}`, `${2}` ... are what the wildcards of the last :matches that held stood for, `${0}` the whole value.
-`${namespace.name}` is a value that another extension offers, such as `${vctx.clamav_status}`. What is no such reference,
-`${}` or `${a b}`, is left as it stands.
+In every string, `${name}` is replaced by the value of a variable, "" if it is not set; names are case-insensitive. `${1}`,
+`${2}` ... are what the wildcards of the last successful :matches matched, `${0}` the whole value. `${namespace.name}` is a
+value from another extension, such as `${vctx.clamav_status}`. Anything else, such as `${}` or `${a b}`, is left unchanged.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sieveav.extending import (
+    MATCH_VARIABLES_MARK,
     PHASES,
     VARIABLE_VALUE,
     Extension,
@@ -38,10 +38,14 @@ from sieveav.extending import (
 )
 
 variables = Extension("variables", "RFC 5229")
+variables.rule("match-variable-range", "the number of the match variable is too high")
+variables.rule("modifier-conflict", "two modifiers have the same precedence")
+variables.rule("namespace-unknown", "no required extension has this namespace")
+variables.rule("value-too-long", "the value of the variable is too long")
 
 
 MATCH_VARIABLES = 32
-"""Match variables beyond ${0}: naming a higher one is a problem. RFC 5229, 3.2 asks for at least nine."""
+"""The highest match variable; using a higher one is an error. RFC 5229, 3.2 requires at least nine."""
 
 
 # ---- references in strings, RFC 5229, 3
@@ -50,6 +54,8 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*+(?>(?:\.(?:[A-Za-z_][A-Za-
 
 
 class _Variable(Template):
+    """`${name}`: the value of a variable."""
+
     def __init__(self, name: str) -> None:
         self.name = name.lower()
 
@@ -58,7 +64,7 @@ class _Variable(Template):
 
 
 class _MatchValue(Template):
-    """RFC 5229, 3.2: out of range, it is the empty string."""
+    """`${1}`: a match value. RFC 5229, 3.2: the empty string if out of range."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -69,7 +75,7 @@ class _MatchValue(Template):
 
 
 class _Foreign(Template):
-    """A value that a namespace offers."""
+    """`${namespace.rest}`: a value from a namespace."""
 
     def __init__(self, namespace: Any, rest: str) -> None:
         self.namespace = namespace
@@ -80,19 +86,19 @@ class _Foreign(Template):
 
 
 _NOTHING = _Variable("")
-"""In the place of a reference that was complained of, so that nobody complains of the string again."""
+"""Replaces an invalid reference, so that its string is not reported again."""
 
 
 @variables.reader(order=20)  # RFC 5229, 3.1: after encoded characters
 class References:
-    """${name}: the value of a variable, a match value, or what another extension offers."""
+    """`${name}` in strings: the value of a variable, a match value, or a value from another extension. RFC 5229, 3."""
 
     def read(self, text: str, use: Use, span: Span) -> str | list[str | Template]:
         pieces: list[str | Template] = []
         at = 0
-        for found in _REFERENCE.finditer(text):
-            pieces += [text[at : found.start()], _reference(found[1], use, span)]
-            at = found.end()
+        for match in _REFERENCE.finditer(text):
+            pieces += [text[at : match.start()], _reference(match[1], use, span)]
+            at = match.end()
         return [*pieces, text[at:]] if pieces else text
 
 
@@ -104,19 +110,19 @@ def _reference(name: str, use: Use, span: Span) -> Template:
         return _Variable(name)
     namespace = use.namespace(head)
     if namespace is None:  # RFC 5229, 3: an error
-        message = f'there is no namespace "{head[:60]}"'
+        message = f'unknown namespace "{head[:60]}"'
         use.complain(span, message, use.lacking("namespace", head), rule="namespace-unknown")
         return _NOTHING
-    made = namespace()
-    made.check(rest, use, span)
-    return _Foreign(made, rest)
+    values = namespace()
+    values.check(rest, use, span)
+    return _Foreign(values, rest)
 
 
 def _match_value(digits: str, use: Use, span: Span) -> Template:
     if len(digits) > 9 or int(digits) > MATCH_VARIABLES:  # RFC 5229, 6: found at check time
-        use.complain(span, f"match variables go up to ${{{MATCH_VARIABLES}}}", rule="match-variable-range")
+        use.complain(span, f"the highest match variable is ${{{MATCH_VARIABLES}}}", rule="match-variable-range")
         return _NOTHING
-    use.mark("match-variables")
+    use.mark(MATCH_VARIABLES_MARK)
     return _MatchValue(int(digits))
 
 
@@ -125,7 +131,7 @@ def _match_value(digits: str, use: Use, span: Span) -> Template:
 
 @variables.command("set", phases=PHASES)
 class Set(Word):
-    """set: give a variable a value, changed by the modifiers. A value that is too long is cut."""
+    """set: set a variable to a value, changed by the modifiers. A value that is too long is truncated. RFC 5229, 4."""
 
     name: str
     value: str
@@ -133,16 +139,16 @@ class Set(Word):
     text: str = derived()
 
     def check(self, use: Use) -> None:
-        for name in use.constants("name"):  # RFC 5229, 4: the name is constant
+        for name in use.constants("name"):  # RFC 5229, 4: the name is a constant string
             self._check_name(use, name)
-        known: dict[int, Any] = {}
+        by_precedence: dict[int, Any] = {}
         for tag in self.tags:  # RFC 5229, 4.1: an error
-            other = known.setdefault(tag.precedence, tag)
+            other = by_precedence.setdefault(tag.precedence, tag)
             if other is not tag:
-                use.complain(tag.span, f"{tag.name} does not go together with {other.name}", rule="modifier-conflict")
-        for value in use.strings("value"):  # RFC 5229, 6: told at check time if possible
+                use.complain(tag.span, f"{tag.name} conflicts with {other.name}", rule="modifier-conflict")
+        for value in use.strings("value"):  # RFC 5229, 6: found at check time if possible
             if all(map(is_constant, self.tags)) and (text := self.amended(value.value)) != clip_value(text):
-                use.complain(value, f"a variable holds at most {VARIABLE_VALUE} characters", rule="value-too-long")
+                use.complain(value, f"value is longer than {VARIABLE_VALUE} characters", rule="value-too-long")
 
     def _check_name(self, use: Use, name: Given) -> None:
         head, dot, rest = name.value.partition(".")
@@ -151,7 +157,7 @@ class Set(Word):
             return
         namespace = use.namespace(head)
         if namespace is None or not namespace.settable:  # RFC 5229, 4
-            message = f'nothing can be set in a namespace "{head[:60]}"'
+            message = f'cannot set variables in the namespace "{head[:60]}"'
             use.complain(
                 name, message, use.lacking("namespace", head) if namespace is None else "", rule="variable-name"
             )
@@ -169,7 +175,9 @@ class Set(Word):
         self.text = clip_value(self.amended(self.value))
         if len(self.text) == VARIABLE_VALUE and any(tag.quotes for tag in self.tags):
             escapes = len(self.text) - len(self.text.rstrip("\\"))
-            self.text = self.text[: len(self.text) - escapes % 2]  # RFC 5229, 6: cut before an escape, not within it
+            self.text = self.text[
+                : len(self.text) - escapes % 2
+            ]  # RFC 5229, 6: truncate before an escape, not within it
 
     def run(self, run: Run) -> None:
         if self.namespace is None:
@@ -178,18 +186,18 @@ class Set(Word):
             self.namespace.set(run, self.name, self.text)
 
 
-# ---- modifiers, RFC 5229, 4.1: more come as tags on "set" that have a `precedence` and `amend(text)`,
-# and `quotes = True` where that puts backslashes before characters
+# ---- modifiers, RFC 5229, 4.1. Other extensions add some as tags on "set" with a `precedence` and `amend(text)`, and with
+# `quotes = True` if they put backslashes before characters.
 
 
 def lower(text: str) -> str:
-    """`text` with ASCII letters in lower case and all else as it is."""
+    """`text` with its ASCII letters in lower case."""
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 @variables.tag(":lower", on=["set"])
 class Lower(ForeignTag):
-    """:lower: capital letters A to Z become small."""
+    """:lower: convert ASCII letters to lower case."""
 
     precedence = 40
 
@@ -199,7 +207,7 @@ class Lower(ForeignTag):
 
 @variables.tag(":upper", on=["set"])
 class Upper(ForeignTag):
-    """:upper: small letters a to z become capital."""
+    """:upper: convert ASCII letters to upper case."""
 
     precedence = 40
 
@@ -209,7 +217,7 @@ class Upper(ForeignTag):
 
 @variables.tag(":lowerfirst", on=["set"])
 class LowerFirst(ForeignTag):
-    """:lowerfirst: so does the first character alone, made small."""
+    """:lowerfirst: convert the first character to lower case."""
 
     precedence = 30
 
@@ -219,7 +227,7 @@ class LowerFirst(ForeignTag):
 
 @variables.tag(":upperfirst", on=["set"])
 class UpperFirst(ForeignTag):
-    """:upperfirst: so does the first character alone, made capital."""
+    """:upperfirst: convert the first character to upper case."""
 
     precedence = 30
 
@@ -229,7 +237,7 @@ class UpperFirst(ForeignTag):
 
 @variables.tag(":quotewildcard", on=["set"])
 class QuoteWildcard(ForeignTag):
-    """:quotewildcard: with a backslash before *, ? and \\, so that :matches takes them as they are."""
+    """:quotewildcard: put a backslash before *, ? and \\, so that :matches takes them literally."""
 
     precedence = 20
     quotes = True
@@ -240,7 +248,7 @@ class QuoteWildcard(ForeignTag):
 
 @variables.tag(":length", on=["set"])
 class Length(ForeignTag):
-    """:length: the number of characters, in digits."""
+    """:length: the number of characters, as a decimal number."""
 
     precedence = 10
 
@@ -253,7 +261,7 @@ class Length(ForeignTag):
 
 @variables.test("string", phases=PHASES)
 class StringTest(MatchingValues):
-    """string: whether one of the strings, which are taken as they are, matches a key. :count counts those not empty."""
+    """string: whether one of the strings matches a key. :count counts the strings that are not empty. RFC 5229, 5."""
 
     source: Strings
     keys: Strings

@@ -1,8 +1,10 @@
-"""vctx: the context variables of the message and of the connection (Momentum).
+"""vctx: test and set the context variables of the message and of the connection (Momentum).
 
-Engines set them (`clamav_status`, `clamav_status_info`), and so may scripts. Names are case-sensitive. With variables,
-`${vctx.NAME}`, `${vctx_mess.NAME}` and `${vctx_conn.NAME}` stand for their values, an `_` for each character that no
-variable's name can hold; Momentum's own scripts (.siv) write `%{vctx_mess:NAME}` and `%{vctx_conn:NAME}`.
+Engines set them (`clamav_status`, `clamav_status_info`), and scripts can. Names are case-sensitive. With variables,
+`${vctx.NAME}`, `${vctx_mess.NAME}` and `${vctx_conn.NAME}` are their values; write `_` for each character that the name of
+a variable cannot contain. Scripts in Momentum's dialect (.siv) write `%{vctx_mess:NAME}` and `%{vctx_conn:NAME}`.
+
+A user's script changes a copy of the variables: later scripts of the site do not see its changes.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ def _both(run: Run) -> Mapping[str, str]:
 
 
 class _Test(MatchingValues):
-    """A variable that is not set matches nothing, not even `:contains ""`."""
+    """A test of one variable. A variable that is not set matches nothing, not even `:contains ""`."""
 
     name: str
     keys: Strings
@@ -58,13 +60,13 @@ class VctxConn(_Test):
     scope = staticmethod(_connection)
 
 
-LONGEST = 4096
-"""Characters of a value that a script sets; the rest is cut off."""
+VALUE_LENGTH = 4096
+"""The most characters in a value set by a script; the rest is cut off."""
 
 
 def _clean(value: str) -> str:
-    """A value as it may be set: a script can take it from the message, and then it is a stranger's."""
-    return "".join(c for c in value[:LONGEST] if c.isprintable())
+    """`value` without control characters, bounded: it may come from the message, so it is untrusted."""
+    return "".join(c for c in value[:VALUE_LENGTH] if c.isprintable())
 
 
 @vctx.command("vctx_mess_set")
@@ -109,36 +111,36 @@ class VctxConnDelete(Word):
         run.context.connection.pop(self.name, None)
 
 
-# ---- in strings
+# ---- variables in strings
 
 
 class _Namespace(Namespace):
-    """`${vctx.name}`: the variable of that name, or the one whose name is that with `_` for what no identifier holds."""
+    """`${vctx.name}`: the variable with that name, else the first whose name is that with `_` for other characters."""
 
     scope = staticmethod(_both)
 
     def value(self, run: Run, rest: str) -> str | None:
-        known = self.scope(run)
-        if rest in known:
-            return known[rest]
-        return next((known[name] for name in sorted(known) if re.sub(r"[^A-Za-z0-9_]", "_", name) == rest), None)
+        values = self.scope(run)
+        if rest in values:
+            return values[rest]
+        return next((values[name] for name in sorted(values) if re.sub(r"[^A-Za-z0-9_]", "_", name) == rest), None)
 
 
 @vctx.namespace("vctx")
 class InBoth(_Namespace):
-    """Of the message, or else of the connection."""
+    """Variables of the message, or else of the connection."""
 
 
 @vctx.namespace("vctx_mess")
 class InMessage(_Namespace):
-    """Of the message."""
+    """Variables of the message."""
 
     scope = staticmethod(_message)
 
 
 @vctx.namespace("vctx_conn")
 class InConnection(_Namespace):
-    """Of the connection."""
+    """Variables of the connection."""
 
     scope = staticmethod(_connection)
 
@@ -147,28 +149,28 @@ _MACRO = re.compile(r"%\{vctx_(mess|conn):([^{}\r\n]{1,128})\}")
 
 
 class _Macros(Template):
-    """A string with macros: text and variables in turn."""
+    """A string with macros: text and variables alternate."""
 
     def __init__(self, parts: Sequence[tuple[str, str, str]], tail: str) -> None:
         self.parts = parts
         self.tail = tail
 
     def expand(self, run: Run) -> str:
-        found = []
+        texts = []
         for text, scope, name in self.parts:
-            known = _message(run) if scope == "mess" else _connection(run)
-            found += [text, known.get(name, "")]  # a variable that is not set stands for nothing
-        return "".join([*found, self.tail])
+            values = _message(run) if scope == "mess" else _connection(run)
+            texts += [text, values.get(name, "")]
+        return "".join([*texts, self.tail])
 
 
 @vctx.reader(order=30, dialect="momentum")
 class Macros:
-    """%{vctx_mess:NAME} and %{vctx_conn:NAME} in Momentum's own scripts."""
+    """`%{vctx_mess:NAME}` and `%{vctx_conn:NAME}` in scripts of Momentum's dialect; "" if the variable is not set."""
 
     def read(self, text: str, use: Use, span: Span) -> str | _Macros:  # noqa: ARG002
         parts = []
         at = 0
-        for found in _MACRO.finditer(text):
-            parts.append((text[at : found.start()], found[1], found[2]))
-            at = found.end()
+        for match in _MACRO.finditer(text):
+            parts.append((text[at : match.start()], match[1], match[2]))
+            at = match.end()
         return _Macros(parts, text[at:]) if parts else text

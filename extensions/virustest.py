@@ -1,13 +1,13 @@
-"""virustest, spamtest: how sure it is that the message holds a virus, or is spam, as a number (RFC 5235).
+"""virustest, spamtest: test how likely the message is infected, or is spam, as a number (RFC 5235).
 
-virustest asks the antivirus engines: 0 not tested or failed, 1 clean, 2 replaced, 3 cured, 4 perhaps (suspicious,
-encrypted, macros, beyond a limit, unscannable), 5 infected. With the setting status_header it reads what another scanner
-wrote into a header field of that name instead; spamtest always does, for no engine of this version judges spam.
+virustest asks the antivirus engines: 0 not tested or failed, 1 clean, 2 replaced, 3 cured, 4 possibly infected
+(suspicious, encrypted, macros, limit exceeded, unscannable), 5 infected. With the setting status_header it reads the result
+of another scanner from a header field instead. spamtest always does, because no engine of this version detects spam.
 
     extension "spamtest" { status_header = "X-Spam-Status: score=(-?[0-9.]+)"
                            max_header = "X-Spam-Status: required=([0-9.]+)" }
 
-The patterns are of the administrator and the fields of strangers, so RE2 matches them, in linear time.
+The header fields are untrusted, so the patterns are matched by RE2, in linear time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sieveav.extending import (
     Verdict,
     one_of,
     unfold,
-    worst,
+    worst_verdict,
 )
 
 virustest = Extension("virustest", "RFC 5235")
@@ -41,15 +41,15 @@ spamtestplus = Extension("spamtestplus", "RFC 5235", implies=["spamtest"])
 
 @lru_cache(maxsize=64)
 def _source(text: str) -> tuple[str, Any]:
-    """What status_header and max_header say: the name of a field, in lower case, and the pattern whose first group is the
-    value in it, None where all of it is. ValueError with a reason."""
+    """The setting status_header or max_header: the lower-case name of a field, and the pattern whose first group is the value
+    in it; None: the whole field is. Raises ValueError with a reason."""
     name, colon, pattern = text.partition(":")
     name, pattern = name.strip(), pattern.strip()
     if not _FIELD_NAME.fullmatch(name):
-        raise ValueError(f'"{name}" is not the name of a header field')
+        raise ValueError(f'"{name}" is not a valid header field name')
     if not colon:
         return name.lower(), None
-    import re2  # 4 ms, for settings with a pattern
+    import re2  # 4 ms, only for settings with a pattern
 
     options = re2.Options()
     options.log_errors = False
@@ -58,9 +58,9 @@ def _source(text: str) -> tuple[str, Any]:
     except re2.error as error:
         reason = error.args[0] if error.args else ""
         shown = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(f'"{pattern}" is not a regular expression: {shown}') from None
+        raise ValueError(f'"{pattern}" is not a valid regular expression: {shown}') from None
     if not compiled.groups:
-        raise ValueError(f'"{pattern}" has no group: write ( ) around the part that is the value')
+        raise ValueError(f'"{pattern}" has no group; write ( ) around the value')
     return name.lower(), compiled
 
 
@@ -71,7 +71,7 @@ def _read_source(text: str) -> str:
 
 
 LENGTH = 4096
-"""Characters of a field that a pattern looks at: RE2 is linear, but cannot be interrupted."""
+"""The most characters of a field that a pattern searches: RE2 is linear, but cannot be interrupted."""
 
 _FIELD_NAME = re.compile("[!-9;-~]+")
 SOURCE = ValueType("header field, or field: regular expression", _read_source)
@@ -82,8 +82,8 @@ for _extension in (virustest, spamtest):
             "status_header",
             SOURCE,
             "",
-            "the header field in which another scanner left its result; with a colon and a regular expression after the "
-            "name, what its first group matches in the field",
+            "the header field with another scanner's result; with a colon and a regular expression after the name, the "
+            "result is what its first group matches in the field",
         )
     )
     _extension.setting(
@@ -91,22 +91,24 @@ for _extension in (virustest, spamtest):
             "status_type",
             one_of("score", "strlen", "text"),
             "score",
-            "how that field says it: a number, the length of a row of characters, or one of some texts",
+            "the form of the result: a number, the length of a row of characters, or one of several texts",
         )
     )
-    _extension.setting(Option("max_value", INTEGER, 0, "the number, or length, that is the highest"))
+    _extension.setting(Option("max_value", INTEGER, 0, "the highest number, or length"))
     _extension.setting(
-        Option("max_header", SOURCE, "", "where the highest number is instead, in the form of status_header")
+        Option(
+            "max_header", SOURCE, "", "the header field with the highest number instead, in the form of status_header"
+        )
     )
-    _extension.setting(Option("text_values", TEXTS, (), 'what the texts mean, each as "VALUE=TEXT"'))
+    _extension.setting(Option("text_values", TEXTS, (), 'the meaning of the texts, each as "VALUE=TEXT"'))
 
 _DIGITS = re.compile("[0-9]{1,3}")
 _NUMBER = re.compile(r"-?(?:[0-9]{1,9}(?:\.[0-9]{1,9})?|(?<![\w.])\.[0-9]{1,9})")
-"""RFC 5235, 3.2: the number must mean what was tested, so one may begin with its point."""
+"""A decimal number, which may begin with its point: RFC 5235, 3.2: the value is the result of the tests."""
 
 
 def _value(run: Run, source: str) -> str | None:
-    """What `source`, a setting, says is the value: of the first field of its name, the one added last, nearest to us."""
+    """The value that the setting `source` selects, from the first field of its name: it was added last, closest to us."""
     name, pattern = _source(source)
     values = run.message.fields.get(name, ())
     if not values:
@@ -114,17 +116,17 @@ def _value(run: Run, source: str) -> str | None:
     value = unfold(values[0])
     if pattern is None:
         return value
-    found = pattern.search(value[:LENGTH].encode("utf-8", "replace").decode("utf-8"))  # RE2 takes no lone surrogates
-    return None if found is None else found[1]
+    match = pattern.search(value[:LENGTH].encode("utf-8", "replace").decode("utf-8"))  # RE2 accepts no lone surrogates
+    return None if match is None else match[1]
 
 
 def _number(run: Run, source: str) -> float | None:
-    found = _NUMBER.search(_value(run, source) or "")
-    return float(found[0]) if found else None
+    match = _NUMBER.search(_value(run, source) or "")
+    return float(match[0]) if match else None
 
 
 def _share(run: Run, settings: Mapping[str, Any]) -> float | None:
-    """The result of another scanner as a share of the highest, from 0 to 1; None when there is none to be read."""
+    """The result of another scanner as a fraction of the highest, from 0 to 1; None if there is none."""
     value = _value(run, settings["status_header"])
     highest = _number(run, settings["max_header"]) if settings["max_header"] else float(settings["max_value"])
     if value is None or not highest or highest < 0:
@@ -137,7 +139,7 @@ def _share(run: Run, settings: Mapping[str, Any]) -> float | None:
 
 
 def _steps(share: float, steps: int) -> int:
-    """How many of so many steps `share` has reached; what a float falls short of one is none."""
+    """How many of `steps` equal steps `share` has reached, tolerating rounding errors."""
     return int(share * steps + 1e-9)
 
 
@@ -148,13 +150,13 @@ def _text_value(run: Run, settings: Mapping[str, Any]) -> str | None:
 
 
 class _Result(MatchingValues):
-    """A test of a number, "0" when nothing was tested; then also a :count of none (RFC 5235, 3.1)."""
+    """A test of a number. RFC 5235, 3.1: "0" if the message was not tested, and then :count counts 0."""
 
     value: str
     compares_texts = False
 
     def number(self, run: Run) -> int | None:
-        """The result; None when the message was not tested."""
+        """The result; None if the message was not tested."""
         raise NotImplementedError
 
     @property
@@ -177,13 +179,13 @@ OF_VERDICT = {
     Status.UNSCANNABLE: 4,
     Status.INFECTED: 5,
 }
-"""RFC 5235, 3.3. What is not here was not tested."""
+"""RFC 5235, 3.3. With any other status, the message was not tested."""
 
 CURED = {"replaced": 2, "cured": 3}
 
 
 def virus_value(verdict: Verdict) -> int | None:
-    """The number that stands for `verdict`; None for one that says nothing of the message."""
+    """The number for `verdict`; None if it says nothing about the message."""
     if verdict.status is Status.CLEAN and verdict.cured in CURED:
         return CURED[verdict.cured]
     return OF_VERDICT.get(verdict.status)
@@ -191,13 +193,13 @@ def virus_value(verdict: Verdict) -> int | None:
 
 @virustest.test("virustest")
 class Virustest(_Result):
-    """virustest: whether the number for viruses, "0" to "5", matches the value (RFC 5235, 3.3)."""
+    """virustest: whether the virus value, "0" to "5", matches. RFC 5235, 3.3."""
 
     value: str
 
     def number(self, run: Run) -> int | None:
         if not self.settings["status_header"]:
-            return virus_value(worst(run.ask(Scan()).verdicts))
+            return virus_value(worst_verdict(run.ask(Scan()).verdicts))
         if self.settings["status_type"] == "text":
             text = _text_value(run, self.settings)
             return int(text) if text in ("1", "2", "3", "4", "5") else None
@@ -207,12 +209,12 @@ class Virustest(_Result):
 
 @spamtestplus.tag(":percent", on=["spamtest"])
 class Percent(ForeignTag):
-    """:percent: the number goes from "0" to "100" (RFC 5235, 3.2.2)."""
+    """:percent: the spam value is "0" to "100". RFC 5235, 3.2.2."""
 
 
 @spamtest.test("spamtest")
 class Spamtest(_Result):
-    """spamtest: whether the number for spam, "0" to "10", matches the value (RFC 5235, 3.2.1)."""
+    """spamtest: whether the spam value, "0" to "10", matches. RFC 5235, 3.2.1."""
 
     value: str
 

@@ -1,4 +1,4 @@
-"""vnd.dovecot.testsuite: tests of scripts, written in Sieve (the language of the tests of Dovecot's Pigeonhole).
+"""vnd.dovecot.testsuite: tests of scripts, written in Sieve (the test language of Dovecot's Pigeonhole).
 
     require ["vnd.dovecot.testsuite", "relational"];
 
@@ -13,9 +13,11 @@
         if not test_result_action "discard" { test_fail "it was kept"; }
     }
 
-`sieveav test` runs the file. A test passes when its end is reached: `test_fail` fails it, and so does a run-time error.
-Paths are relative to the test file; included scripts are those in `included` and `included-global` beside it. What is
-stored and sent goes to mailboxes and an outbox in memory, which `test_message` reads.
+`sieveav test` runs the file. A test passes if its end is reached; `test_fail` or a run-time error fails it. Paths are
+relative to the test file; included scripts are in the folders `included` and `included-global` beside it. Messages are
+stored and sent to mailboxes and an outbox in memory, which `test_message` reads.
+
+Over 400 lines, because it is a whole language: each word is short, and they share the state of the test being run.
 """
 
 from __future__ import annotations
@@ -47,24 +49,25 @@ from sieveav.extending import (
     Use,
     Wanted,
     Word,
-    chain,
     choice,
     derived,
     mailbox_flaw,
-    mailboxes,
+    parse_mailboxes,
+    run_scripts,
     tag,
     unfold,
     value,
 )
 
 testsuite = Extension("vnd.dovecot.testsuite", "Pigeonhole's test language")
+testsuite.rule("test-nested", "a test is not at the top level of the file")
 
 
 # ---- tests
 
 
 class Current:
-    """The test that is being run, and why it has failed."""
+    """The test being run, and why it has failed."""
 
     test: Test | None = None
     failure: Fault | None = None
@@ -72,7 +75,7 @@ class Current:
 
 @testsuite.command("test", phases=OF_A_RECIPIENT)
 class Test(Word):
-    """test: the block is one test, which passes when its end is reached. Only at the top level of a file."""
+    """test: one test, which passes if the end of its block is reached. Only at the top level of a file."""
 
     name: str
     block: Block
@@ -80,7 +83,7 @@ class Test(Word):
     def check(self, use: Use) -> None:
         use.constants("name")
         if use.enclosing:
-            use.complain(None, "test is allowed at the top level only", rule="test-nested")
+            use.complain(None, "test is allowed only at the top level", rule="test-nested")
 
     def run(self, run: Run) -> None:
         if not run.ask(Wanted(self.name)):
@@ -97,7 +100,7 @@ class Test(Word):
 
 @testsuite.command("test_fail", phases=OF_A_RECIPIENT)
 class TestFail(Word):
-    """test_fail: the test fails for this reason, and the next one begins. Outside of a test the whole file fails."""
+    """test_fail: fail the test for this reason and go on with the next one. Outside a test, fail the whole file."""
 
     reason: str
 
@@ -113,25 +116,25 @@ class TestFail(Word):
 
 
 def _first(message: Message, names: Sequence[str], otherwise: str) -> str:
-    """The first address in the fields `names`, the first of them that has one."""
+    """The first address in the fields `names`, "" for "<>", `otherwise` if there is none."""
     for name in names:
         for text in message.fields.get(name, ()):
             if unfold(text) == "<>":
                 return ""
-            for address in mailboxes(unfold(text)):
+            for address in parse_mailboxes(unfold(text)):
                 if address.local is not None:
                     return address.text
     return otherwise
 
 
 def derived_envelope(message: Message) -> Envelope:
-    """The envelope of a message that has come without one."""
+    """The envelope of a message that came without one."""
     recipient = _first(message, ("envelope-to", "to"), "recipient@example.com")
     return Envelope(_first(message, ("return-path", "sender", "from"), "sender@example.com"), recipient, recipient)
 
 
 def take_message(run: Run, message: Message, envelope: Envelope | None) -> None:
-    """Make `message` the current one: what comes next looks at it."""
+    """Make `message` the current one for the words that follow."""
     run.memory(Rehearsed).message = run.message = message
     if envelope is not None:
         run.envelope = envelope
@@ -151,18 +154,18 @@ _SET = {
     "envelope.orig_to": lambda run, text: setattr(run, "envelope", _with(run.envelope, orig_to=text)),
     "envelope.auth": lambda run, text: setattr(run, "envelope", _with(run.envelope, auth=text)),
 }
-"""What `test_set` sets."""
+"""Name -> what `test_set` does."""
 
 
 def object_flaw(name: str) -> str:
-    """What is wrong with the name of something to be set."""
+    """What is wrong with the name in `test_set`."""
     return "" if name in _SET else f"unknown object; write one of {', '.join(_SET)}"
 
 
 @testsuite.command("test_set", phases=OF_A_RECIPIENT)
 class TestSet(Word):
-    """test_set: set "message", "envelope.from", "envelope.to", "envelope.orig_to" or "envelope.auth". With the message,
-    its envelope is set from its header; "envelope.to" sets "envelope.orig_to" too."""
+    """test_set: set "message", "envelope.from", "envelope.to", "envelope.orig_to" or "envelope.auth". Setting the message
+    also sets the envelope from its header; "envelope.to" also sets "envelope.orig_to"."""
 
     name: str = value(valid=object_flaw)
     text: str
@@ -172,19 +175,19 @@ class TestSet(Word):
 
 
 class MessageSource(Choice):
-    """Where a message is taken from: a mailbox, or with None what was sent."""
+    """Where a message is taken from: a mailbox, or with None the outbox."""
 
     mailbox: str | None = derived(None)
 
 
 @testsuite.choice("test_message_source", ":smtp")
 class Smtp(MessageSource):
-    """:smtp: the messages sent, in their order."""
+    """:smtp: the sent messages, in order."""
 
 
 @testsuite.choice("test_message_source", ":folder")
 class Folder(MessageSource):
-    """:folder: the messages in a mailbox, in their order."""
+    """:folder: the messages in a mailbox, in order."""
 
     mailbox: str = value(valid=mailbox_flaw)
 
@@ -192,15 +195,15 @@ class Folder(MessageSource):
 @testsuite.test("test_message", phases=OF_A_RECIPIENT)
 @testsuite.command("test_message", phases=OF_A_RECIPIENT)
 class TestMessage(Word):
-    """test_message: make a message that was sent or stored, counted from 0, the current one. As a test: whether it is
-    there; as a command, the test fails without it."""
+    """test_message: make the sent or stored message with this number, from 0, the current one. As a test: whether it exists.
+    As a command: if it does not exist, the test fails."""
 
     source: MessageSource = choice("test_message_source", None)
     number: int
 
     def check(self, use: Use) -> None:
         if not use.has("source"):
-            use.complain(None, 'test_message takes :smtp or :folder "mailbox"', rule="tag-missing")
+            use.complain(None, 'test_message needs :smtp or :folder "mailbox"', rule="tag-missing")
 
     def holds(self, run: Run) -> bool:
         delivered = run.ask(Delivered(self.source.mailbox, self.number))
@@ -221,17 +224,17 @@ class TestMessage(Word):
 
 
 def compiled(run: Run, path: str) -> Checked | None:
-    """The script at `path`; its errors, and those of the scripts that it includes, become the present ones. None if it
-    does not check."""
+    """The script at `path`, None if it is invalid. Its errors, and those of the scripts it includes, become the current
+    errors."""
     rehearsed = run.memory(Rehearsed)
     errors: list[str] = []
     checked = run.ask(Script(path, "file"))
     if checked is None:
-        errors = [f'there is no script "{path}"']
+        errors = [f'script "{path}" does not exist']
     else:
         _gather(run, checked, errors, set())
     if errors:
-        errors.append("compilation failed")  # errors are counted, and the last one sums up
+        errors.append("compilation failed")  # as in Pigeonhole, whose tests count the errors
         rehearsed.errors = tuple(errors)
         return None
     rehearsed.errors = ()
@@ -250,12 +253,12 @@ def _gather(run: Run, checked: Checked, errors: list[str], seen: set[tuple[str, 
         if included is not None:
             _gather(run, included, errors, seen)
         elif mention.kind == "script":
-            errors.append(f'{mention.place}: there is no {mention.location} script "{mention.name}"')
+            errors.append(f'{mention.place}: {mention.location} script "{mention.name}" does not exist')
 
 
 @testsuite.test("test_script_compile", phases=OF_A_RECIPIENT)
 class TestScriptCompile(Word):
-    """test_script_compile: whether the script at the path checks; it becomes the one that test_script_run runs."""
+    """test_script_compile: compile the script at the path for test_script_run; whether it is valid."""
 
     path: str
 
@@ -266,15 +269,15 @@ class TestScriptCompile(Word):
 
 @testsuite.test("test_script_run", phases=OF_A_RECIPIENT)
 class TestScriptRun(Word):
-    """test_script_run: run the compiled script on the current message; whether it ends without an error. Its result is
-    the present one, with :append_result after what was there."""
+    """test_script_run: run the compiled script on the current message; whether it ends without an error. Its result
+    replaces the current result; with :append_result it is added."""
 
     append: bool = tag(":append_result")
 
     def holds(self, run: Run) -> bool:
         rehearsed = run.memory(Rehearsed)
         if rehearsed.checked is None or rehearsed.checked.program is None:
-            run.fail("no script is compiled", self)
+            run.fail("no script was compiled", self)
         before = rehearsed.outcome
         if not self.append:
             rehearsed.begin(run)
@@ -287,8 +290,8 @@ class TestScriptRun(Word):
 
 @testsuite.test("test_multiscript", phases=OF_A_RECIPIENT)
 class TestMultiscript(Word):
-    """test_multiscript: compile the scripts and run them one after another, as those of a site and of a user; whether all
-    end without an error."""
+    """test_multiscript: compile the scripts and run them in sequence, like the scripts of a site and a user; whether all end
+    without an error."""
 
     paths: Strings
 
@@ -299,19 +302,19 @@ class TestMultiscript(Word):
         if len(programs) < len(scripts):
             return False
         rehearsed.begin(run)
-        outcome = chain(partial(run.execute, program) for program in programs)
+        outcome = run_scripts(partial(run.execute, program) for program in programs)
         rehearsed.outcome = outcome
         rehearsed.learn(outcome.notes)
         return outcome.fault is None
 
 
 class Binaries(dict[str, "Checked | None"]):
-    """The compiled scripts that were saved, by name."""
+    """The saved compiled scripts, by name."""
 
 
 @testsuite.command("test_binary_save", phases=OF_A_RECIPIENT)
 class TestBinarySave(Word):
-    """test_binary_save: save the compiled script under a name, for the rest of the file."""
+    """test_binary_save: save the compiled script under a name, until the end of the file."""
 
     name: str
 
@@ -321,7 +324,7 @@ class TestBinarySave(Word):
 
 @testsuite.command("test_binary_load", phases=OF_A_RECIPIENT)
 class TestBinaryLoad(Word):
-    """test_binary_load: load a compiled script that was saved."""
+    """test_binary_load: load a saved compiled script."""
 
     name: str
 
@@ -336,13 +339,13 @@ class TestBinaryLoad(Word):
 
 
 class _Numbered(MatchingValues):
-    """A test of texts in their order, with :index of one of them, counted from 1."""
+    """A test of texts in order; with :index, of only one of them, counted from 1."""
 
     index: int = tag(":index", 0)
     keys: Strings
 
     def texts(self, run: Run) -> Sequence[Sequence[str]]:
-        """For each of what is looked at, the names that it goes by."""
+        """The things tested, each with all its names."""
         raise NotImplementedError
 
     def _chosen(self, run: Run) -> Sequence[Sequence[str]]:
@@ -367,13 +370,13 @@ class TestError(_Numbered):
 
 
 _ALSO = {"fileinto": "store", "ereject": "reject"}
-"""The names that actions have in Pigeonhole's tests, besides our own."""
+"""Action -> its other name, in Pigeonhole's tests."""
 
 
 @testsuite.test("test_result_action", phases=OF_A_RECIPIENT)
 class TestResultAction(_Numbered):
-    """test_result_action: whether the name of an action of the present result, the implicit keep included, matches a
-    key. A fileinto is also called "store"."""
+    """test_result_action: whether the name of an action in the current result, including the implicit keep, matches a key.
+    A fileinto is also called "store", an ereject "reject"."""
 
     keys: Strings
 
@@ -384,7 +387,7 @@ class TestResultAction(_Numbered):
 
 @testsuite.test("test_result_execute", phases=OF_A_RECIPIENT)
 class TestResultExecute(Word):
-    """test_result_execute: carry out the present result; whether all of it succeeds."""
+    """test_result_execute: carry out the current result; whether all actions succeed."""
 
     def holds(self, run: Run) -> bool:
         return run.memory(Rehearsed).carry_out(run)
@@ -392,7 +395,7 @@ class TestResultExecute(Word):
 
 @testsuite.command("test_result_reset", phases=OF_A_RECIPIENT)
 class TestResultReset(Word):
-    """test_result_reset: forget the present result, what was sent and what is remembered (of vacation, duplicate)."""
+    """test_result_reset: clear the current result, the outbox and the memory of vacation and duplicate."""
 
     def run(self, run: Run) -> None:
         run.memory(Rehearsed).begin(run)
@@ -401,21 +404,21 @@ class TestResultReset(Word):
 
 @testsuite.command("test_result_print", phases=OF_A_RECIPIENT)
 class TestResultPrint(Word):
-    """test_result_print: log the present result."""
+    """test_result_print: log the current result."""
 
     def run(self, run: Run) -> None:
         for action in run.memory(Rehearsed).actions(run):
             run.log(Severity.ADVICE, action.summary(), self)
 
 
-# ---- the world
+# ---- mailboxes, metadata and settings
 
 
 def _arrange(run: Run, word: Word, what: str, *values: str) -> None:
-    """Change the world; what is wrong with that is an error of the test."""
-    wrong = run.ask(Arrange(what, values))
-    if wrong:
-        run.fail(wrong, word)
+    """Change the environment of the test; a failure is a run-time error."""
+    flaw = run.ask(Arrange(what, values))
+    if flaw:
+        run.fail(flaw, word)
 
 
 @testsuite.command("test_mailbox_create", phases=OF_A_RECIPIENT)
@@ -430,7 +433,7 @@ class TestMailboxCreate(Word):
 
 @testsuite.command("test_imap_metadata_set", phases=OF_A_RECIPIENT)
 class TestImapMetadataSet(Word):
-    """test_imap_metadata_set: set an annotation of a mailbox or, without :mailbox, of the server."""
+    """test_imap_metadata_set: set an annotation of a mailbox; without :mailbox, of the server."""
 
     mailbox: str = tag(":mailbox", "")
     annotation: str
@@ -467,15 +470,14 @@ _SETTINGS = {
         for key in ("status_header", "status_type", "max_value", "max_header")
     },
 }
-"""A key of Pigeonhole's settings -> of what it is a setting here, and its name there: of an extension, of the limits, or of
-how mail is delivered."""
+"""Pigeonhole's name of a setting -> ours: the extension ("limits" and "delivery" are groups of the core) and the name."""
 
 _TEXT_VALUES = ("sieve_spamtest_text_value", "sieve_virustest_text_value")
-"""Keys with a number, `KEY0` ... `KEY10`: one item each of our setting `text_values`."""
+"""Keys with a number, `KEY0` ... `KEY10`: each sets one item of the setting `text_values`."""
 
 
 def setting_of(key: str) -> tuple[str, str, str] | None:
-    """What a key sets: of what, the name there, and for one item of a list its number. None for an unknown key."""
+    """What a key sets: the extension, the name, and the number of an item of a list ("": none). None: unknown key."""
     if key in _SETTINGS:
         return (*_SETTINGS[key], "")
     for prefix in _TEXT_VALUES:
@@ -486,44 +488,44 @@ def setting_of(key: str) -> tuple[str, str, str] | None:
 
 
 def key_flaw(key: str) -> str:
-    """What is wrong with a key."""
+    """What is wrong with the key of a setting."""
     return "" if setting_of(key) is not None else "unknown configuration key"
 
 
 @testsuite.command("test_config_set", phases=OF_A_RECIPIENT)
 class TestConfigSet(Word):
-    """test_config_set: change a setting, by its name in Pigeonhole; it is in force from test_config_reload on."""
+    """test_config_set: change a setting, by its name in Pigeonhole; it takes effect with test_config_reload."""
 
     key: str = value(valid=key_flaw)
     text: str
 
     def run(self, run: Run) -> None:
         setting = setting_of(self.key)
-        assert setting is not None  # else the key has a flaw  # noqa: S101
+        assert setting is not None  # key_flaw has checked it  # noqa: S101
         _arrange(run, self, "setting", *setting, self.text)
 
 
 @testsuite.command("test_config_unset", phases=OF_A_RECIPIENT)
 class TestConfigUnset(Word):
-    """test_config_unset: change a setting back to its default; in force from test_config_reload on."""
+    """test_config_unset: reset a setting to its default; it takes effect with test_config_reload."""
 
     key: str = value(valid=key_flaw)
 
     def run(self, run: Run) -> None:
         setting = setting_of(self.key)
-        assert setting is not None  # else the key has a flaw  # noqa: S101
+        assert setting is not None  # key_flaw has checked it  # noqa: S101
         _arrange(run, self, "setting", *setting)
 
 
 @testsuite.command("test_config_reload", phases=OF_A_RECIPIENT)
 class TestConfigReload(Word):
-    """test_config_reload: the changed settings are in force from here on; with :extension, those of one extension."""
+    """test_config_reload: the changed settings take effect; with :extension, only those of one extension."""
 
     extension: str = tag(":extension", "")
 
     def run(self, run: Run) -> None:
         _arrange(run, self, "reload", *([self.extension] if self.extension else []))
-        run.message = Message(run.message.raw)  # what it has answered may depend on settings
+        run.message = Message(run.message.raw)  # its cached answers may depend on settings
 
 
 @testsuite.namespace("tst")
@@ -532,7 +534,7 @@ class InTest(Namespace):
 
     def check(self, rest: str, use: Use, span: Span) -> None:
         if rest != "path":
-            use.complain(span, f'there is no variable "tst.{rest[:60]}"', "write ${tst.path}", rule="variable-name")
+            use.complain(span, f'unknown variable "tst.{rest[:60]}"', "write ${tst.path}", rule="variable-name")
 
     def value(self, run: Run, rest: str) -> str:  # noqa: ARG002
         return posixpath.dirname(run.program.source.path)

@@ -1,4 +1,4 @@
-"""vnd.sieveav.testsuite: tests of policies that ask scanners, for several recipients; beside vnd.dovecot.testsuite.
+"""vnd.sieveav.testsuite: tests of site policies: engines, recipients, responses (with vnd.dovecot.testsuite).
 
     test "A virus is refused" {
         test_verdict "clamav" "infected" "Eicar-Test-Signature";
@@ -9,9 +9,9 @@
         if not test_result_action "fileinto" { test_fail "it was not filed"; }
     }
 
-test_run runs all that the site (`sieveav test --config FILE`) runs for this recipient: the engines that are not passive, the
-scripts of the data phase, *before*, the script named (or else the recipient's own) and *after*. test_list makes an external
-list, and test_wait lets time go by.
+test_run runs everything that the site (`sieveav test --config FILE`) runs for this recipient: the engines that are not
+passive, the scripts of the data phase, *before*, the given script (by default the recipient's own) and *after*. test_list
+creates an external list; test_wait moves the clock forward.
 """
 
 from __future__ import annotations
@@ -42,28 +42,27 @@ testsuite = Extension("vnd.sieveav.testsuite", "sieveav")
 
 
 def status_flaw(word: str) -> str:
-    """What is wrong with the word of a verdict."""
-    words = [str(status) for status in Status]
-    return "" if word in words else f"not a verdict; write one of {', '.join(words)}"
+    """What is wrong with a verdict status."""
+    return "" if word in list(Status) else f"not a verdict status; write one of {', '.join(Status)}"
 
 
 @testsuite.command("test_verdict", phases=OF_A_RECIPIENT)
 class TestVerdict(Word):
-    """test_verdict: what an engine says of every message from here on, with its information (such as the virus's name)."""
+    """test_verdict: set the status that an engine reports from here on, and its information, such as a virus name."""
 
     engine: str
     status: str = value(valid=status_flaw)
     info: str = optional("")
 
     def run(self, run: Run) -> None:
-        wrong = run.ask(Arrange("verdict", (self.engine, self.status, self.info)))
-        if wrong:
-            run.fail(wrong, self)
+        flaw = run.ask(Arrange("verdict", (self.engine, self.status, self.info)))
+        if flaw:
+            run.fail(flaw, self)
 
 
 @testsuite.command("test_list", phases=OF_A_RECIPIENT)
 class TestList(Word):
-    """test_list: what the external list of this name has as its members from here on; no members, an empty list."""
+    """test_list: set the members of the external list with this name; without members, it is empty."""
 
     name: str = value(valid=list_flaw, hint=LIST_HINT)
     members: Strings = optional(())
@@ -74,14 +73,14 @@ class TestList(Word):
 
 @testsuite.command("test_wait", phases=OF_A_RECIPIENT)
 class TestWait(Word):
-    """test_wait: from here on it is so many seconds later: what was remembered may be out of date."""
+    """test_wait: move the clock forward by some seconds, so that remembered things expire."""
 
     seconds: int
 
     def run(self, run: Run) -> None:
-        wrong = run.ask(Arrange("wait", (str(self.seconds),)))
-        if wrong:
-            run.fail(wrong, self)
+        flaw = run.ask(Arrange("wait", (str(self.seconds),)))
+        if flaw:
+            run.fail(flaw, self)
 
 
 @testsuite.command("test_context", phases=OF_A_RECIPIENT)
@@ -97,8 +96,8 @@ class TestContext(Word):
 
 @testsuite.command("test_run", phases=OF_A_RECIPIENT)
 class TestRun(Word):
-    """test_run: what the site decides on the current message, with the script at the path as the recipient's own. It
-    becomes the present result, and its errors the present ones."""
+    """test_run: let the site decide on the current message, with the script at the path as the recipient's own. The
+    decision becomes the current result, its errors the current errors."""
 
     recipient: str = tag(":recipient", "", valid=address_flaw)
     script: str = optional("")
@@ -118,8 +117,8 @@ class TestRun(Word):
 
 @testsuite.test("test_response", phases=OF_A_RECIPIENT)
 class TestResponse(MatchingValues):
-    """test_response: whether the SMTP response of the present result has the code and, where a text is given, its text,
-    with or without the enhanced code, matches one. What is accepted is answered 250."""
+    """test_response: whether the SMTP response of the current result has this code and, if keys are given, its text matches
+    one, with or without the enhanced status code. The response to accepted messages is 250."""
 
     code: int
     keys: Strings = optional(())

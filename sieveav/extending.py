@@ -1,54 +1,47 @@
-"""extending: the names an extension may use. Its only import from this project; it holds no logic.
+"""extending: the API for extensions: the only module of this project that an extension imports; it contains no logic.
 
-Ten are what most extensions need: `Extension`; `Word`, `Acting`, `ForeignTag`, `Matching` or `MatchingValues` to build on;
-`tag`, `choice`, `optional`, `value`, `derived` for their attributes; `Run` and `Use` as what `run`, `holds` and `check`
-are given. README.rst shows a whole extension. The others, by what they are for:
-
-*words*: Word, ForeignTag, Choice, Acting, Matching, MatchingValues, MatchType, Comparator, Namespace, Break; Block, Test ...
-*subjects*, what tests look at: Subject, Fields, HeaderValues, AddressValues, Message, Entity, intern_subject ...
-*outcomes*, what actions do: Action, Store, Send, Refuse, Discard, AddField, Rewrite, Record, Pipe, Call, Response ...
-*questions*, what the world is asked: Scan, Mailbox, Now, Seen, Listed, Script, Service ...
-*values*: addresses, header fields, mailbox names, settings, verdicts.
+Most extensions need about ten names: `Extension`; `Word`, `Acting`, `ForeignTag`, `Matching` or `MatchingValues` as base
+classes; `tag`, `choice`, `optional`, `value`, `derived` for their attributes; `Run` and `Use`, the arguments of `run`,
+`holds` and `check`. README.rst shows a whole extension. The lists below group all names by what they are for.
 """
 
 from sieveav.composing import (
     address_line,
-    compose,
     date_time,
     entity_flaw,
     entity_part,
     field_line,
     message_id,
     message_part,
-    mixed,
     structured_line,
     text_part,
 )
-from sieveav.headers import codec_of, decode_words, field_octets, fields, unfold
+from sieveav.composing import compose as compose_message
+from sieveav.composing import mixed as multipart_mixed
+from sieveav.headers import decode_words, field_octets, unfold
 from sieveav.language.checking import Checked
-from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, Extension
+from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, SMTP_PHASES, Extension
 from sieveav.language.grammar import choice, derived, optional, tag, value
-from sieveav.language.problems import Place, Severity, Span
+from sieveav.language.problems import Place, Severity, Span, did_you_mean
 from sieveav.language.program import Block, Program, Strings, Template, Test, Tests, is_constant
 from sieveav.language.use import Given, Use
 from sieveav.language.word import Choice, ForeignTag, Word
 from sieveav.limits import (
-    VARIABLE_NAME,
     VARIABLE_VALUE,
     VARIABLES,
 )
-from sieveav.mime import Part, disposition_of, media_type_of, parameters_of, walk
+from sieveav.mime import Part, disposition_of, media_type_of, parameters_of
 from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, ValueType, integer, one_of
 from sieveav.running.acting import Acting
 from sieveav.running.addresses import (
     Address,
     address_flaw,
     mailbox_list_flaw,
-    mailboxes,
     parse_addr_spec,
     parse_mailbox_list,
 )
 from sieveav.running.addresses import envelope as envelope_address
+from sieveav.running.addresses import mailboxes as parse_mailboxes
 from sieveav.running.base import RedirectTarget, ascii_upper, check_names
 from sieveav.running.effects import (
     AddField,
@@ -65,10 +58,10 @@ from sieveav.running.effects import (
     Store,
     mailbox_flaw,
 )
-from sieveav.running.executing import chain
-from sieveav.running.globs import Tick
+from sieveav.running.executing import chain as run_scripts
 from sieveav.running.lists import LIST_HINT, list_flaw, list_key
 from sieveav.running.loops import PART, Break
+from sieveav.running.matching import MATCH_VARIABLES as MATCH_VARIABLES_MARK
 from sieveav.running.matching import (
     Capturer,
     Comparator,
@@ -92,7 +85,8 @@ from sieveav.running.message import (
     names_of,
 )
 from sieveav.running.namespace import Namespace
-from sieveav.running.outcome import Action, Fault, Note, Outcome, Response, merge, response
+from sieveav.running.outcome import Action, Fault, Outcome, Response
+from sieveav.running.outcome import response as smtp_response
 from sieveav.running.questions import (
     Addresses,
     Arrange,
@@ -107,7 +101,6 @@ from sieveav.running.questions import (
     Now,
     Ran,
     Scan,
-    Scanned,
     Script,
     Seen,
     Service,
@@ -117,154 +110,190 @@ from sieveav.running.questions import (
 from sieveav.running.rehearsing import Rehearsed
 from sieveav.running.run import Run
 from sieveav.running.variables import Variables, check_variable, clip_value, was_set
-from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
+from sieveav.verdict import Status, Verdict
+from sieveav.verdict import plain as printable_ascii
+from sieveav.verdict import worst as worst_verdict
 
+# words: what an extension declares; classes to build on, and their attributes
 __all__ = [
-    "BOOLEAN",
-    "FOUND",
-    "INTEGER",
-    "LIST_HINT",
+    "MATCH_VARIABLES_MARK",
     "OF_A_MESSAGE",
     "OF_A_RECIPIENT",
-    "PART",
     "PHASES",
+    "SMTP_PHASES",
+    "Acting",
+    "Choice",
+    "Comparator",
+    "Extension",
+    "ForeignTag",
+    "MatchType",
+    "Matching",
+    "MatchingValues",
+    "Namespace",
+    "RedirectTarget",
+    "Word",
+    "choice",
+    "comparator",
+    "derived",
+    "match_type",
+    "optional",
+    "tag",
+    "value",
+]
+
+# arguments: types of attributes, and templates in strings
+__all__ += [
+    "Block",
+    "Strings",
+    "Template",
+    "Test",
+    "Tests",
+    "is_constant",
+]
+
+# what `check`, `holds`, `run` and matchers receive
+__all__ += [
+    "Capturer",
+    "Given",
+    "Matcher",
+    "Run",
+    "Severity",
+    "Span",
+    "Use",
+    "Variables",
+]
+
+# loops
+__all__ += [
+    "PART",
+    "Break",
+]
+
+# subjects: what tests look at in a message
+__all__ += [
+    "AddressValues",
+    "Entity",
+    "Fields",
+    "Fold",
+    "HeaderSource",
+    "HeaderValues",
+    "Message",
+    "Part",
+    "Subject",
+    "intern_subject",
+]
+
+# outcomes: what actions do
+__all__ += [
+    "Action",
+    "AddField",
+    "Call",
+    "Count",
+    "Discard",
+    "DropFields",
+    "Effect",
+    "Fault",
+    "Outcome",
+    "Pipe",
+    "Place",
+    "Record",
+    "Refuse",
+    "Response",
+    "Rewrite",
+    "Send",
+    "Store",
+    "smtp_response",
+]
+
+# questions: what `run.ask` asks, and what answers are made of
+__all__ += [
+    "Addresses",
+    "Arrange",
+    "Decided",
+    "Delivered",
+    "Envelope",
+    "Environment",
+    "Listed",
+    "Mailbox",
+    "Members",
+    "Metadata",
+    "Now",
+    "Ran",
+    "Scan",
+    "Script",
+    "Seen",
+    "Service",
+    "Status",
+    "Tested",
+    "Verdict",
+    "Wanted",
+    "worst_verdict",
+]
+
+# scripts within scripts
+__all__ += [
+    "Checked",
+    "Program",
+    "Rehearsed",
+    "run_scripts",
+]
+
+# settings of an extension
+__all__ += [
+    "BOOLEAN",
+    "INTEGER",
     "SECONDS",
     "SIZE",
     "TEXT",
     "TEXTS",
-    "UNSCANNABLE",
-    "VARIABLES",
-    "VARIABLE_NAME",
-    "VARIABLE_VALUE",
-    "Acting",
-    "Action",
-    "AddField",
-    "Address",
-    "AddressValues",
-    "Addresses",
-    "Arrange",
-    "Block",
-    "Break",
-    "Call",
-    "Capturer",
-    "Checked",
-    "Choice",
-    "Comparator",
-    "Count",
-    "Decided",
-    "Delivered",
-    "Discard",
-    "DropFields",
-    "Effect",
-    "Entity",
-    "Envelope",
-    "Environment",
-    "Extension",
-    "Fault",
-    "Fields",
-    "Fold",
-    "ForeignTag",
-    "Given",
-    "HeaderSource",
-    "HeaderValues",
-    "Listed",
-    "Mailbox",
-    "MatchType",
-    "Matcher",
-    "Matching",
-    "MatchingValues",
-    "Members",
-    "Message",
-    "Metadata",
-    "Namespace",
-    "Note",
-    "Now",
     "Option",
-    "Outcome",
-    "Part",
-    "Pipe",
-    "Place",
-    "Program",
-    "Ran",
-    "Record",
-    "RedirectTarget",
-    "Refuse",
-    "Rehearsed",
-    "Response",
-    "Rewrite",
-    "Run",
-    "Scan",
-    "Scanned",
-    "Script",
-    "Seen",
-    "Send",
-    "Service",
-    "Severity",
-    "Span",
-    "Status",
-    "Store",
-    "Strings",
-    "Subject",
-    "Template",
-    "Test",
-    "Tested",
-    "Tests",
-    "Tick",
-    "Use",
     "ValueType",
-    "Variables",
-    "Verdict",
-    "Wanted",
-    "Word",
+    "integer",
+    "one_of",
+]
+
+# values: rules for arguments (`..._flaw`: what is wrong, "" if nothing is), and what is read from texts
+__all__ += [
+    "LIST_HINT",
+    "VARIABLES",
+    "VARIABLE_VALUE",
+    "Address",
     "address_flaw",
-    "address_line",
     "ascii_upper",
-    "chain",
     "check_names",
     "check_variable",
-    "choice",
     "clip_value",
-    "codec_of",
-    "comparator",
-    "compose",
-    "date_time",
     "decode_words",
-    "derived",
+    "did_you_mean",
     "disposition_of",
     "entity_flaw",
-    "entity_part",
     "envelope_address",
-    "field_line",
     "field_octets",
-    "fields",
-    "integer",
-    "intern_subject",
-    "is_constant",
     "list_flaw",
     "list_key",
     "mailbox_flaw",
     "mailbox_list_flaw",
-    "mailboxes",
-    "match_type",
     "media_type_of",
-    "merge",
-    "message_id",
-    "message_part",
-    "mixed",
     "names_of",
-    "one_of",
-    "optional",
     "parameters_of",
     "parse_addr_spec",
     "parse_mailbox_list",
-    "plain",
-    "response",
-    "structured_line",
-    "tag",
-    "text_part",
+    "parse_mailboxes",
+    "printable_ascii",
     "unfold",
-    "value",
-    "walk",
     "was_set",
-    "worst",
+]
+
+# composing: messages, parts and header fields to octets
+__all__ += [
+    "address_line",
+    "compose_message",
+    "date_time",
+    "entity_part",
+    "field_line",
+    "message_id",
+    "message_part",
+    "multipart_mixed",
+    "structured_line",
+    "text_part",
 ]

@@ -1,4 +1,5 @@
-"""The form of extensions: they use public names alone, change nothing of the run, and the packages name none of them."""
+"""The form of extensions: they use only the API, declare their rules, change nothing of the run, and the core names none
+of them."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sieveav import extending
+from sieveav.language.rules import RULES
 from sieveav.site.library import Library
 
 ROOT = Path(__file__).parent.parent
@@ -17,14 +19,14 @@ ROOT = Path(__file__).parent.parent
 EXTENSIONS = sorted(path for path in (ROOT / "extensions").glob("*.py") if path.name != "__init__.py")
 
 MAY_ASSIGN = {"match_values", "implicit"}
-"""What of a run words may assign to."""
+"""The attributes of a run that words may assign to."""
 
 TESTS_MAY_ASSIGN = {*MAY_ASSIGN, "message", "envelope"}
-"""In the test languages."""
+"""The same in the test languages."""
 
 
 def wrong(path: Path, tree: ast.AST) -> Iterator[str]:
-    """What a file does that no extension may, each with its line."""
+    """What a file does that an extension must not do, with the lines."""
     may_assign = TESTS_MAY_ASSIGN if "testsuite" in path.stem else MAY_ASSIGN
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -45,12 +47,12 @@ def wrong(path: Path, tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", EXTENSIONS, ids=lambda path: path.stem)
-def test_an_extension_uses_public_names_alone(path: Path) -> None:
+def test_an_extension_uses_only_the_api(path: Path) -> None:
     assert list(wrong(path, ast.parse(path.read_text(encoding="utf-8")))) == []
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ("run._steps", "x.py:1 uses the private name run._steps"),
         ("self._steps", None),
@@ -62,11 +64,40 @@ def test_an_extension_uses_public_names_alone(path: Path) -> None:
         ("from sieveav.extending import merge_all", "x.py:1 imports merge_all, which sieveav.extending does not name"),
     ],
 )
-def test_what_is_wrong_is_seen(line: str, said: str | None) -> None:
-    assert list(wrong(Path("x.py"), ast.parse(line))) == ([said] if said else [])
+def test_what_is_wrong_is_found(line: str, expected: str | None) -> None:
+    assert list(wrong(Path("x.py"), ast.parse(line))) == ([expected] if expected else [])
 
 
-# ---- the packages name no extension
+# ---- rules
+
+
+def rules_in(path: Path) -> set[str]:
+    """The rules of the problems that a file reports."""
+    text = path.read_text(encoding="utf-8")
+    return set(re.findall(r'(?:\brule=|complain\(\s*)"([a-z]+(?:-[a-z]+)+)"', text))
+
+
+def test_extensions_declare_the_rules_of_their_problems() -> None:
+    extensions = Library(["sieveav.extensions"]).everything().values()
+    declared = {f"sieveav.extensions.{path.stem}": set(RULES) for path in EXTENSIONS}
+    for extension in extensions:
+        modules = {each.made.__module__ for each in extension.declared}
+        for module in modules & declared.keys():
+            declared[module] |= set(extension.rules)
+    used = {f"sieveav.extensions.{path.stem}": rules_in(path) for path in EXTENSIONS}
+    assert {module: rules - declared[module] for module, rules in used.items() if rules - declared[module]} == {}
+    assert sum(map(len, used.values())) > 40
+
+
+def test_extensions_declare_no_rule_that_they_do_not_report() -> None:
+    """A second meaning for a rule of an argument with `valid=` is allowed."""
+    for path in EXTENSIONS:
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r'\.rule\("([a-z-]+)"', text):
+            assert text.count(f'"{name}"') > 1 or "valid=" in text, f"{path.name}: {name}"
+
+
+# ---- the core names no extension
 
 PACKAGES = ("language", "running", "site", "frontends")
 
@@ -82,17 +113,16 @@ EXCUSED = {
     ("running", "mailbox"): "the field of a Store, as machines read it",
     ("running", "replace"): "what str.decode does with octets that are not UTF-8",
     ("site", "antivirus"): "a stanza of Momentum's configuration",
-    ("site", "error"): "a severity, a verdict",
     ("site", "global"): "a location of scripts, and the option that says where",
     ("site", "mailbox"): "what a test arranges",
     ("site", "reject"): "the value of an engine's option",
     ("site", "replace"): "what str.decode does with octets that are not UTF-8",
 }
-"""Package and string: plain words that are an extension's name too, with what they mean there."""
+"""Package and string -> its meaning there: plain words that are also names of extensions."""
 
 
 def names_of_extensions() -> set[str]:
-    """Capabilities, words, tags, choices and files of our extensions that are of use nowhere else."""
+    """Capabilities, words, tags, namespaces and file names of our extensions."""
     names = {path.stem for path in EXTENSIONS}
     for extension in Library(["sieveav.extensions"]).everything().values():
         names.add(extension.capability)
@@ -101,7 +131,7 @@ def names_of_extensions() -> set[str]:
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and text of each whole string literal of a file, docstrings aside."""
+    """Line and text of each string literal of a file, except docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     asides = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -109,17 +139,11 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def rules_in(path: Path) -> set[str]:
-    """The rules that a file gives to problems."""
-    text = path.read_text(encoding="utf-8")
-    return set(re.findall(r'(?:rule=|complain\(\s*)"([a-z]+(?:-[a-z]+)+)"', text))
-
-
-def test_the_packages_name_no_extension() -> None:
+def test_the_core_names_no_extension() -> None:
     names = names_of_extensions()
     assert len(names) > 80
     core = [path for package in PACKAGES for path in (ROOT / "sieveav" / package).rglob("*.py")]
-    rules = set().union(*map(rules_in, EXTENSIONS)) - set().union(*map(rules_in, core))
+    rules = set().union(*map(rules_in, EXTENSIONS)) - set(RULES)
     used, named = set(), []
     for path in core:
         for line, text in strings(path):
@@ -128,5 +152,5 @@ def test_the_packages_name_no_extension() -> None:
                 used.add((where, text))
             elif text in names | rules:
                 named.append(f"{path.relative_to(ROOT)}:{line} names {text}")
-    assert named == [], "the core knows no extension: make what it does there a seam that any extension may use"
-    assert used == set(EXCUSED), "EXCUSED has what is no longer there"
+    assert named == [], "the core must not name extensions: make a seam that any extension may use"
+    assert used == set(EXCUSED), "EXCUSED has entries that are not needed"

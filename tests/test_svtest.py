@@ -1,4 +1,4 @@
-"""The test files written in Sieve: ours, file by file, and what `sieveav test` makes of good ones and bad ones."""
+"""The test files written in Sieve, and `sieveav test` on good and bad ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.accepting import Accepted
 
 from sieveav.frontends.cli import main
 from sieveav.frontends.testing import counts, run_file, run_files
@@ -48,25 +49,26 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.mark.parametrize(
-    ("block", "at", "reason"),
+    "block",
     [
-        ('test_fail "because";', 2, "because"),
-        ('test_fail "";', 2, "failed without a reason"),
-        ("stop;", 2, "run-time error: stop ended it"),
-        ('foreverypart { test_fail "inside"; }', 2, "inside"),
-        ('fileinto "${x}";', 2, "run-time error: mailbox name is empty"),
-        ("test_message :smtp 3;", 2, "run-time error: no message 3 was sent"),
-        ('test_message :folder "A" 0;', 2, 'run-time error: no message 0 is in the mailbox "A"'),
-        ("if test_script_run { keep; }", 2, "run-time error: no script is compiled"),
-        ('test_run "nowhere.sieve";', 2, 'run-time error: there is no script "nowhere.sieve"'),
-        ('test_binary_load "x";', 2, 'run-time error: no script was saved as "x"'),
-        ('test_config_set "sieve_max_redirects" "many";', 2, 'run-time error: redirects: "many" is not a whole number'),
+        'test_fail "because";',
+        'test_fail "";',
+        "stop;",
+        'foreverypart { test_fail "inside"; }',
+        'fileinto "${x}";',
+        "test_message :smtp 3;",
+        'test_message :folder "A" 0;',
+        "if test_script_run { keep; }",
+        'test_run "nowhere.sieve";',
+        'test_binary_load "x";',
+        'test_config_set "sieve_max_redirects" "many";',
     ],
 )
-def test_failures(write: Write, block: str, at: int, reason: str) -> None:
+def test_failures(write: Write, accepted: Accepted, block: str) -> None:
     path = write(f'{HEAD}test "one" {{ {block} }}\ntest "two" {{ keep; }}\n')
     one, two = run_file(path, None, "").tests
-    assert (one.name, one.line, one.at, one.reason) == ("one", 2, f"{path}:{at}", reason)
+    assert (one.name, one.line, one.at) == ("one", 2, f"{path}:2")
+    accepted(one.reason)
     assert (two.name, two.reason) == ("two", "")
 
 
@@ -77,32 +79,29 @@ def test_a_test_without_end_does_not_stop_the_others(write: Write) -> None:
     block = "if false { keep; }\n" * 1100
     text = f'test_set "message" "{message}";\ntest "long" {{ foreverypart {{\n{block}}} }}\ntest "next" {{ keep; }}\n'
     long, after = run_file(write(HEAD + text), None, "").tests
-    assert long.reason == "run-time error: step limit exceeded (1000000)"
+    assert long.reason.startswith("run-time error: step limit")
     assert (after.name, after.reason) == ("next", "")
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "reason"),
+    ("text", "line"),
     [
-        ("frob;\n", 1, "the file does not check: unknown command frob"),
-        (HEAD + 'test_set "subject" "x";\n', 2, "the file does not check: unknown object; write one of message, "),
-        (HEAD + 'test_config_set "sieve_frob" "1";\n', 2, "the file does not check: unknown configuration key"),
-        (
-            HEAD + 'if true { test "a" { keep; } }\n',
-            2,
-            "the file does not check: test is allowed at the top level only",
-        ),
-        (HEAD + 'test_verdict "clamav" "dirty";\n', 2, "the file does not check: not a verdict; write one of infected"),
-        (HEAD + "keep;\n", 0, "there is no test in the file"),
-        (HEAD + 'test_fail "outside";\n', 2, "outside"),
-        ("\xff\xfe\0", 1, "the file does not check: "),
-        ("", 0, "there is no test in the file"),
+        ("frob;\n", 1),
+        (HEAD + 'test_set "subject" "x";\n', 2),
+        (HEAD + 'test_config_set "sieve_frob" "1";\n', 2),
+        (HEAD + 'if true { test "a" { keep; } }\n', 2),
+        (HEAD + 'test_verdict "clamav" "dirty";\n', 2),
+        (HEAD + "keep;\n", 0),
+        (HEAD + 'test_fail "outside";\n', 2),
+        ("\xff\xfe\0", 1),
+        ("", 0),
     ],
+    ids=["unknown", "object", "key", "nested", "verdict", "no test", "fail", "octets", "empty"],
 )
-def test_files_that_cannot_be_run_are_one_failed_test(write: Write, text: str, line: int, reason: str) -> None:
+def test_files_that_cannot_be_run_are_one_failed_test(write: Write, accepted: Accepted, text: str, line: int) -> None:
     (test,) = run_file(write(text), None, "").tests
     assert (test.name, test.line) == ("a.svtest", line)
-    assert test.reason.startswith(reason)
+    accepted(test.reason)
 
 
 GOOD = HEAD + 'test "one" { keep; }\ntest "two" { keep; }\n'
@@ -162,12 +161,12 @@ def test_junit(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_many_files_at_a_time_give_what_one_after_the_other_gives(write: Write) -> None:
     paths = [write(GOOD, f"{i}.svtest") for i in range(3)] + [write(BAD, "b.svtest")]
-    told: list[tuple[int, int]] = []
-    several = run_files(paths, None, "", 2, lambda done, failed: told.append((done, failed)))
+    progress: list[tuple[int, str]] = []
+    several = run_files(paths, None, "", 2, lambda done, failed: progress.append((done, failed)))
     single = run_files(paths, None, "", 1, lambda _done, _failed: None)
     assert [result.tests for result in several] == [result.tests for result in single]
     assert counts(several) == (6, 1)
-    assert told[-1] == (4, 1)
+    assert progress[-1] == (4, "1 failed")
 
 
 def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,7 +179,7 @@ def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_site_with_errors(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     conf = write("frob {}\n", "site.conf")
-    assert main(["test", "--config", conf, write(GOOD)]) == 1
+    assert main(["test", "--config", conf, write(GOOD)]) == 2
     assert "frob" in capsys.readouterr().out
 
 

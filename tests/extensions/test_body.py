@@ -1,9 +1,8 @@
-"""RFC 5173."""
+"""body, RFC 5173."""
 
 from __future__ import annotations
 
 import base64
-import time
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.sieve import Sieve
+from support.timing import assert_linear
 
 from sieveav.running.message import Message, intern_subject
 
@@ -61,7 +61,7 @@ WORDS = 'require ["body", "variables", "relational", "comparator-i;ascii-numeric
 
 
 def lines(sieve: Sieve, transform: str) -> set[str]:
-    """The lines of the example that a transform looks at."""
+    """The lines of the example that a body transform selects."""
     found = {line for line in EXAMPLE.decode().splitlines() if line}
     tests = {line: f'body {transform} :comparator "i;octet" :contains "{quoted(line)}"' for line in found}
     return {line for line, test in tests.items() if sieve.holds(test, EXAMPLE, require=WORDS)}
@@ -121,8 +121,8 @@ def test_the_example(sieve: Sieve, transform: str, looked_at: set[str]) -> None:
         ('body :comparator "i;octet" :contains "HELLO"', False),
         ('body :matches "*say*"', True),
         ('body "hello"', True),
-        ('body :is "please say hello"', False),  # its line end belongs to it
-        ('body :contains "Hello Please"', False),  # each part alone
+        ('body :is "please say hello"', False),  # the text includes its line end
+        ('body :contains "Hello Please"', False),  # each part is compared separately
         ('body :count "eq" "3"', True),
         ('body :count "eq" :content "multipart" "4"', True),
         ('body :raw :count "eq" "1"', True),
@@ -218,7 +218,7 @@ def test_keys_and_types_from_variables(sieve: Sieve) -> None:
     assert sieve.holds('body :content "text/${t}" :contains "${k}"', EXAMPLE, require=script)
 
 
-def test_worked_out_once_for_all_recipients() -> None:
+def test_texts_are_computed_once_for_all_recipients() -> None:
     message = Message(EXAMPLE)
     folded, plain = (message[intern_subject(body.BodyValues(body.TextParts(), fold))] for fold in (str.upper, None))
     assert [text.upper() for text in plain] == list(folded)
@@ -231,8 +231,8 @@ def test_worked_out_once_for_all_recipients() -> None:
     [
         ('if body :raw :text "a" { stop; }', ["tag-repeated"]),
         ('if body :content :contains "a" { stop; }', ["argument-type"]),
-        ('if body :content "text/" "a" { stop; }', ["content-type"]),
-        ('if body :content ["text", "a/b/c"] "a" { stop; }', ["content-type"]),
+        ('if body :content "text/" "a" { stop; }', ["content-type-invalid"]),
+        ('if body :content ["text", "a/b/c"] "a" { stop; }', ["content-type-invalid"]),
         ("if body { stop; }", ["argument-missing"]),
         ('if body "a" "b" { stop; }', ["argument-surplus"]),
     ],
@@ -253,7 +253,7 @@ def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
         ("<!-- gone --> kept <!--> kept too <!-- to the end", "kept kept too"),
         ("<!DOCTYPE html><?xml?>a</>b</ >c", "a b c"),
         ("<a href=\"http://evil.example/?a>b\" title='x>y'>link</a>", "link"),
-        ('<p ">shown<p ">', "shown"),  # a quote that is no value's
+        ('<p ">shown<p ">', "shown"),  # a quote outside an attribute value
         ("1 < 2 > 1 <3", "1 < 2 > 1 <3"),
         ("<br>a<br/>b<span/>c", "a bc"),
         ("<script>open", ""),
@@ -261,7 +261,7 @@ def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
         ("", ""),
     ],
 )
-def test_what_a_reader_sees(html: str, shown: str) -> None:
+def test_the_visible_text(html: str, shown: str) -> None:
     assert body.plain_text(html) == shown
 
 
@@ -290,7 +290,5 @@ def test_any_html(html: str) -> None:
         '<a b="c" ',
     ],
 )
-def test_time_is_linear_in_the_mark_up(piece: str) -> None:
-    begun = time.perf_counter()
-    body.plain_text(piece * (400_000 // len(piece)))
-    assert time.perf_counter() - begun < 2
+def test_markup_is_removed_in_linear_time(piece: str) -> None:
+    assert_linear(lambda octets: body.plain_text(piece * (octets // len(piece))), 100_000)

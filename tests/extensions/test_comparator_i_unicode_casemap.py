@@ -1,6 +1,6 @@
-"""RFC 5051."""
+"""i;unicode-casemap, RFC 5051."""
 
-# ruff: noqa: RUF001  # other scripts' letters look like ours
+# ruff: noqa: RUF001  # letters of other alphabets that look like Latin ones
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CASEMAP = ':comparator "i;unicode-casemap"'
     [
         ("Hello", "hELLO", True),
         ("école", "ÉCOLE", True),
-        ("e\u0301cole", "ÉCOLE", True),  # the accent as a character of its own
+        ("e\u0301cole", "ÉCOLE", True),  # a combining accent
         ("ecole", "ÉCOLE", False),
         ("ΑΘΗΝΑΣ", "αθηνας", True),  # both small sigmas have one title case
         ("ΑΘΗΝΑΣ", "αθηνασ", True),
@@ -25,7 +25,7 @@ CASEMAP = ':comparator "i;unicode-casemap"'
         ("Ｆｒｅｅ", "free", True),  # compatibility forms are decomposed
         ("²", "2", True),
         ("ﬁ", "ﬁ", True),
-        ("ﬁ", "fi", False),  # after the case was changed: this one has no simple title case
+        ("ﬁ", "fi", False),  # decomposed after title-casing; this one has no simple title case
         ("straße", "STRASSE", False),  # one character's title case is one character
         ("straße", "STRAßE", True),
         ("İstanbul", "i\u0307stanbul", True),
@@ -53,9 +53,9 @@ def test_other_matches(sieve: Sieve, match: str, value: str, key: str, holds: bo
     assert sieve.holds(f'header {match} {CASEMAP} "x" "{key}"', f"X: {value}\n\n", require=REQUIRE) is holds
 
 
-def test_the_default_comparator_knows_ascii_alone(sieve: Sieve) -> None:
+def test_the_default_comparator_ignores_only_ascii_case(sieve: Sieve) -> None:
     assert not sieve.holds('header "x" "ÉCOLE"', "X: école\n\n")
 
 
-def test_octets_that_are_no_text_do_no_harm(sieve: Sieve) -> None:
+def test_octets_that_are_not_text(sieve: Sieve) -> None:
     assert not sieve.holds(f'header {CASEMAP} "x" "é"', b"X: \xff\xfe\xe9\n\n", require=REQUIRE)

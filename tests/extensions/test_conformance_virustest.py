@@ -1,30 +1,31 @@
-"""What spamtest and virustest read in another scanner's fields: numbers without a leading zero, and parts of a field."""
+"""spamtest and virustest with header fields of other scanners: numbers without a leading zero, parts of a field."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.outcomes import only, present
 from support.sieve import Sieve
 
 from sieveav.language.problems import Severity
-from sieveav.options import Option
 
 REQUIRE = 'require ["virustest", "spamtestplus"];'
 
 
 @pytest.fixture
 def number(sieve: Sieve) -> Callable[..., int]:
-    """The one number that a test holds for, its settings read as a configuration's are."""
+    """The only number that a test matches; its settings are parsed as those of a configuration."""
 
     def find(test: str, header: str, highest: int = 10, **settings: Any) -> int:
-        extension = sieve.library.find(test.split()[0])
-        read = {name: extension.settings[name].value(written) for name, written in settings.items()}
-        more = {"message": f"{header}\n\n", "require": REQUIRE, "settings": {extension.capability: read}}
-        (found,) = [n for n in range(highest + 1) if sieve.holds(f'{test} :is "{n}"', **more)]
-        return found
+        extension = present(sieve.library.find(test.split()[0]))
+        values = {extension.capability: {name: extension.settings[name].value(settings[name]) for name in settings}}
+
+        def matches(number: int) -> bool:
+            return sieve.holds(f'{test} :is "{number}"', f"{header}\n\n", require=REQUIRE, settings=values)
+
+        return only(number for number in range(highest + 1) if matches(number))
 
     return find
 
@@ -45,8 +46,8 @@ def number(sieve: Sieve) -> Callable[..., int]:
         ("1.0.4", 100),
     ],
 )
-def test_a_score_without_a_leading_zero(number: Any, score: str, percent: int) -> None:
-    """RFC 5235, 3.2: the number must mean what was tested."""
+def test_a_score_without_a_leading_zero(number: Callable[..., int], score: str, percent: int) -> None:
+    """RFC 5235, 3.2: the value must express the result of the tests."""
     assert number("spamtest :percent", f"X-Score: {score}", 100, status_header="X-Score", max_value="1") == percent
 
 
@@ -66,8 +67,8 @@ STATUS = "X-Spam-Status: No, score=-1.6 required=5.0 tests=BAYES_00=-1.9,\n\tRDN
         ("X-Other: score=5 required=5", 0),
     ],
 )
-def test_a_part_of_a_field(number: Any, header: str, percent: int) -> None:
-    """SpamAssassin's own field: no number is the first of it."""
+def test_a_part_of_a_field(number: Callable[..., int], header: str, percent: int) -> None:
+    """SpamAssassin's field, which has other numbers before the score."""
     settings = {
         "status_header": "X-Spam-Status: score=(-?[[:digit:]]*\\.?[[:digit:]]+)",
         "max_header": "x-spam-status : required=([0-9.]+)",
@@ -75,8 +76,8 @@ def test_a_part_of_a_field(number: Any, header: str, percent: int) -> None:
     assert number("spamtest :percent", header, 100, **settings) == percent
 
 
-def test_what_the_pattern_does_not_find_was_not_tested(sieve: Sieve) -> None:
-    """RFC 5235, 3.1: then a :count is of none."""
+def test_without_a_match_the_message_was_not_tested(sieve: Sieve) -> None:
+    """RFC 5235, 3.1: :count then counts 0."""
     require = 'require ["spamtest", "relational", "comparator-i;ascii-numeric"];'
     settings = {"spamtest": {"status_header": "X-Score: score=([0-9]+)", "max_value": 10}}
     test = 'spamtest :count "eq" :comparator "i;ascii-numeric" "0"'
@@ -93,7 +94,7 @@ def test_what_the_pattern_does_not_find_was_not_tested(sieve: Sieve) -> None:
         ("X-Virus-Scan: infected", 0),
     ],
 )
-def test_a_text_within_a_field(number: Any, header: str, value: int) -> None:
+def test_a_text_within_a_field(number: Callable[..., int], header: str, value: int) -> None:
     settings = {
         "status_header": "X-Virus-Scan: Found to be (.+)\\.",
         "status_type": "text",
@@ -102,17 +103,17 @@ def test_a_text_within_a_field(number: Any, header: str, value: int) -> None:
     assert number("virustest", header, 5, **settings) == value
 
 
-def test_a_row_of_characters_within_a_field(number: Any) -> None:
+def test_a_row_of_characters_within_a_field(number: Callable[..., int]) -> None:
     settings = {"status_header": "X-Level: level: ([*]*)", "status_type": "strlen", "max_value": "10"}
     assert number("spamtest", "X-Level: level: *****", **settings) == 5
 
 
-def test_a_group_that_takes_no_part(number: Any) -> None:
+def test_a_group_that_does_not_participate(number: Callable[..., int]) -> None:
     assert number("spamtest", "X-Score: b", status_header="X-Score: a(1)|b", max_value="10") == 0
 
 
-def test_the_first_field_is_read_alone(number: Any) -> None:
-    """What was added last is nearest to us; the others may be the sender's."""
+def test_only_the_first_field_is_read(number: Callable[..., int]) -> None:
+    """The field added last comes first; others may come from the sender."""
     settings = {"status_header": "X-Score: s=([0-9]+)", "max_value": "10"}
     assert number("spamtest", "X-Score: s=3\nX-Score: s=10", **settings) == 3
     assert number("spamtest", "X-Score: none\nX-Score: s=10", **settings) == 0
@@ -121,40 +122,37 @@ def test_the_first_field_is_read_alone(number: Any) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("X-Score: (", "is not a regular expression: missing )"),
-        ("X-Score: (a)\\1", "is not a regular expression: invalid escape sequence"),
-        ("X-Score: ((a{1000}){1000}){1000}", "is not a regular expression: "),
-        ("X-Score: [0-9]+", "has no group"),
-        ("X-Score: (?:a)", "has no group"),
-        ("X-Score:", "has no group"),
-        (": (a)", "is not the name of a header field"),
-        ("X Score", '"X Score" is not the name of a header field'),
-        ("X Score: (a)", '"X Score" is not the name of a header field'),
+        ("X-Score: (", "regular expression"),
+        ("X-Score: (a)\\1", "regular expression"),
+        ("X-Score: ((a{1000}){1000}){1000}", "regular expression"),
+        ("X-Score: [0-9]+", "group"),
+        ("X-Score: (?:a)", "group"),
+        ("X-Score:", "group"),
+        (": (a)", "header field name"),
+        ("X Score", "header field name"),
+        ("X Score: (a)", "header field name"),
     ],
 )
 @pytest.mark.parametrize("name", ["status_header", "max_header"])
 @pytest.mark.parametrize("capability", ["virustest", "spamtest"])
-def test_a_bad_pattern_is_a_problem_of_the_configuration(
-    sieve: Sieve, written: str, reason: str, name: str, capability: str, capfd: Any
+def test_an_invalid_pattern_is_a_problem_of_the_configuration(
+    sieve: Sieve, written: str, reason: str, name: str, capability: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    option: Option = sieve.library.find(capability).settings[name]
-    with pytest.raises(ValueError, match=r"is not|has no") as raised:
+    option = present(sieve.library.find(capability)).settings[name]
+    with pytest.raises(ValueError, match=reason):
         option.value(written)
-    assert reason in str(raised.value)
-    assert capfd.readouterr() == ("", "")  # RE2 prints nothing of its own
+    assert capfd.readouterr() == ("", "")  # RE2 prints nothing
 
 
 @pytest.mark.parametrize("written", ["", "X-Score", "X-Score: (.)", "x: a:(b)"])
-def test_a_good_setting_stays_as_written(sieve: Sieve, written: str) -> None:
-    assert sieve.library.find("spamtest").settings["status_header"].value(written) == written
+def test_a_valid_setting_is_not_changed(sieve: Sieve, written: str) -> None:
+    assert present(sieve.library.find("spamtest")).settings["status_header"].value(written) == written
 
 
-def test_hostile_values(number: Any) -> None:
-    """A pattern that others match in exponential time, and a field as long as can be."""
+def test_hostile_values(number: Callable[..., int]) -> None:
+    """A pattern that backtracking engines match in exponential time: with one, this test would not end."""
     settings = {"status_header": "X-Score: ^(?:(?:a+)+)+(b)$", "max_value": "10"}
-    begun = time.process_time()
     assert number("spamtest", "X-Score: " + "a" * 900_000, **settings) == 0
-    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("octets", [b"\xff\xfe 7", b"\xed\xa0\x80 7", "\u00e9\U0001f600 7".encode()])
@@ -164,7 +162,7 @@ def test_any_octets(sieve: Sieve, octets: bytes) -> None:
     assert sieve.holds('spamtest "7"', message, require='require "spamtest";', settings=settings)
 
 
-def test_the_script_has_no_problem_of_it(sieve: Sieve) -> None:
+def test_the_script_has_no_problem(sieve: Sieve) -> None:
     script = f'{REQUIRE} if spamtest "1" {{ stop; }}'
     checked = sieve.check(script, settings={"spamtest": {"status_header": "X-Score: ([0-9])", "max_value": 10}})
     assert [problem for problem in checked.problems if problem.severity is Severity.ERROR] == []

@@ -1,16 +1,16 @@
-"""RFC 3894."""
+"""copy, RFC 3894."""
 
 from __future__ import annotations
 
 from support.sieve import Sieve
 
 
-def test_fileinto_copy_leaves_the_implicit_keep(sieve: Sieve) -> None:
+def test_fileinto_copy_does_not_cancel_the_implicit_keep(sieve: Sieve) -> None:
     script = 'require ["fileinto", "copy"]; fileinto :copy "Archive";'
     assert sieve.actions(script) == ["fileinto Archive", "implicit keep"]
 
 
-def test_redirect_copy_leaves_the_implicit_keep(sieve: Sieve) -> None:
+def test_redirect_copy_does_not_cancel_the_implicit_keep(sieve: Sieve) -> None:
     assert sieve.actions('require "copy"; redirect :copy "a@b.example";') == ["redirect a@b.example", "implicit keep"]
 
 

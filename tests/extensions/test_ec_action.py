@@ -1,28 +1,31 @@
-"""ec_action: the SMTP response of the script's own."""
+"""ec_action: the SMTP response set by a script."""
 
 from __future__ import annotations
 
 import pytest
+from support.accepting import Accepted
+from support.outcomes import present, response
 from support.sieve import Sieve
 
 REQUIRE = 'require ["ec_action", "fileinto"];'
 
 
-def test_it_ends_everything_and_leaves_no_actions(sieve: Sieve) -> None:
+def test_it_ends_all_scripts_without_actions(sieve: Sieve) -> None:
     outcome = sieve.run(f'{REQUIRE} fileinto "x"; keep; ec_action 550 "no" "virus:rejected"; fileinto "y";')
     assert outcome.actions == ()
     assert outcome.ended
     assert not outcome.keep
-    assert outcome.response.as_json() == {"code": 550, "enhanced": "5.7.1", "text": "no"}
-    assert outcome.response.counter == "virus:rejected"
-    assert outcome.response.place.line == 1
+    answer = response(outcome)
+    assert answer.as_json() == {"code": 550, "enhanced": "5.7.1", "text": "no"}
+    assert answer.counter == "virus:rejected"
+    assert present(answer.place).line == 1
 
 
-def test_what_earlier_scripts_did_is_gone_too(sieve: Sieve) -> None:
+def test_it_drops_actions_of_earlier_scripts(sieve: Sieve) -> None:
     before = sieve.run(f'{REQUIRE} fileinto "x"; keep;')
     outcome = sieve.run(f'{REQUIRE} ec_action 451 "later";', before=before)
     assert outcome.actions == ()
-    assert outcome.response.code == 451
+    assert response(outcome).code == 451
 
 
 @pytest.mark.parametrize(
@@ -44,30 +47,38 @@ def test_what_earlier_scripts_did_is_gone_too(sieve: Sieve) -> None:
     ],
 )
 def test_codes(sieve: Sieve, code: int, text: str, enhanced: str, shown: str) -> None:
-    answer = sieve.run(f'{REQUIRE} ec_action {code} "{text}";').response
+    answer = response(sieve.run(f'{REQUIRE} ec_action {code} "{text}";'))
     assert (answer.code, answer.enhanced, answer.text, answer.counter) == (code, enhanced, shown, "")
 
 
 def test_several_lines(sieve: Sieve) -> None:
-    answer = sieve.run(f"{REQUIRE} ec_action 550 text:\n5.7.1 first\nsecond \n\nfourth\n.\n;").response
+    answer = response(sieve.run(f"{REQUIRE} ec_action 550 text:\n5.7.1 first\nsecond \n\nfourth\n.\n;"))
     assert answer.enhanced == "5.7.1"
     assert answer.text == "first\nsecond\n\nfourth"
 
 
-def test_a_text_of_variables_brings_no_control_characters(sieve: Sieve) -> None:
+def test_control_characters_from_variables_are_removed(sieve: Sieve) -> None:
     script = 'require ["ec_action", "variables"]; if header :matches "x" "*" { ec_action 550 "no: ${1}"; }'
-    answer = sieve.run(script, "X: a\n b\x00\x1b[0m\x07 c\n\n").response
+    answer = response(sieve.run(script, "X: a\n b\x00\x1b[0m\x07 c\n\n"))
     assert answer.text == "no: a b[0m c"
 
 
 @pytest.mark.parametrize(
     ("script", "rules"),
     [
-        ('ec_action 250 "ok";', ["smtp-code"]),
-        ('ec_action 399 "x";', ["smtp-code"]),
-        ('ec_action 600 "x";', ["smtp-code"]),
-        ('ec_action 0 "x";', ["smtp-code"]),
-        ('ec_action 550 "";', ["argument-invalid"]),
+        ('ec_action 250 "ok";', ["code-invalid"]),
+        ('ec_action 399 "x";', ["code-invalid"]),
+        ('ec_action 600 "x";', ["code-invalid"]),
+        ('ec_action 0 "x";', ["code-invalid"]),
+        ('ec_action 550 "";', ["reason-empty"]),
+        ('ec_action 450 "5.7.1 mismatch";', ["enhanced-code-mismatch"]),
+        ('ec_action 550 "2.0.0";', ["enhanced-code-mismatch"]),
+        ("ec_action 550 text:\n4.7.1\nx\n.\n;", ["enhanced-code-mismatch"]),
+        ('ec_action 250 "5.7.1 x";', ["code-invalid"]),
+        ('ec_action 450 "5.7.1.1 no code";', []),
+        ('ec_action 450 "10.7.1 no code";', []),
+        ('ec_action 450 "4.7.1 x";', []),
+        ('ec_action 550 "nö";', ["reason-not-ascii"]),
         ("ec_action 550;", ["argument-missing"]),
         ('ec_action "550" "x";', ["argument-type"]),
         ('ec_action 550 "x" "y" "z";', ["argument-surplus"]),
@@ -75,13 +86,15 @@ def test_a_text_of_variables_brings_no_control_characters(sieve: Sieve) -> None:
         ('ec_action :copy 550 "x";', ["tag-unknown"]),
     ],
 )
-def test_problems(sieve: Sieve, script: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, accepted: Accepted, script: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + script) == rules
+    accepted(sieve.texts(REQUIRE + script))
 
 
-def test_a_response_that_says_nothing_is_only_warned_of(sieve: Sieve) -> None:
-    checked = sieve.check(f'{REQUIRE} ec_action 550 " ";')
-    assert [str(problem.severity) for problem in checked.problems] == ["warning"]
+@pytest.mark.parametrize(("text", "severity"), [(" ", "warning"), ("4.7.1 x", "warning"), ("nö", "advice")])
+def test_these_are_not_errors(sieve: Sieve, text: str, severity: str) -> None:
+    checked = sieve.check(f'{REQUIRE} ec_action 550 "{text}";')
+    assert [str(problem.severity) for problem in checked.problems] == [severity]
     assert checked.program is not None
 
 
@@ -92,7 +105,7 @@ def test_hints(sieve: Sieve, code: int, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "rules"), [("data", []), ("spool", []), ("each_rcpt", []), ("mailfrom", ["wrong-phase"])]
+    ("phase", "rules"), [("data", []), ("spool", []), ("each_rcpt", []), ("mailfrom", []), ("imap", ["phase-invalid"])]
 )
 def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
     assert sieve.rules('require "ec_action"; ec_action 550 "x";', phase=phase) == rules

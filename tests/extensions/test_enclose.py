@@ -1,4 +1,4 @@
-"""RFC 5703, 6: that a strict reader reads what enclose makes, and what tests in Sieve (enclose.svtest) cannot say."""
+"""enclose, RFC 5703, 6, beyond enclose.svtest: strict parsers accept the result; octets, hints."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.outcomes import effect
 from support.sieve import FakeHost, Sieve
 
 from sieveav.mime import parse
+from sieveav.running.effects import Rewrite
 from sieveav.running.questions import Now
 
 REQUIRE = 'require ["enclose", "foreverypart", "mime"];\n'
@@ -40,9 +42,7 @@ def made(sieve: Sieve, fake_host: type[FakeHost], script: str, message: bytes = 
     host = fake_host(answers={Now: lambda _: datetime(2026, 11, 24, 12, 0, tzinfo=UTC)})
     outcome = sieve.run(REQUIRE + script, message, host=host, **more)
     assert outcome.fault is None, outcome.fault
-    octets = outcome.actions[0].effects[0].octets
-    assert isinstance(octets, bytes)
-    return octets
+    return effect(outcome.actions[0], Rewrite).octets
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -65,7 +65,7 @@ TEXTS = st.one_of(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS, TEXTS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from([b"", b"x", b"x\r", b"\xff\0", b"--b--\n"]))
-def test_a_strict_reader_and_octet_for_octet(
+def test_a_strict_parser_accepts_it_and_the_message_is_unchanged(
     sieve: Sieve, fake_host: type[FakeHost], subject: str, text: str, newline: bytes, last: bytes
 ) -> None:
     original = MESSAGE.replace(b"\n", newline) + last
@@ -76,12 +76,12 @@ def test_a_strict_reader_and_octet_for_octet(
     first, second = parse(raw).parts
     assert first.content_type == "text/plain"
     assert second.content_type == "message/rfc822"
-    assert second.body == original  # RFC 5703, 11: whatever it is
+    assert second.body == original  # RFC 5703, 11: any message
     shown = "".join(c for c in subject if c.isprintable() and c != " ")
     assert "".join(c for c in message["Subject"] if c.isprintable() and c != " ") == shown
 
 
-def test_what_it_looks_like(sieve: Sieve, fake_host: type[FakeHost]) -> None:
+def test_the_new_message(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     raw = made(sieve, fake_host, 'enclose :subject "Warning" "grün";', b"Subject: x\nFrom: a@example.com\n\nbody")
     assert raw.decode().splitlines()[0] == "Subject: Warning"
     message = read(raw)
@@ -119,9 +119,9 @@ def test_the_author_is_the_recipient(sieve: Sieve, fake_host: type[FakeHost], re
 
 
 @pytest.mark.parametrize("message", [b"", b"\n", b"Subject: x", b"body only", b"Subject: x\rBcc: y\0\n\nx"])
-def test_a_message_of_which_there_is_not_much(sieve: Sieve, fake_host: type[FakeHost], message: bytes) -> None:
+def test_minimal_messages(sieve: Sieve, fake_host: type[FakeHost], message: bytes) -> None:
     raw = made(sieve, fake_host, 'enclose :headers ["Subject", "Bcc"] "x";', message)
-    header = email.message_from_bytes(raw, policy=default)  # what is in the enclosed message is no matter of ours
+    header = email.message_from_bytes(raw, policy=default)  # defects of the enclosed message do not matter
     assert header.get_content_type() == "multipart/mixed"
     assert "bcc" not in header
     assert header.defects == []
@@ -144,4 +144,4 @@ def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
 
 
 def test_it_needs_a_recipient(sieve: Sieve) -> None:
-    assert sieve.rules(REQUIRE + 'enclose "x";', phase="spool") == ["wrong-phase"]
+    assert sieve.rules(REQUIRE + 'enclose "x";', phase="spool") == ["phase-invalid"]

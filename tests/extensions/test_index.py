@@ -1,8 +1,9 @@
-"""RFC 5260, 6."""
+"""index, RFC 5260, 6."""
 
 from __future__ import annotations
 
 import pytest
+from support.accepting import Accepted
 from support.sieve import Sieve
 
 REQUIRE = 'require "index";'
@@ -26,7 +27,7 @@ To: d@three.example
         (":index 3", '"X-Mine"', "4"),
         (":index 1 :last", '"x-mine"', "4"),
         (":last :index 3", '"x-mine"', "1"),
-        # several names: in the order of the list, then as they stand in the message
+        # several names: in the order of the list, then of the message
         (":index 1", '["x-other", "x-mine"]', "3"),
         (":index 2", '["x-other", "x-mine"]', "1"),
         (":index 1", '["x-mine", "x-other"]', "1"),
@@ -41,7 +42,7 @@ def test_header(sieve: Sieve, tags: str, names: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("tags", [":index 4", ":index 4 :last", ":index 2147483647", ":last :index 2147483647"])
-def test_there_is_no_such_field(sieve: Sieve, tags: str) -> None:
+def test_no_field_has_this_number(sieve: Sieve, tags: str) -> None:
     assert not sieve.holds(f'header {tags} :matches "x-mine" "*"', MESSAGE, require=REQUIRE)
 
 
@@ -61,17 +62,19 @@ def test_address(sieve: Sieve, test: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "problem"),
+    ("test", "place"),
     [
-        ('header :last "x" "1"', "tag-missing 2:11 :last is allowed only beside :index"),
-        ('header :index 0 "x" "1"', "number-invalid 2:18 fields are counted from 1"),
-        ('header :index 1 :index 2 "x" "1"', "tag-repeated 2:20 :index is given twice"),
-        ('header :index "1" "x" "1"', "argument-type 2:18 :index is followed by a number"),
-        ('exists :index 1 "x"', "tag-unknown 2:11 exists takes no :index"),
+        ('header :last "x" "1"', "tag-missing 2:11"),
+        ('header :index 0 "x" "1"', "number-invalid 2:18"),
+        ('header :index 1 :index 2 "x" "1"', "tag-repeated 2:20"),
+        ('header :index "1" "x" "1"', "argument-type 2:18"),
+        ('exists :index 1 "x"', "tag-unknown 2:11"),
     ],
 )
-def test_problems(sieve: Sieve, test: str, problem: str) -> None:
-    assert sieve.problems(f"{REQUIRE}\nif {test} {{ stop; }}") == [problem]
+def test_problems(sieve: Sieve, accepted: Accepted, test: str, place: str) -> None:
+    script = f"{REQUIRE}\nif {test} {{ stop; }}"
+    assert sieve.places(script) == [place]
+    accepted(sieve.texts(script))
 
 
 def test_the_tags_are_unknown_without_require(sieve: Sieve) -> None:

@@ -1,4 +1,4 @@
-"""RFC 5703, 4."""
+"""mime, RFC 5703, 4."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ REQUIRE = 'require ["mime", "foreverypart", "index", "relational", "comparator-i
         ('header :mime :subtype "Subject" ""', True),
         ('header :mime :contenttype "Subject" ""', True),
         ('header :mime :type "X-None" ""', False),
-        ('header :mime :type "X-None" "text"', False),  # what is not there has no default
+        ('header :mime :type "X-None" "text"', False),  # a missing field has no default
         ('header :mime :anychild :type "Content-Disposition" "attachment"', True),
         ('header :mime :anychild :contenttype "Content-Disposition" "attachment"', True),
         ('header :mime :anychild :subtype "Content-Disposition" ""', True),

@@ -1,4 +1,4 @@
-"""draft-murchison-sieve-regex-07: what tests/extensions/regex.svtest cannot say: hints, places, octets, bounds, properties."""
+"""regex, draft-murchison-sieve-regex-07, beyond regex.svtest: places, octets, limits, properties."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.accepting import Accepted
+from support.outcomes import fault, present
 from support.sieve import Sieve
 
 regex: Any = import_module("sieveav.extensions.regex")
@@ -19,116 +21,108 @@ R = 'require ["regex", "variables", "virustest"];'
 
 
 @pytest.mark.parametrize(
-    ("key", "message", "hint"),
+    ("key", "at"),
     [
-        ("a*?", 'character 3, "?": this is repeated already', "leave it out: of the matches the longest is taken"),
-        ("a**", 'character 3, "*": this is repeated already', "put a group around the first"),
-        ("?a", 'character 1, "?a": there is nothing to repeat here', r'write "\\?" for the character'),
-        ("(a", 'character 1, "(a": this group has no )', r'write "\\(" for the character'),
-        ("a)", 'character 2, ")": this ) closes no group', r'write "\\)" for the character'),
-        ("[a", 'character 1, "[a": this [ has no ]', r'write "\\[" for the character'),
-        (r"a\\", 'character 2, "\\": a backslash ends the expression', r'write "\\\\" for one backslash'),
-        (r"\\w", 'character 1, "\\w": \\w is not defined in POSIX', 'write "[[:alnum:]_]"'),
-        (r"\\n", 'character 1, "\\n": \\n is not defined in POSIX', "write the character itself"),
-        (r"\\<", 'character 1, "\\<": word boundaries are not supported', 'write "<" for the character'),
-        (r"\\b", 'character 1, "\\b": word boundaries are not supported', ""),
-        ("a{,3}", 'character 2, "{,3}": invalid repetition', r'write {n}, {n,} or {n,m}, or "\\{" for the character'),
-        ("a{4,3}", 'character 2, "{4,3}": invalid repetition', "write the lower number first"),
-        ("(?i)a", 'character 1, "(?i)a": options are not supported', None),
-        ("(?!a)", 'character 1, "(?!a)": look-ahead is not supported', 'use a second test with "not"'),
-        ("(?:a)", 'character 1, "(?:a)": this kind of group is not supported', 'write "(" instead of "(?:"'),
-        ("[z-a]", 'character 2, "z-a]": the range ends before it begins', "write the - last for the character"),
-        ("[[:a:]]", 'character 2, "[:a:]]": unknown character class', None),
-        ("ä\u202e(", 'character 3, "(": this group has no )', None),
+        ("a*?", 3),
+        ("a**", 3),
+        ("?a", 1),
+        ("(a", 1),
+        ("a)", 2),
+        ("[a", 1),
+        (r"a\\", 2),
+        (r"\\w", 1),
+        (r"\\n", 1),
+        (r"\\<", 1),
+        (r"\\b", 1),
+        ("a{,3}", 2),
+        ("a{4,3}", 2),
+        ("(?i)a", 1),
+        ("(?!a)", 1),
+        ("(?:a)", 1),
+        ("[z-a]", 2),
+        ("[[:a:]]", 2),
+        ("ä\u202e(", 3),
     ],
 )
-def test_problems(sieve: Sieve, key: str, message: str, hint: str | None) -> None:
+def test_problems(sieve: Sieve, accepted: Accepted, key: str, at: int) -> None:
     script = f'{R}\nif header :regex "subject" ["x", "{key}"] {{ stop; }}'
-    assert sieve.problems(script) == [f"regex-invalid 2:34 invalid regular expression: {message}"]
-    if hint is not None:
-        assert sieve.check(script).problems[0].hint == hint
+    assert sieve.places(script) == ["regex-invalid 2:34"]
+    assert f"character {at}," in sieve.check(script).problems[0].message
+    accepted(sieve.texts(script))
 
 
-@pytest.mark.parametrize(
-    ("key", "at", "hint"),
-    [
-        (r"x[\\d]", 3, "write classes such as [:digit:]"),
-        (r"[^a\\]]", 4, "write ] first to have it in there"),
-    ],
-)
-def test_a_backslash_within_brackets(sieve: Sieve, key: str, at: int, hint: str) -> None:
+@pytest.mark.parametrize(("key", "at"), [(r"x[\\d]", 3), (r"[^a\\]]", 4)])
+def test_a_backslash_within_brackets(sieve: Sieve, accepted: Accepted, key: str, at: int) -> None:
     script = f'{R}\nif header :regex "subject" "{key}" {{ stop; }}'
     checked = sieve.check(script)
-    assert sieve.problems(script) == [
-        f"regex-backslash 2:28 character {at}: within [ ] a backslash is a character like others"
-    ]
+    assert sieve.places(script) == ["regex-backslash 2:28"]
+    assert f"character {at}:" in checked.problems[0].message
     assert checked.program is not None
-    assert checked.problems[0].hint == hint
+    accepted(sieve.texts(script))
 
 
 @pytest.mark.parametrize("key", [r"[\\.]", r"[a\\]", r"\\.[.]", r"[^\\/]"])
-def test_a_backslash_that_is_meant(sieve: Sieve, key: str) -> None:
+def test_a_backslash_that_is_intended(sieve: Sieve, key: str) -> None:
     problems = sieve.rules(f'{R}\nif header :regex "subject" "{key}" {{ stop; }}')
     assert problems == (["regex-backslash"] if key == r"[a\\]" else [])
 
 
 def test_keys_of_any_name_are_checked(sieve: Sieve) -> None:
-    assert sieve.problems(f'{R}\nif virustest :regex "[" {{ stop; }}') == [
-        'regex-invalid 2:21 invalid regular expression: character 1, "[": this [ has no ]'
-    ]
+    assert sieve.places(f'{R}\nif virustest :regex "[" {{ stop; }}') == ["regex-invalid 2:21"]
 
 
 @pytest.mark.parametrize(
-    ("comparator", "at"),
-    [("i;ascii-numeric", "2:28"), ("i;unicode-casemap", "2:28"), ("i;octet", ""), ("I;ASCII-CASEMAP", "")],
+    ("comparator", "rule"),
+    [
+        ("i;ascii-numeric", "comparator-unfit"),
+        ("i;unicode-casemap", "comparator-unfit"),
+        ("i;octet", "regex-invalid"),
+        ("I;ASCII-CASEMAP", "regex-invalid"),
+    ],
 )
-def test_comparators(sieve: Sieve, comparator: str, at: str) -> None:
+def test_comparators(sieve: Sieve, accepted: Accepted, comparator: str, rule: str) -> None:
     require = 'require ["regex", "comparator-i;ascii-numeric", "comparator-i;unicode-casemap"];'
     script = f'{require}\nif header :regex :comparator "{comparator}" "subject" "(" {{ stop; }}'
-    (problem,) = sieve.check(script).problems
-    assert problem.rule == ("comparator-unfit" if at else "regex-invalid")
-    assert not at or problem.hint == 'use "i;octet" or "i;ascii-casemap"'
+    assert sieve.rules(script) == [rule]
+    accepted(sieve.texts(script))
 
 
-def test_a_fault_is_at_the_match_type(sieve: Sieve) -> None:
-    outcome = sieve.run(f'{R}\nset "x" "(";\nif string\n    :regex "a" "${{x}}" {{ stop; }}')
-    assert (outcome.fault.place.line, outcome.fault.place.column) == (4, 5)
-    assert outcome.fault.message == 'invalid regular expression: character 1, "(": this group has no )'
+def test_a_fault_is_at_the_match_type(sieve: Sieve, accepted: Accepted) -> None:
+    error = fault(sieve.run(f'{R}\nset "x" "(";\nif string\n    :regex "a" "${{x}}" {{ stop; }}'))
+    place = present(error.place)
+    assert (place.line, place.column) == (4, 5)
+    accepted(error.message)
 
 
 def test_a_fault_shows_nothing_unprintable(sieve: Sieve) -> None:
     message = "Subject: (\x1b[31m\x00\x7f\u202e\n\n"
     script = f'{R} if header :matches "subject" "*" {{ set "x" "${{1}}"; }} if string :regex "a" "${{x}}" {{ stop; }}'
-    assert sieve.run(script, message).fault.message == (
-        'invalid regular expression: character 3, "[31m": this [ has no ]'
-    )
+    assert 'character 3, "[31m":' in fault(sieve.run(script, message)).message
 
 
 # ---- bounds
 
 
-def test_the_expressions_of_a_script_together(sieve: Sieve) -> None:
+def test_the_expressions_of_a_script_together(sieve: Sieve, accepted: Accepted) -> None:
     tests = "\n".join(f'if header :regex "x" "{".{1000}" * 5}{i}" {{ stop; }}' for i in range(40))
-    (problem,) = sieve.problems(f"{R}\n{tests}")
-    assert problem == "regex-invalid 26:22 the regular expressions of this script are too large together"
+    assert sieve.places(f"{R}\n{tests}") == ["regex-invalid 26:22"]
+    accepted(sieve.texts(f"{R}\n{tests}"))
 
 
-def test_expressions_that_are_too_large_are_tried_so_often_and_no_more(sieve: Sieve) -> None:
+def test_only_a_few_expressions_that_are_too_large_are_compiled(sieve: Sieve) -> None:
     tests = "\n".join(f'if header :regex "x" "{".{1000}" * 20}{i}" {{ stop; }}' for i in range(40))
     assert len(sieve.problems(f"{R}\n{tests}")) == 9
 
 
-def test_a_value_that_would_take_too_long(sieve: Sieve) -> None:
-    """No more than a fault of the clock's comes later than it should."""
+def test_a_value_that_would_take_too_long(sieve: Sieve, accepted: Accepted) -> None:
+    """RE2 cannot be interrupted when the time limit is reached."""
     script = f'{R} if header :regex "subject" "^{"[ab]{1000}" * 10}x" {{ discard; }}'
     assert sieve.run(script, f"Subject: {'x' * 19_000}\n\n").fault is None
-    assert sieve.run(script, f"Subject: {'x' * 20_000}\n\n").fault.message == (
-        "the value is too long for this regular expression"
-    )
+    accepted(fault(sieve.run(script, f"Subject: {'x' * 20_000}\n\n")).message)
 
 
-def test_lines_are_looked_at_one_after_the_other(sieve: Sieve) -> None:
-    """A list of words in a long text: each line is short enough for it."""
+def test_lines_are_searched_separately(sieve: Sieve) -> None:
+    """A list of words in a long text: each line is short enough."""
     words = "|".join(f"{i * 48271 % 65537:x}-{i}" for i in range(300))
     require = 'require ["body", "regex"];'
     text = "this is a line with the word as such and not the other one\n" * 20_000
@@ -168,8 +162,8 @@ def test_slices_are_whole_lines(text: str, length: int) -> None:
     assert all(len(piece) <= length or b"\n" not in piece[:-1] or piece.count(b"\n") == 0 for piece in slices)
 
 
-def test_nothing_is_written(sieve: Sieve, capfd: pytest.CaptureFixture[str]) -> None:
-    """RE2 logs what it refuses, and that it has run out of states, unless it is told not to."""
+def test_re2_prints_nothing(sieve: Sieve, capfd: pytest.CaptureFixture[str]) -> None:
+    """By default RE2 logs expressions that it rejects, and that it runs out of states."""
     sieve.problems(f'{R} if header :regex "x" "((a{{30}}){{30}}){{30}}" {{ stop; }}')
     message = f"Subject: {'0110100110010110' * 4000}\n\n"
     assert not sieve.holds('header :regex "subject" "1[01]{200}x"', message, require=R)
@@ -205,14 +199,14 @@ def _translated(pattern: str, *, caseless: bool = False) -> Any:
 
 
 def found(pattern: str, text: str, *, caseless: bool = False) -> Any:
-    """What `pattern` matches in `text`, and its groups; None for nothing."""
+    """The match of `pattern` in `text` and its groups; None if there is none."""
     expression = _translated(pattern, caseless=caseless)
     match = regex._compiled(expression.re2, True).search(regex._octets(text))
     return match and [match[0].decode(), *(group and group.decode() for group in match.groups())]
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
-def test_what_is_quoted_matches_itself(text: str) -> None:
+def test_a_quoted_text_matches_itself(text: str) -> None:
     text = text.replace("\r\n", "\n")
     quoted = regex.QuoteRegex.amend(None, text)
     assert found(f"^{quoted}$", text) == [text]
@@ -237,9 +231,9 @@ TEXTS = st.text("abcABC1éÉ .*\\-_x]^\n", max_size=12)
 
 
 @given(PATTERNS, TEXTS, st.booleans())
-def test_matches_are_found_where_another_library_finds_them(pattern: str, text: str, caseless: bool) -> None:
+def test_matches_begin_where_those_of_the_re_module_do(pattern: str, text: str, caseless: bool) -> None:
     flags = re.MULTILINE | (re.IGNORECASE if caseless else 0)
-    if caseless:  # that library knows no ASCII letters alone, but in bytes
+    if caseless:  # re ignores the case of ASCII letters only in bytes
         expected: Any = re.search(pattern.encode("latin-1"), text.encode("latin-1"), flags)
         before = None if expected is None else len(text[: expected.start()])
     else:
@@ -249,7 +243,7 @@ def test_matches_are_found_where_another_library_finds_them(pattern: str, text: 
     assert (match is None) is (before is None)
     if match is not None and before is not None:
         assert text.startswith(match[0], before)
-        assert len(match[0]) >= len(expected[0])  # the longest at the first place
+        assert len(match[0]) >= len(expected[0])  # the longest at the first position
 
 
 @given(st.text("ab\\[](){}*+?|^$.-:=,0129é\n", max_size=20), st.booleans())

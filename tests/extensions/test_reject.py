@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.accepting import Accepted
+from support.outcomes import effect
 from support.sieve import PutOnShelf, Sieve
 
-from sieveav.extending import Acting, Action, Extension
+from sieveav.extending import Acting, Action, Extension, Refuse
 
 REQUIRE = 'require ["reject", "ereject", "fileinto", "copy"];'
 WORDS = ("reject", "ereject")
@@ -19,7 +21,7 @@ def test_it_refuses_and_cancels_the_implicit_keep(sieve: Sieve, word: str) -> No
         "reason": "no such user",
         "at": {"path": "test.sieve", "line": 1, "column": len(REQUIRE) + 2},
     }
-    assert action.effects[0].silent is (word == "ereject")  # RFC 5429, 2.1.2: no notice to a forged sender
+    assert effect(action, Refuse).silent is (word == "ereject")  # RFC 5429, 2.1.2: no notice to a forged sender
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -40,8 +42,8 @@ def test_a_reason_of_several_lines(sieve: Sieve, word: str) -> None:
         'ereject "b";',
     ],
 )
-def test_it_goes_with_no_delivery_and_no_second_refusal(sieve: Sieve, word: str, other: str) -> None:
-    """RFC 5429, 2.4, whichever comes first; a fault leaves the implicit keep."""
+def test_it_conflicts_with_delivery_and_a_second_refusal(sieve: Sieve, word: str, other: str) -> None:
+    """RFC 5429, 2.4, in either order; after a run-time error the implicit keep applies."""
     for script in (f'{word} "c"; {other}', f'{other} {word} "c";'):
         kept, fault = sieve.actions(f"{REQUIRE} {script}")
         assert kept == "implicit keep"
@@ -57,7 +59,7 @@ def test_vacation(shelf: PutOnShelf, word: str) -> None:
 
     @ext.action("vacation")
     class Away(Acting):
-        def stands_for(self) -> Action:
+        def make_action(self) -> Action:
             return Action("vacation", (), cancels_keep=False)
 
     sieve = shelf(ext, word)
@@ -70,20 +72,20 @@ def test_vacation(shelf: PutOnShelf, word: str) -> None:
 @pytest.mark.parametrize(
     ("first", "actions"),
     [
-        ("keep;", []),  # it only let the next script run
+        ("keep;", []),  # it only lets the next script run
         ('fileinto :copy "x";', ["fileinto x"]),
         ('redirect :copy "a@example.com";', ["redirect a@example.com"]),
         ('keep; fileinto :copy "x";', ["fileinto x"]),
     ],
 )
-def test_what_an_earlier_script_did_is_no_conflict(sieve: Sieve, word: str, first: str, actions: list[str]) -> None:
-    """Nobody who writes a script can know what ran before it."""
+def test_actions_of_earlier_scripts_do_not_conflict(sieve: Sieve, word: str, first: str, actions: list[str]) -> None:
+    """The author of a script cannot know what ran before it."""
     before = sieve.run(f"{REQUIRE} {first}", implicit=False)
     assert sieve.actions(f'{REQUIRE} {word} "c";', before=before) == [*actions, f"{word} c"]
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_what_a_later_script_does_is_no_conflict(sieve: Sieve, word: str) -> None:
+def test_actions_of_later_scripts_do_not_conflict(sieve: Sieve, word: str) -> None:
     before = sieve.run(f'{REQUIRE} {word} "c";')
     assert sieve.actions(f'{REQUIRE} fileinto "x";', before=before) == [f"{word} c", "fileinto x"]
 
@@ -94,7 +96,7 @@ def test_discard_changes_nothing(sieve: Sieve, word: str) -> None:
     assert sieve.actions(f'{REQUIRE} discard; {word} "c";') == ["discard", f"{word} c"]
 
 
-def test_after_the_fault_of_another_script_it_stands(sieve: Sieve) -> None:
+def test_it_stays_after_a_run_time_error_of_a_later_script(sieve: Sieve) -> None:
     first = sieve.run(f'{REQUIRE} reject "a";')
     second = sieve.run(f'{REQUIRE} keep; reject "x";', before=first)
     assert second.fault is not None
@@ -105,8 +107,10 @@ def test_after_the_fault_of_another_script_it_stands(sieve: Sieve) -> None:
     ("script", "rules"),
     [
         ("reject;", ["argument-missing"]),
-        ('reject "";', ["argument-invalid"]),
-        ('ereject " \r\n ";', ["argument-invalid"]),
+        ('reject "";', ["reason-empty"]),
+        ('ereject " \r\n ";', ["reason-empty"]),
+        ('reject "nö";', ["reason-not-ascii"]),
+        ('ereject "nö";', ["reason-not-ascii"]),
         ("reject 5;", ["argument-type"]),
         ('reject ["a", "b"];', ["argument-type"]),
         ('reject :copy "a";', ["tag-unknown"]),
@@ -114,8 +118,16 @@ def test_after_the_fault_of_another_script_it_stands(sieve: Sieve) -> None:
         ('if reject "a" { stop; }', ["word-unknown"]),
     ],
 )
-def test_problems(sieve: Sieve, script: str, rules: list[str]) -> None:
+def test_problems(sieve: Sieve, accepted: Accepted, script: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + script) == rules
+    accepted(sieve.texts(REQUIRE + script))
+
+
+def test_a_reason_that_is_not_ascii_is_advice(sieve: Sieve) -> None:
+    """RFC 5429, 2.1.1: it reaches only clients that support UTF-8 in replies."""
+    checked = sieve.check(f'{REQUIRE} reject "nö";')
+    assert [str(problem.severity) for problem in checked.problems] == ["advice"]
+    assert sieve.rules('require ["reject", "variables"]; reject "${nö}";') == ["reason-not-ascii"]
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -129,13 +141,13 @@ def test_each_is_required_by_its_own_name(sieve: Sieve, word: str) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "rules"),
-    [("data", []), ("spool", []), ("each_rcpt", []), ("connect", ["wrong-phase"]), ("rcptto", ["wrong-phase"])],
+    [("data", []), ("spool", []), ("each_rcpt", []), ("connect", ["phase-invalid"]), ("rcptto", ["phase-invalid"])],
 )
 def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
     assert sieve.rules(f'{REQUIRE} reject "a";', phase=phase) == rules
 
 
-def test_a_reason_of_variables_that_comes_out_empty(sieve: Sieve) -> None:
-    """What is known only while running may be empty: the message is refused all the same."""
+def test_a_reason_that_variables_make_empty(sieve: Sieve) -> None:
+    """The value of a variable may be empty: the message is refused anyway."""
     (action,) = sieve.run('require ["reject", "variables"]; reject "${nothing}";').actions
     assert action.as_json()["reason"]

@@ -1,13 +1,14 @@
-"""RFC 5231."""
+"""relational, RFC 5231."""
 
 from __future__ import annotations
 
 import itertools
 import operator
-import time
 
 import pytest
+from support.accepting import Accepted
 from support.sieve import Sieve
+from support.timing import assert_linear
 
 REQUIRE = 'require ["relational", "comparator-i;ascii-numeric", "fileinto", "envelope"];'
 NUMERIC = ':comparator "i;ascii-numeric"'
@@ -103,10 +104,10 @@ def test_any_pair(sieve: Sieve, match: str, relation: str) -> None:
         ('header :value "eq" "x" "ABC"', "X: abc\n\n", True),
         ('header :value "ne" "x" "ABC"', "X: abc\n\n", False),
         ('header :value "ne" "x" "ABC"', "\n", False),  # no value, no pair
-        ('header :value "GE" "x" "abc"', "X: abd\n\n", True),  # ABNF's words have no case
+        ('header :value "GE" "x" "abc"', "X: abd\n\n", True),  # strings in ABNF are case-insensitive
         (f'header :count "eq" {NUMERIC} "x" "1"', "X:\n\n", True),  # RFC 5231, 4.2: fields, empty or not
         (f'header :count "eq" {NUMERIC} "x" "0"', "\n", True),
-        (f'header :count "lt" {NUMERIC} "x" "none"', "X: 1\n\n", True),  # no number is more than all
+        (f'header :count "lt" {NUMERIC} "x" "none"', "X: 1\n\n", True),  # not a number: greater than all
         # RFC 5231, 4.2: names of groups are ignored, the mailboxes within are counted
         (f'address :count "eq" {NUMERIC} "to" "3"', "To: Friends: a@b.c, d@e.f;, g@h.i\n\n", True),
         (f'address :count "eq" {NUMERIC} "to" "0"', "To: undisclosed-recipients:;\n\n", True),
@@ -120,15 +121,15 @@ def test_what_is_compared(sieve: Sieve, test: str, message: str, holds: bool) ->
     assert sieve.holds(test, message, require=REQUIRE) is holds
 
 
-def test_the_null_sender_counts_nothing(sieve: Sieve) -> None:
+def test_the_null_sender_does_not_count(sieve: Sieve) -> None:
     """RFC 5231, 4.2."""
     assert sieve.holds(f'envelope :count "eq" {NUMERIC} "from" "0"', require=REQUIRE, sender="")
 
 
 @pytest.mark.parametrize(
-    ("test", "problems"),
+    ("test", "rules"),
     [
-        ('header :value "more" "x" "1"', ["relation-unknown 2:18 this is no relation"]),
+        ('header :value "more" "x" "1"', ["relation-unknown"]),
         ('header :value "" "x" "1"', ["relation-unknown"]),
         ('header :value "x" "1"', ["relation-unknown", "argument-missing"]),
         ('header :value 3 "x" "1"', ["argument-type"]),
@@ -136,14 +137,13 @@ def test_the_null_sender_counts_nothing(sieve: Sieve) -> None:
         ('header :value "gt" :value "lt" "x" "1"', ["tag-repeated"]),
     ],
 )
-def test_problems(sieve: Sieve, test: str, problems: list[str]) -> None:
-    found = sieve.problems(f'require "relational";\nif {test} {{ stop; }}')
-    assert sorted(p.split()[0] for p in found) == sorted(p.split()[0] for p in problems)
-    for expected in problems:
-        assert " " not in expected or expected in found
+def test_problems(sieve: Sieve, accepted: Accepted, test: str, rules: list[str]) -> None:
+    script = f'require "relational";\nif {test} {{ stop; }}'
+    assert sorted(sieve.rules(script)) == sorted(rules)
+    accepted(sieve.texts(script))
 
 
-def test_the_relation_is_no_variable(sieve: Sieve) -> None:
+def test_the_relation_is_a_constant_string(sieve: Sieve) -> None:
     script = 'require ["relational", "variables"]; set "r" "gt"; if header :value "${r}" "x" "1" { stop; }'
     assert sieve.rules(script) == ["relation-unknown"]
 
@@ -157,8 +157,8 @@ def test_the_relation_is_no_variable(sieve: Sieve) -> None:
         (f'header :count "gt" {NUMERIC} "x" "1"', []),
     ],
 )
-def test_counting_wants_numbers(sieve: Sieve, test: str, rules: list[str]) -> None:
-    """RFC 5231, 4.2: SHOULD only be used with numeric comparators: advice, and it runs."""
+def test_counting_needs_a_numeric_comparator(sieve: Sieve, test: str, rules: list[str]) -> None:
+    """RFC 5231, 4.2: SHOULD only be used with numeric comparators: a warning, and it runs."""
     checked = sieve.check(f"{REQUIRE} if {test} {{ stop; }}")
     assert [problem.rule for problem in checked.problems] == rules
     assert checked.program is not None
@@ -170,14 +170,14 @@ def test_the_match_types_are_unknown_without_require(sieve: Sieve) -> None:
 
 
 def test_many_keys_and_values_take_linear_time(sieve: Sieve) -> None:
-    keys = ", ".join(f'"{n}"' for n in range(5000))
-    message = "".join(f"X: v{n}\n" for n in range(5000)) + "\n"
-    begun = time.monotonic()
-    for relation in ("eq", "lt"):
-        assert not sieve.holds(
-            f'header :value "{relation}" :comparator "i;octet" "x" [{keys}]', message, require=REQUIRE
-        )
-    assert time.monotonic() - begun < 4
+    def compare(count: int) -> None:
+        keys = ", ".join(f'"{n}"' for n in range(count))
+        message = "".join(f"X: v{n}\n" for n in range(count)) + "\n"
+        for relation in ("eq", "lt"):
+            test = f'header :value "{relation}" :comparator "i;octet" "x" [{keys}]'
+            assert not sieve.holds(test, message, require=REQUIRE)
+
+    assert_linear(compare, 1000)
 
 
 COUNTED = """To: a@example.org, "b+detail"@example.org, friends: c@example.org, d@example.org;
@@ -199,7 +199,7 @@ X-Twice: 2
     ],
 )
 def test_what_is_counted(sieve: Sieve, test: str, number: int) -> None:
-    """RFC 5231, 4.2: mailboxes and fields, whatever part is asked for; the counts of all names are added."""
+    """RFC 5231, 4.2: addresses and fields, whatever the address part; the counts of all names are added."""
     require = 'require ["relational", "comparator-i;ascii-numeric", "subaddress", "envelope"];'
     assert sieve.holds(f'{test} "{number}"', COUNTED, require=require)
     assert not sieve.holds(f'{test} "{number + 1}"', COUNTED, require=require)

@@ -1,4 +1,4 @@
-"""RFC 5703, 5: that a strict reader reads what replace makes, and what tests in Sieve (replace.svtest) cannot say."""
+"""replace, RFC 5703, 5, beyond replace.svtest: strict parsers accept the result; octets, hints."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Content-Type: text/html
 
 
 def made(sieve: Sieve, script: str, message: bytes = MESSAGE) -> bytes:
-    """The octets of the message as the script leaves it."""
+    """The octets of the message after the script."""
     outcome = sieve.run(REQUIRE + script, message)
     assert outcome.fault is None, outcome.fault
     octets = [effect.octets for action in outcome.actions for effect in action.effects if hasattr(effect, "octets")]
@@ -46,7 +46,7 @@ def made(sieve: Sieve, script: str, message: bytes = MESSAGE) -> bytes:
 
 
 def read(raw: bytes) -> EmailMessage:
-    """A message as a strict reader reads it, all fields and texts of all parts looked at."""
+    """A message parsed strictly; all fields and texts of all parts are read."""
     message = email.message_from_bytes(raw, policy=default + strict)
     assert isinstance(message, EmailMessage)
     for part in message.walk():
@@ -73,7 +73,7 @@ STATELESS = [HealthCheck.function_scoped_fixture]
 
 @settings(max_examples=150, suppress_health_check=STATELESS)
 @given(TEXTS, st.sampled_from([b"\n", b"\r\n"]))
-def test_a_text_in_the_place_of_a_part(sieve: Sieve, text: str, newline: bytes) -> None:
+def test_a_text_replaces_a_part(sieve: Sieve, text: str, newline: bytes) -> None:
     script = f'foreverypart {{ if header :mime :type "Content-Type" "image" {{ replace {quoted(text)}; }} }}'
     raw = made(sieve, script, MESSAGE.replace(b" \t:", b":").replace(b"\n", newline))
     message = read(raw)
@@ -85,7 +85,7 @@ def test_a_text_in_the_place_of_a_part(sieve: Sieve, text: str, newline: bytes) 
 
 @settings(max_examples=150, suppress_health_check=STATELESS)
 @given(TEXTS, TEXTS)
-def test_a_text_in_the_place_of_the_message(sieve: Sieve, subject: str, text: str) -> None:
+def test_a_text_replaces_the_message(sieve: Sieve, subject: str, text: str) -> None:
     message = read(made(sieve, f"replace :subject {quoted(subject)} {quoted(text)};"))
     names = "Subject Original-Subject From X-Odd MIME-Version Content-Type Content-Transfer-Encoding"
     assert sorted(message.keys()) == sorted(names.split())
@@ -114,14 +114,14 @@ def test_authors(sieve: Sieve, authors: str) -> None:
     assert max(map(len, raw.split(b"\n"))) <= 78
 
 
-def test_a_header_that_readers_would_not_read_to_its_end(sieve: Sieve) -> None:
+def test_a_header_with_lines_that_are_not_fields(sieve: Sieve) -> None:
     message = b"From x\nFrom: a@example.com\nno field\nX-A: 1\rX-Evil: 1\0\nSubject: x\r\n\nbody"
     read(made(sieve, 'replace "x";', message))
     assert b"X-A: 1 X-Evil: 1 \n" in made(sieve, 'replace "x";', message)
 
 
 @pytest.mark.parametrize("message", [b"", b"\n", b"\r\n\r\n", b"Subject: x", b"Subject: x\r\n", b"body only"])
-def test_a_message_of_which_there_is_not_much(sieve: Sieve, message: bytes) -> None:
+def test_minimal_messages(sieve: Sieve, message: bytes) -> None:
     for script in ('replace "x";', 'foreverypart { replace :subject "s" "x"; }'):
         assert read(made(sieve, script, message)).get_content().strip() == "x"
 
@@ -147,5 +147,5 @@ def test_problems(sieve: Sieve, line: str, rules: list[str]) -> None:
     assert sieve.rules(REQUIRE + line) == rules
 
 
-def test_a_policy_of_the_whole_message_may_replace(sieve: Sieve) -> None:
+def test_allowed_in_a_data_phase(sieve: Sieve) -> None:
     assert sieve.rules(REQUIRE + 'replace "x";', phase="spool") == []

@@ -1,6 +1,8 @@
-"""RFC 5233."""
+"""subaddress, RFC 5233."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from support.sieve import Sieve
@@ -38,7 +40,7 @@ def test_the_example(sieve: Sieve, recipient: str, actions: list[str]) -> None:
         ("+", '"ken+a b"@example.org', "ken", "a b"),
         ("+", "5551212#123@example.com", "5551212#123", None),
         ("#", "5551212#123@example.com", "5551212", "123"),
-        # of several characters each separates, the first one found
+        # each of several characters is a separator
         ("+-", "ken+sieve-a@example.org", "ken", "sieve-a"),
         ("+-", "ken-sieve+a@example.org", "ken", "sieve+a"),
         ("+-", "ken@example.org", "ken", None),
@@ -57,7 +59,7 @@ def test_parts(sieve: Sieve, test: str, separator: str, address: str, user: str 
             assert holds is (value == key), asked
 
 
-def test_no_detail_matches_no_pattern(sieve: Sieve) -> None:
+def test_without_detail_no_pattern_matches(sieve: Sieve) -> None:
     """RFC 5233, 4: the address fails to match any of the keys."""
     assert not sieve.holds('envelope :detail :matches "to" "*"', require=REQUIRE)
     assert sieve.holds('envelope :user :matches "to" "*"', require=REQUIRE)
@@ -86,9 +88,9 @@ def test_the_parts_are_unknown_without_require(sieve: Sieve) -> None:
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "subaddress";')
 
 
-def test_equal_questions_are_one(sieve: Sieve) -> None:
-    """A message answers once, however many places ask."""
+def test_equal_subjects_are_one(sieve: Sieve) -> None:
+    """A message computes a subject once, for all tests."""
     test = 'if address :detail "to" "x" { stop; }'
-    checked = sieve.check(f"{REQUIRE} {test} {test}")
-    first, second = (step.arms[0][0].subject for step in checked.program.block.steps)
+    steps: Any = sieve.program(f"{REQUIRE} {test} {test}").block.steps
+    first, second = (step.arms[0][0].subject for step in steps)
     assert first is second

@@ -1,4 +1,4 @@
-"""RFC 5229."""
+"""variables, RFC 5229."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.outcomes import effects, only
 from support.sieve import Sieve
 
 from sieveav import limits
+from sieveav.running.effects import Store
 from sieveav.running.variables import Variables
 
 References: Any = import_module("sieveav.extensions.variables").References
@@ -19,9 +21,9 @@ V = 'require ["variables", "fileinto"]; '
 
 
 def text(sieve: Sieve, script: str, shown: str, **more: Any) -> str:
-    """What the string `shown` is after `script`, by way of a mailbox's name."""
-    (action,) = sieve.run(f'{V} {script} fileinto "[{shown}]";', **more).actions
-    return str(action.effects[0].mailbox)[1:-1]
+    """The string `shown` after `script`, read from a mailbox name."""
+    outcome = sieve.run(f'{V} {script} fileinto "[{shown}]";', **more)
+    return str(only(effects(outcome, Store)).mailbox)[1:-1]
 
 
 # ---- 3: strings
@@ -75,7 +77,7 @@ def test_encoded_characters_come_before_variables(sieve: Sieve) -> None:
     assert sieve.actions(script) == ["discard"]
 
 
-def test_the_value_is_that_of_the_moment(sieve: Sieve) -> None:
+def test_the_value_at_that_time(sieve: Sieve) -> None:
     script = V + 'set "a" "x"; fileinto "${a}"; set "a" "y"; fileinto "${a}";'
     assert sieve.actions(script) == ["fileinto x", "fileinto y"]
 
@@ -109,7 +111,7 @@ def test_a_huge_string_is_bounded(sieve: Sieve) -> None:
     ("string", "rule"),
     [
         ("${nosuch.a}", "namespace-unknown"),
-        ("${vctx.a}", "namespace-unknown"),  # known, but not required
+        ("${vctx.a}", "namespace-unknown"),  # installed, but not required
         ("${33}", "match-variable-range"),
         ("${" + "9" * 5000 + "}", "match-variable-range"),
     ],
@@ -175,7 +177,7 @@ def test_no_match_variable_from_a_failed_test(sieve: Sieve) -> None:
         ('set "a\n" "a";', "variable-name"),
         ('set "a.b" "a";', "variable-name"),
         ('set "vctx.b" "a";', "variable-name"),
-        ('set "${a}" "a";', "not-constant"),
+        ('set "${a}" "a";', "argument-not-constant"),
         (f'set "{"a" * 65}" "a";', "variable-name"),
         (f'set "a" "{"x" * 4097}";', "value-too-long"),
         (f'set :quotewildcard "a" "{"*" * 2049}";', "value-too-long"),
@@ -187,7 +189,7 @@ def test_no_match_variable_from_a_failed_test(sieve: Sieve) -> None:
         ('set "a" ["b"];', "argument-type"),
     ],
 )
-def test_set_refuses(sieve: Sieve, line: str, rule: str) -> None:
+def test_set_errors(sieve: Sieve, line: str, rule: str) -> None:
     assert sieve.rules(V + line)[0] == rule
 
 
@@ -195,12 +197,12 @@ def test_set_refuses(sieve: Sieve, line: str, rule: str) -> None:
     "line",
     [f'set "{"a" * 64}" "a";', f'set "a" "{"x" * 4096}";', f'set :length "a" "{"x" * 9000}";', 'set "_" "";'],
 )
-def test_set_takes(sieve: Sieve, line: str) -> None:
+def test_set_allows(sieve: Sieve, line: str) -> None:
     assert sieve.problems(V + line) == []
 
 
-@pytest.mark.parametrize(("count", "rules"), [(limits.VARIABLES, []), (limits.VARIABLES + 9, ["too-many-variables"])])
-def test_so_many_variables(sieve: Sieve, count: int, rules: list[str]) -> None:
+@pytest.mark.parametrize(("count", "rules"), [(limits.VARIABLES, []), (limits.VARIABLES + 9, ["variables-too-many"])])
+def test_variables_are_limited(sieve: Sieve, count: int, rules: list[str]) -> None:
     lines = "".join(f'set "v{i}" "x"; set "V{i}" "y"; ' for i in range(count))
     assert sieve.rules(V + lines) == rules
 
@@ -210,7 +212,7 @@ def test_set_leaves_the_implicit_keep(sieve: Sieve) -> None:
 
 
 @pytest.mark.parametrize("phase", ["connect", "data", "each_rcpt"])
-def test_set_stands_in_every_phase(sieve: Sieve, phase: str) -> None:
+def test_set_is_allowed_in_every_phase(sieve: Sieve, phase: str) -> None:
     assert sieve.problems('require "variables"; set "a" "b"; if string "${a}" "b" { stop; }', phase=phase) == []
 
 
@@ -252,7 +254,7 @@ def test_modifiers(sieve: Sieve, line: str, meant: str) -> None:
     assert text(sieve, f'set "a" "juMBlEd lETteRS"; {line}', "${b}") == meant
 
 
-def test_a_long_value_is_cut(sieve: Sieve) -> None:
+def test_a_long_value_is_truncated(sieve: Sieve) -> None:
     script = f'set "a" "{"é" * 4096}"; set "b" "x${{a}}"; set :length "n" "${{b}}"; set :length "m" "${{a}}";'
     assert text(sieve, script, "${n} ${m}") == "4096 4096"  # characters, RFC 5229, 6, not octets
 
@@ -268,8 +270,8 @@ def test_a_long_value_is_cut(sieve: Sieve) -> None:
         (4096, "*", ""),
     ],
 )
-def test_a_value_is_not_cut_within_an_escape(sieve: Sieve, before: int, last: str, kept: str) -> None:
-    """RFC 5229, 6: half an escape would take the next character of a pattern with it."""
+def test_a_value_is_not_truncated_within_an_escape(sieve: Sieve, before: int, last: str, kept: str) -> None:
+    """RFC 5229, 6: half an escape would escape the next character of a pattern."""
     written = last.replace("\\", "\\\\")
     wanted = "x" * before + kept.replace("\\", "\\\\")
     script = f'set "a" "{"x" * before}"; set "z" "{written}"; set :quotewildcard "b" "${{a}}${{z}}";'

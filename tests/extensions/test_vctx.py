@@ -21,7 +21,7 @@ def context() -> Context:
 @pytest.mark.parametrize(
     ("test", "holds"),
     [
-        ('vctx "both" "of the message"', True),  # the message's goes before
+        ('vctx "both" "of the message"', True),  # the message's comes first
         ('vctx "both" "of the connection"', False),
         ('vctx_mess "both" "of the message"', True),
         ('vctx_conn "both" "of the connection"', True),
@@ -35,7 +35,7 @@ def context() -> Context:
         ('vctx :contains "virus" ""', True),
         ('vctx :contains "empty" ""', True),
         ('vctx :is "empty" ""', True),
-        # what is not set matches nothing
+        # a variable that is not set matches nothing
         ('vctx :contains "unset" ""', False),
         ('vctx :is "unset" ""', False),
         ('vctx :matches "unset" "*"', False),
@@ -77,14 +77,14 @@ def test_setting_and_deleting(sieve: Sieve, context: Context, commands: str, tes
     assert sieve.actions(script, context=context) == (["discard"] if holds else ["implicit keep"])
 
 
-def test_a_message_brings_no_control_characters_into_a_variable(sieve: Sieve) -> None:
+def test_control_characters_are_removed_from_values(sieve: Sieve) -> None:
     context = Context()
     script = f'{REQUIRE} if header :matches "x" "*" {{ vctx_mess_set "x" "${{1}}"; vctx_conn_set "x" "${{1}}"; }}'
     sieve.run(script, "X: a\x00b\x1b[0mc\rd\u202ee\n\n", context=context)
     assert context.message == context.connection == {"x": "ab[0mcde"}
 
 
-def test_a_value_is_cut(sieve: Sieve) -> None:
+def test_a_long_value_is_truncated(sieve: Sieve) -> None:
     context = Context()
     sieve.run(f'{REQUIRE} vctx_mess_set "x" "{"a" * 5000}"; vctx_conn_set "x" "{"b" * 4096}";', context=context)
     assert context.message["x"] == "a" * 4096
@@ -133,10 +133,10 @@ def test_required_but_in_momentums_dialect(sieve: Sieve) -> None:
         ("${vctx_mess.both}", "of the message"),
         ("${vctx_conn.both}", "of the connection"),
         ("${vctx.peer}/${vctx_mess.peer}x", "192.0.2.1/x"),
-        ("${vctx.a_b_c}", "odd"),  # an _ for what no identifier holds
+        ("${vctx.a_b_c}", "odd"),  # _ for characters that identifiers cannot contain
         ("${VCTX.Case}", "upper"),
         ("a${vctx.unset}b", "ab"),
-        ("%{vctx_mess:both}", "%{vctx_mess:both}"),  # Momentum's macros are for its own scripts
+        ("%{vctx_mess:both}", "%{vctx_mess:both}"),  # macros are only for Momentum's dialect
     ],
 )
 def test_namespaces(sieve: Sieve, context: Context, text: str, mailbox: str) -> None:
@@ -164,7 +164,7 @@ def test_a_namespace_that_is_not_required(sieve: Sieve) -> None:
         ("%{vctx:both}", "%{vctx:both}"),
         ("%{vctx_mess:}", "%{vctx_mess:}"),
         ("100% {vctx_mess:both}", "100% {vctx_mess:both}"),
-        ("${vctx.both}", "${vctx.both}"),  # strings are read plainly unless their reader is required
+        ("${vctx.both}", "${vctx.both}"),  # references need require "variables"
     ],
 )
 def test_macros_in_momentums_dialect(sieve: Sieve, context: Context, text: str, mailbox: str) -> None:
@@ -176,8 +176,8 @@ def test_macros_and_variables_together(sieve: Sieve, context: Context) -> None:
     assert sieve.actions(script, context=context, dialect="momentum") == ["fileinto of the message 1 192.0.2.1"]
 
 
-def test_a_value_is_not_read_again(sieve: Sieve) -> None:
-    """What a virus is called may look like a macro or a variable: it is text."""
+def test_a_value_is_not_expanded_again(sieve: Sieve) -> None:
+    """A virus name that looks like a macro or a variable is text."""
     context = Context(message={"v": "%{vctx_mess:secret} ${vctx.secret}", "secret": "s"})
     script = 'require "variables"; fileinto "%{vctx_mess:v}"; fileinto "${vctx.v}";'
     expected = "fileinto %{vctx_mess:secret} ${vctx.secret}"

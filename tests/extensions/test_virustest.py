@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.outcomes import present
 from support.sieve import FakeHost, MakeVerdict, Sieve
 
 from sieveav.verdict import Status, Verdict
@@ -26,7 +27,7 @@ NUMBERS = {
 
 
 def number(sieve: Sieve, test: str = "virustest", highest: int = 10, **more: Any) -> list[int]:
-    """The numbers that the test holds for."""
+    """The numbers that the test matches."""
     return [n for n in range(highest + 1) if sieve.holds(f'{test} :is "{n}"', require=REQUIRE, **more)]
 
 
@@ -34,7 +35,7 @@ def number(sieve: Sieve, test: str = "virustest", highest: int = 10, **more: Any
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_every_word(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, status: Status) -> None:
+def test_every_status(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict, status: Status) -> None:
     host = fake_host([verdict("yara", status)])
     assert number(sieve, host=host) == [NUMBERS[status]]
     tested = f'virustest :count "eq" {NUMERIC} "1"'
@@ -93,9 +94,7 @@ def test_the_example(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdi
     assert sieve.rules(EXAMPLE) == []
 
 
-def test_it_scans_once_asked_and_sets_the_variables(
-    sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict
-) -> None:
+def test_it_scans_once_and_sets_the_variables(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> None:
     host = fake_host([verdict("yara", "infected", "E")], {"yara_status": "virus"})
     script = 'require ["virustest", "vctx"]; if allof (virustest "5", vctx "yara_status" "virus") { discard; }'
     assert sieve.actions(script, host=host) == ["discard"]
@@ -122,13 +121,13 @@ def settings(capability: str, **values: Any) -> dict[str, Any]:
         ("X-Result: score 3.9 of 4", {"max_value": 4}, 4),
         ("X-Result: none", {"max_value": 4}, 0),
         ("X-Other: 4", {"max_value": 4}, 0),
-        ("X-Result: 4", {}, 0),  # nobody says what the highest is
+        ("X-Result: 4", {}, 0),  # the highest value is not configured
         ("X-Result: 4\nX-Max: 8", {"max_header": "X-Max"}, 3),
         ("X-Result: 4\nX-Max: none", {"max_header": "X-Max", "max_value": 4}, 0),
         ("X-Result: 4", {"max_header": "X-Max"}, 0),
         ("X-Result: 4\nX-Max: 0", {"max_header": "X-Max"}, 0),
         ("X-Result: 4\nX-Max: -1", {"max_header": "X-Max"}, 0),
-        ("X-Result: 1\nX-Result: 4", {"max_value": 4}, 2),  # the first is the one added last
+        ("X-Result: 1\nX-Result: 4", {"max_value": 4}, 2),  # the first one was added last
         ("X-Result: xx and more", {"status_type": "strlen", "max_value": 4}, 3),
         ("X-Result:", {"status_type": "strlen", "max_value": 4}, 1),
         ("X-Result: xxxxxxxx", {"status_type": "strlen", "max_value": 4}, 5),
@@ -177,7 +176,7 @@ def test_spamtest_without_a_header_is_not_tested(sieve: Sieve, fake_host: type[F
     assert host.asked == []
 
 
-def test_percent_tells_clear_of_spam_from_not_tested_by_count(sieve: Sieve) -> None:
+def test_percent_and_count_distinguish_clean_from_not_tested(sieve: Sieve) -> None:
     """RFC 5235, 3.2.2."""
     given = settings("spamtest", max_value=10)
     test = f'allof (spamtest :percent "0", spamtest :percent :count "eq" {NUMERIC} "1")'
@@ -185,7 +184,7 @@ def test_percent_tells_clear_of_spam_from_not_tested_by_count(sieve: Sieve) -> N
 
 
 @pytest.mark.parametrize("require", ["spamtestplus", 'spamtest", "spamtestplus', 'spamtestplus", "spamtest'])
-def test_percent_wants_spamtestplus_whatever_the_order(sieve: Sieve, require: str) -> None:
+def test_percent_needs_spamtestplus_in_any_order(sieve: Sieve, require: str) -> None:
     """RFC 5235, 3.2: spamtestplus brings the test and :percent, also beside spamtest."""
     assert sieve.rules(f'require ["{require}"]; if spamtest :percent "0" {{ stop; }}') == []
     assert sieve.rules(f'require ["{require}"]; if spamtest "0" {{ stop; }}') == []
@@ -216,12 +215,12 @@ def test_problems(sieve: Sieve, test: str, rules: list[str]) -> None:
 
 @pytest.mark.parametrize("phase", ["data", "each_rcpt", "connect", "rcptto"])
 def test_phases(sieve: Sieve, phase: str) -> None:
-    expected = [] if phase in ("data", "each_rcpt") else ["wrong-phase", "wrong-phase"]
+    expected = [] if phase in ("data", "each_rcpt") else ["phase-invalid", "phase-invalid"]
     script = 'require ["virustest", "spamtest"]; if anyof (virustest "5", spamtest "10") { stop; }'
     assert sieve.rules(script, phase=phase) == expected
 
 
 def test_count_is_seen_by_its_attribute(sieve: Sieve) -> None:
-    relational = sieve.library.find("relational")
+    relational = present(sieve.library.find("relational"))
     (count,) = [declared.made for declared in relational.declared if declared.name == ":count"]
     assert count.counts is True

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,8 @@ def validator(definition: str) -> Draft202012Validator:
 def validate(arguments: tuple[str, ...], out: str) -> None:
     """Fail if the JSON that a command line has printed does not follow the schema."""
     command = arguments[0]
-    definition = (
-        "ping" if "--ping" in arguments else "settings" if command == "check-config" and "-n" in arguments else command
-    )
+    special = {"--ping": "ping", "-n": "settings", "-d": "defaults"}
+    definition = next((special[option] for option in arguments if option in special), command)
     assert out.isascii()
     for line in out.splitlines():
         error = next(validator(definition).iter_errors(json.loads(line)), None)
@@ -122,7 +122,7 @@ class Cli:
         self._capsys.readouterr()
         status = main(arguments)
         captured = self._capsys.readouterr()
-        if ("--format", "json") in zip(arguments, arguments[1:], strict=False):
+        if ("--format", "json") in pairwise(arguments):
             validate(arguments, captured.out)
         return Done(status, captured.out, captured.err)
 

@@ -7,7 +7,7 @@ import struct
 _SECTOR = 512
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _STREAM = 4096
-"""Shorter streams would have to lie in a mini stream."""
+"""Shorter streams would have to be in a mini stream."""
 
 
 def _entry(name: str, kind: int, *, right: int = _FREE, child: int = _FREE, start: int = 0, size: int = 0) -> bytes:
@@ -20,7 +20,7 @@ def _entry(name: str, kind: int, *, right: int = _FREE, child: int = _FREE, star
 
 
 def ole2(storage: str, streams: dict[str, bytes]) -> bytes:
-    """A root with a `storage`, in it (at most two) `streams`; with "" for `storage` they lie in the root."""
+    """A root with a `storage`, which contains (at most two) `streams`; with "" for `storage` the root contains them."""
     first = 2  # after the allocation table and the directory
     each = _STREAM // _SECTOR
     entries = [_entry("Root Entry", 5, child=1, start=_END)]
@@ -43,12 +43,12 @@ def ole2(storage: str, streams: dict[str, bytes]) -> bytes:
 
 
 def ole2_with_macro() -> bytes:
-    """As a VBA project lies in a document."""
+    """With the streams of a VBA project."""
     return ole2("VBA", {"_VBA_PROJECT": b"", "dir": b""})
 
 
 def ole2_encrypted() -> bytes:
-    """As an OOXML document under a password does."""
+    """With the streams of an encrypted OOXML document."""
     return ole2("", {"EncryptedPackage": b"", "EncryptionInfo": b""})
 
 

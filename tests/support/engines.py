@@ -1,4 +1,4 @@
-"""engines: engines that answer what the test says."""
+"""engines: engines that answer as a test arranges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sieveav.verdict import Status, Verdict
 
 
 class Engine:
-    """Says what `said` has for its name, and keeps what it was asked."""
+    """Answers what `said` has for its name, and records that it was asked."""
 
     def __init__(self, name: str, said: dict[str, tuple[str, str]], asked: list[str], seconds: float) -> None:
         self.name = name
@@ -33,14 +33,14 @@ class Engine:
 
 
 class Engines:
-    """The kinds of engine `av` and `f-secure`. `said` is what each engine says, by its name (`clean` where it has
-    nothing), `asked` the names of those asked, in order."""
+    """The engine types `av` and `f-secure`. `said` is what each engine answers, by its name (by default `clean`), `asked` the
+    names of those asked, in order."""
 
     def __init__(self) -> None:
         self.said: dict[str, tuple[str, str]] = {}
         self.asked: list[str] = []
         self.seconds = 0.0
-        """What a scan takes, of engines made from now on."""
+        """How long a scan takes, for engines made from now on."""
         self.kinds = {name: self._kind(name) for name in ("av", "f-secure")}
 
     def _kind(self, name: str) -> EngineType:

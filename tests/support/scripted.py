@@ -1,4 +1,4 @@
-"""scripted: a server on loopback that does, connection by connection, what a test's script says, and leaves nothing."""
+"""scripted: a server on loopback that does for each connection what a test's script says."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Peer:
-    """One connection as its script sees it. Every wait ends when the server is stopped."""
+    """One connection, for its script. Every wait ends when the server is stopped."""
 
     def __init__(self, connection: socket.socket, stopped: threading.Event) -> None:
         self.connection = connection
@@ -54,8 +54,15 @@ class Peer:
                 return
 
     def silence(self) -> None:
-        """Say nothing until the test is over."""
+        """Send nothing until the test ends."""
         self.stopped.wait(10)
+
+    def drain(self) -> None:
+        """Receive all that has been sent, so that closing the connection does not reset it."""
+        self.connection.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            while self.connection.recv(1 << 20):
+                pass
 
     def reset(self) -> None:
         """Close with a RST instead of in order."""
@@ -67,7 +74,7 @@ Script = Callable[[Peer], None]
 
 
 class Server:
-    """Listens; `address` is what the option `daemon` takes, `connections` counts those that came."""
+    """Listens at `address`, in the form that the option `daemon` takes; `connections` is the number of connections so far."""
 
     def __init__(self, listening: socket.socket, address: str, script: Script) -> None:
         self.address = address
@@ -88,7 +95,7 @@ class Server:
                 self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError, EOFError):  # the client may go whenever it likes
+        with connection, contextlib.suppress(OSError, EOFError):  # the client may disconnect at any time
             self._script(Peer(connection, self.stopped))
 
     def stop(self) -> None:
