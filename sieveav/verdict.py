@@ -1,22 +1,25 @@
-"""verdict: the words an engine answers with, their order, and the one verdict many are merged into.
+"""verdict: the statuses that an engine answers with, their order, and how many verdicts become one.
 
-A leaf: every room may import it, it imports none. Source of the order and of the classes: what each word must mean to a
-mail policy. An `error` outranks everything but a find, because a policy that lets unscannable mail pass must not pass
-what an engine never saw.
+A leaf. An `error` outranks everything but a find: a policy that lets unscannable mail pass must not pass what an engine
+never saw.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 
 INFO_LENGTH = 256
-"""The most characters of an engine's own words that go on: they end in headers, replies, logs and variables."""
+"""The most characters kept of a text from an engine: it ends up in headers, replies, logs and variables."""
+
+VALUES = 100
+"""The most variables of its own that an engine can set, for the message and for each recipient."""
 
 
 class Status(StrEnum):
-    """One engine's answer about one content."""
+    """One engine's answer about one content, the worst first."""
 
     INFECTED = "infected"
     SUSPICIOUS = "suspicious"
@@ -30,31 +33,35 @@ class Status(StrEnum):
 
 
 _RANK = {status: rank for rank, status in enumerate(Status)}
-"""Worst first, in the order in which the words stand above."""
 
 FOUND = frozenset({Status.INFECTED, Status.SUSPICIOUS})
-"""What a policy script reads as "virus"."""
+"""What scripts see as "virus"."""
 
 UNSCANNABLE = frozenset({Status.ENCRYPTED, Status.MACRO, Status.LIMITS, Status.UNSCANNABLE})
-"""Content that an engine could not, or was told not to, look into."""
+"""Content that an engine could not scan, or was configured not to scan."""
 
 
 def plain(text: str, length: int = INFO_LENGTH) -> str:
-    """What is left of a stranger's `text`: printable ASCII in one line, at most `length` characters.
+    """Untrusted `text` reduced to printable ASCII on one line, at most `length` characters.
 
-    Names of signatures and files are chosen by attackers; no CR, LF, NUL or other control character of theirs may reach
-    a header, a reply, a log line or a variable. Anything else is dropped, not replaced.
+    Attackers choose the names of signatures and files: no CR, LF, NUL or other control character of theirs may reach a
+    header, a reply, a log line or a variable. Other characters are dropped, not replaced.
     """
     return "".join(c for c in text if " " <= c <= "~")[:length]
 
 
+def _plain_values(values: Mapping[str, str]) -> dict[str, str]:
+    return {plain(name): plain(value) for name, value in islice(values.items(), VALUES)}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `engine` says of a content.
+    """What `engine` answers about a content.
 
-    `info` is usually the name of the virus or the reason of an error (made plain here, so that no engine can forget
-    to), `code` the engine's own scan code, `version` that of its definitions, `cured` "", "cured" or "replaced",
-    `ms` the milliseconds the answer took (outside equality: two runs of the same input are equal).
+    `info` is usually the name of the virus or the reason of an error, `code` the engine's own scan code, `version` that of
+    its definitions, `cured` "", "cured" or "replaced", `ms` the milliseconds that the scan took (they do not count when
+    verdicts are compared). `values` are context variables of the engine's own, `by_recipient` those that differ between
+    recipients, by the recipient's address in the envelope. All texts are made plain here, so that no engine can forget to.
     """
 
     engine: str
@@ -64,10 +71,22 @@ class Verdict:
     version: str = ""
     cured: str = ""
     ms: float = field(default=0.0, compare=False)
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
+    by_recipient: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "info", plain(self.info))
         object.__setattr__(self, "version", plain(self.version))
+        if self.values:
+            object.__setattr__(self, "values", _plain_values(self.values))
+        if self.by_recipient:
+            cleaned = {recipient: _plain_values(values) for recipient, values in self.by_recipient.items()}
+            object.__setattr__(self, "by_recipient", cleaned)
+
+    def for_recipient(self, recipient: str) -> Verdict:
+        """This verdict with the values of one recipient among its `values`."""
+        own = self.by_recipient.get(recipient)
+        return replace(self, values={**self.values, **own}) if own else self
 
 
 def rank(verdict: Verdict) -> int:
@@ -76,11 +95,9 @@ def rank(verdict: Verdict) -> int:
 
 
 def worst(verdicts: Iterable[Verdict], engine: str = "") -> Verdict:
-    """The worst of `verdicts`, the earlier one where two are as bad; `skipped` where there are none.
+    """The worst of `verdicts`, the earlier of two that are equally bad; `skipped` if there are no verdicts.
 
-    With `engine` the result bears that name, else the name of the engine that decided.
+    With `engine`, the result has that name; without it, that of the engine that decided.
     """
     decisive = min(verdicts, key=rank, default=Verdict(engine, Status.SKIPPED, "nothing was scanned"))
-    if not engine or decisive.engine == engine:
-        return decisive
-    return Verdict(engine, decisive.status, decisive.info, decisive.code, decisive.version, decisive.cured, decisive.ms)
+    return replace(decisive, engine=engine) if engine and decisive.engine != engine else decisive

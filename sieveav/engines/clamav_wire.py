@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from sieveav.scanning.naming import Class
 from sieveav.verdict import Status, plain
 
 CHUNK = 256 * 1024
-"""Octets of one chunk of INSTREAM. Any size under clamd's StreamMaxLength does; few and large ones cost least."""
+"""Octets of one chunk of INSTREAM. Any size up to clamd's StreamMaxLength is allowed; few large ones are fastest."""
 
 REPLY_SIZE = 4096
-"""Octets of a reply that are read at most. A name of a signature has some dozens; more than this is no reply."""
+"""The most octets of a reply. The name of a signature has some dozens."""
 
 COMMAND = b"zINSTREAM\0"
 """With `z`, the reply ends with NUL."""
@@ -26,27 +26,24 @@ COMMAND = b"zINSTREAM\0"
 END = struct.pack("!L", 0)
 
 MAIL = b"From sieveav\n"
-"""Stands before a whole message: libclamav takes for mail only what starts with one of some thirty header names, and a
-message that begins with, say, DKIM-Signature is otherwise not taken apart. Other programs put such a line there too."""
-
-Class = tuple[str, Status]
-"""A glob of signature names, and what they count as."""
+"""Sent before a whole message: libclamav recognizes mail only if it starts with one of some thirty header names, and would
+not look at the parts of a message that begins with DKIM-Signature, for example. Other programs send such a line too."""
 
 CLASSES: tuple[Class, ...] = (
     ("Heuristics.Encrypted.*", Status.ENCRYPTED),
     ("Heuristics.OLE2.ContainsMacros*", Status.MACRO),
     ("Heuristics.Limits.Exceeded*", Status.LIMITS),
-    # Heuristics that guess: a policy may want to hold such mail, but it is no known virus.
+    # Heuristics: a policy may want to hold such mail, but it is not a known virus.
     ("Heuristics.Phishing.*", Status.SUSPICIOUS),
     ("Heuristics.Structured.*", Status.SUSPICIOUS),  # credit card numbers and the like
-    ("Heuristics.Broken.*", Status.SUSPICIOUS),  # a damaged program or picture
+    ("Heuristics.Broken.*", Status.SUSPICIOUS),  # a damaged program or image
     ("PUA.*", Status.SUSPICIOUS),  # possibly unwanted: tools, adware
 )
-"""First match decides; any other name is infected, `*.UNOFFICIAL` and `Phishing.*` too: they are signatures."""
+"""The first match decides. Any other name is infected, `*.UNOFFICIAL` and `Phishing.*` too: those are signatures."""
 
 
 class Answer(NamedTuple):
-    """What a reply says. `info` is a signature's name (then `is_find`) or the reason of an error: a stranger's text."""
+    """What a reply says. `info` is the name of a signature (then `is_find`) or the reason of an error. Untrusted text."""
 
     status: Status
     info: str = ""
@@ -62,26 +59,30 @@ _EXTENDED = re.compile(r"\([0-9a-f]{32}:[0-9]+\)\Z")
 _NAMELESS = "unknown"
 
 
-def answer(reply: bytes, classes: Sequence[Class] = CLASSES, *, complete: bool = True) -> Answer:
-    """What `reply` says, being every octet up to the end of the connection.
+def answer(reply: bytes, *, complete: bool = True) -> Answer:
+    """What `reply` says: every octet up to the end of the connection. The status of a find is up to `naming`.
 
-    `complete` tells that the whole content had been sent before the reply came and that the connection was closed in
-    order after it; else an OK is an error. A find or a fault stands all the same.
+    `complete` means that the whole content had been sent before the reply came, and that the connection was closed in order
+    after it; otherwise an OK is an error. A find or a fault counts in any case.
     """
     if reply == _CLEAN:
-        return Answer(Status.CLEAN) if complete else Answer(Status.ERROR, "OK, but not to the whole content, or no end")
-    if found := _FOUND.fullmatch(reply):
-        name = _EXTENDED.sub("", plain(found[1].decode("ascii", "ignore"), REPLY_SIZE)) or _NAMELESS
-        return Answer(_classify(name, classes), name, is_find=True)
+        return (
+            Answer(Status.CLEAN)
+            if complete
+            else Answer(Status.ERROR, "OK, but not to the whole content, or without an end")
+        )
+    if match := _FOUND.fullmatch(reply):
+        name = _EXTENDED.sub("", plain(match[1].decode("ascii", "ignore"), REPLY_SIZE)) or _NAMELESS
+        return Answer(Status.INFECTED, name, is_find=True)
     if _TOO_LARGE.fullmatch(reply):
         return Answer(Status.LIMITS, "INSTREAM size limit exceeded")
-    if refused := _REFUSED.fullmatch(reply) or _ERROR.fullmatch(reply):
-        return Answer(Status.ERROR, _text(refused[1]) or "ERROR")
+    if match := _REFUSED.fullmatch(reply) or _ERROR.fullmatch(reply):
+        return Answer(Status.ERROR, _text(match[1]) or "ERROR")
     return Answer(Status.ERROR, _fault(reply))
 
 
 def _fault(reply: bytes) -> str:
-    """Why `reply` is none."""
+    """Why `reply` is not a reply."""
     if not reply:
         return "no reply"
     if len(reply) > REPLY_SIZE:
@@ -97,17 +98,8 @@ def _text(reply: bytes) -> str:
     return plain(reply.decode("ascii", "ignore")).strip()
 
 
-def _classify(name: str, classes: Sequence[Class]) -> Status:
-    return next((status for glob, status in classes if fnmatchcase(name, glob)), Status.INFECTED)
-
-
-def allows(globs: Sequence[str], name: str) -> bool:
-    """Whether one of `globs` matches the signature's `name`."""
-    return any(fnmatchcase(name, glob) for glob in globs)
-
-
 def chunks(content: bytes, *, is_message: bool) -> Iterator[bytes]:
-    """What INSTREAM sends after the command, up to but without the `END`."""
+    """What INSTREAM sends between the `COMMAND` and the `END`."""
     start = MAIL if is_message else b""
     if start:
         yield struct.pack("!L", len(start)) + start
@@ -115,30 +107,3 @@ def chunks(content: bytes, *, is_message: bool) -> Iterator[bytes]:
     for position in range(0, len(content), CHUNK):
         chunk = view[position : position + CHUNK]
         yield b"".join((struct.pack("!L", len(chunk)), chunk))
-
-
-class Address(NamedTuple):
-    """Where a daemon listens: a TCP host and port, or (port 0) the path of a unix socket."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        if not self.port:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-_PORT = 3310
-_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
-
-
-def address(text: str) -> Address:
-    """`host`, `host:port`, `[v6]`, `[v6]:port` or `/a/unix/socket` (also `unix:/…`) as an address; else ValueError."""
-    if (path := text.removeprefix("unix:")).startswith("/"):
-        return Address(path, 0)
-    found = _ADDRESS.fullmatch(text)
-    port = int(found[3] or _PORT) if found else 0
-    if found is None or not 0 < port < 65536:
-        raise ValueError(f'"{plain(text)}" is not host:port, [v6]:port or the absolute path of a unix socket')
-    return Address(found[1] or found[2], port)

@@ -1,10 +1,10 @@
-// Documents that a mail policy wants told apart: they hold macros, or a password keeps every scanner out.
-// The meta field `status` says as what a hit counts; without it a hit is `infected`.
+// Documents that a mail policy treats specially: they contain macros, or are encrypted so that no scanner can read them.
+// The meta field `status` is what a hit counts as; without it a hit is `infected`.
 
 rule Document_Macro_OLE2
 {
     meta:
-        description = "An OLE2 document (Word, Excel, PowerPoint before 2007, or vbaProject.bin itself) with VBA in it"
+        description = "An OLE2 document (Word, Excel, PowerPoint before 2007, or vbaProject.bin itself) that contains VBA"
         status = "macro"
     strings:
         $vba = "_VBA_PROJECT" wide
@@ -15,7 +15,7 @@ rule Document_Macro_OLE2
 rule Document_Macro_OOXML
 {
     meta:
-        description = "A zip archive whose directory names vbaProject.bin: an OOXML document with VBA in it"
+        description = "A zip archive whose directory lists vbaProject.bin: an OOXML document that contains VBA"
         status = "macro"
     strings:
         $directory = { 50 4B 01 02 }
@@ -27,7 +27,7 @@ rule Document_Macro_OOXML
 rule Document_Encrypted_OOXML
 {
     meta:
-        description = "An OOXML document under a password: an OLE2 container with the stream EncryptedPackage"
+        description = "An encrypted OOXML document: an OLE2 container with the stream EncryptedPackage"
         status = "encrypted"
     strings:
         $stream = "EncryptedPackage" wide
@@ -38,7 +38,7 @@ rule Document_Encrypted_OOXML
 rule Document_Encrypted_PDF
 {
     meta:
-        description = "A PDF under a password: /Encrypt in its trailer or its cross-reference stream"
+        description = "An encrypted PDF: /Encrypt in its trailer or its cross-reference stream"
         status = "encrypted"
     strings:
         $pdf = "%PDF-"

@@ -1,9 +1,9 @@
-// The EICAR test file, in hexadecimal so that this file is not one itself.
+// The EICAR test file, in hexadecimal so that this file does not contain it.
 
 rule Eicar_Test_File
 {
     meta:
-        description = "The 68 octets of the EICAR anti-virus test file, wherever they stand"
+        description = "The 68 octets of the EICAR anti-virus test file, anywhere"
         source = "https://www.eicar.org/download-anti-malware-testfile/"
         status = "infected"
     strings:

@@ -1,13 +1,13 @@
-"""yara: content into a verdict by YARA rules, in this process: the engine that is there when no daemon is.
+"""yara: content into a verdict by YARA rules, in this process: the engine that needs no daemon.
 
-It looks at the whole message, at every decoded part and at what archives within them hold (`unpacking`). yara-x holds
-the interpreter's lock while it scans, so throughput comes from worker processes, not from threads.
+It scans the whole message, every decoded part and the contents of archives within them (`unpacking`). yara-x keeps the
+interpreter's lock while it scans, so throughput comes from worker processes, not from threads.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
+import time
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -21,24 +21,28 @@ from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 if TYPE_CHECKING:
     import yara_x
 
+PACKAGE = "yara_x"
+
 RULE_STATUSES = FOUND | UNSCANNABLE
-"""What a rule's meta field `status` may say of its hits."""
+"""What a rule's meta field `status` may be."""
 
 SOURCE_SIZE = 64 * 1024 * 1024
 """Octets of one file of rules; the largest public collections have a tenth of it."""
 
-_LONGEST = 3600.0
-"""Seconds that one layer may take, whatever the deadline."""
+LATE = 0.1
+"""How late a scan may end, as a share of its time: see `_seconds`."""
 
-_WHY = 500
-"""Characters of the compiler's words that an error of ours repeats."""
+_LONGEST = 3600.0
+"""The most seconds for one layer, whatever the deadline."""
+
+_REASON = 500
+"""Characters of the compiler's message that are kept."""
 
 
 class YaraEngine:
-    """Scans with compiled `rules`; `version` names them.
+    """Scans with compiled `rules`; `definitions` is their version.
 
-    A `Scanner` of yara-x must be used and dropped in the thread that made it, so each scan makes its own (20 µs) and no
-    thread keeps one.
+    A `Scanner` of yara-x must be used and dropped in the thread that made it, so each scan makes its own (20 µs).
     """
 
     def __init__(self, name: str, rules: yara_x.Rules, definitions: str) -> None:
@@ -48,7 +52,7 @@ class YaraEngine:
         self._statuses = {(rule.namespace, rule.identifier): _status(rule) for rule in rules}
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """The worst that any layer of `content` shows; clean only when each was looked at to its end in time."""
+        """The worst verdict on any layer of `content`; clean only if each was scanned to its end in time."""
         verdicts: list[Verdict] = []
         for verdict in self._verdicts(content, deadline):
             verdicts.append(verdict)
@@ -56,7 +60,7 @@ class YaraEngine:
                 break  # nothing is worse
         return worst(verdicts, self.name)
 
-    def version(self, deadline: Deadline) -> str:  # noqa: ARG002  # nothing to wait for
+    def version(self, deadline: Deadline) -> str:  # noqa: ARG002  # there is nothing to wait for
         """`yara-x 1.23.0, 5 rules, definitions 0123abcd`."""
         from importlib.metadata import version
 
@@ -67,25 +71,31 @@ class YaraEngine:
 
         scanner = yara_x.Scanner(self._rules)
         scanner.fast_scan(True)
-        for found in layers(content, Budget(deadline)):
-            if isinstance(found, Layer):
-                yield self._look(scanner, found, deadline)
+        for layer in layers(content, Budget(deadline)):
+            if isinstance(layer, Layer):
+                yield self._scan_layer(scanner, layer, deadline)
             else:
-                yield Verdict(self.name, found.status, found.reason, version=self._definitions)
+                yield Verdict(self.name, layer.status, layer.reason, version=self._definitions)
 
-    def _look(self, scanner: yara_x.Scanner, layer: Layer, deadline: Deadline) -> Verdict:
+    def _scan_layer(self, scanner: yara_x.Scanner, layer: Layer, deadline: Deadline) -> Verdict:
+        start = time.monotonic()
         left = deadline.left()
         if left <= 0:
             return self._verdict(Status.ERROR, "timeout")
         try:
-            scanner.set_timeout(math.ceil(min(left, _LONGEST)))  # whole seconds, and 0 is at once
+            scanner.set_timeout(_seconds(left))
             hits = scanner.scan(layer.data).matching_rules
-        except BaseException as fault:
-            # A panic in Rust arrives as a BaseException of a class that nobody exports.
-            if not isinstance(fault, Exception) and type(fault).__name__ != "PanicException":
+        except BaseException as error:
+            # A panic in Rust is a BaseException of a class that is not exported.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            late = type(fault).__name__ == "TimeoutError"
-            return self._verdict(Status.ERROR, "timeout" if late else f"yara-x: {fault}")
+            if type(error).__name__ != "TimeoutError":
+                return self._verdict(Status.ERROR, f"yara-x: {error}")
+            left = deadline.left()
+            # Up to a second early, see _seconds: try again if there is more time than it had.
+            if left > time.monotonic() - start and left * (1 + LATE) >= 1:
+                return self._scan_layer(scanner, layer, deadline)
+            return self._verdict(Status.ERROR, "timeout")
         verdicts = [self._verdict(self._statuses[hit.namespace, hit.identifier], hit.identifier) for hit in hits]
         return worst(verdicts) if verdicts else self._verdict(Status.CLEAN)
 
@@ -93,26 +103,35 @@ class YaraEngine:
         return Verdict(self.name, status, info, version=self._definitions)
 
 
+def _seconds(left: float) -> int:
+    """The time limit for yara-x when `left` seconds are left.
+
+    yara-x counts whole seconds, on a clock of its own: a limit of n ends a scan after more than n - 1 and at most n seconds.
+    So a scan ends at most a tenth too late; but with less than a second left, up to one second after its start.
+    """
+    return max(1, int(min(left, _LONGEST) * (1 + LATE)))
+
+
 def _status(rule: yara_x.Rule) -> Status:
-    """What a hit of `rule` counts as: its meta field `status`, else infected. ValueError for a word that is none."""
-    words = [value for key, value in rule.metadata if key == "status"]
-    if any(word not in RULE_STATUSES for word in words):
-        known = ", ".join(status for status in Status if status in RULE_STATUSES)
-        raise ValueError(f'rule {rule.identifier}: status "{plain(str(words[-1]))}" is not one of {known}')
-    return Status(words[-1]) if words else Status.INFECTED
+    """What a hit of `rule` counts as: its meta field `status`, else infected. ValueError for any other word."""
+    values = [value for key, value in rule.metadata if key == "status"]
+    if any(value not in RULE_STATUSES for value in values):
+        statuses = ", ".join(status for status in Status if status in RULE_STATUSES)
+        raise ValueError(f'rule {rule.identifier}: status "{plain(str(values[-1]))}" is not one of {statuses}')
+    return Status(values[-1]) if values else Status.INFECTED
 
 
 def _sources(paths: tuple[Path | str, ...]) -> Iterator[tuple[str, bytes]]:
-    """Our own files of rules and the site's, as name and octets. ValueError for one that cannot be read."""
-    for ours in sorted(resources.files("sieveav.engines").iterdir(), key=lambda file: file.name):
-        if ours.name.endswith(".yar"):
-            yield ours.name, ours.read_bytes()
+    """The included files of rules and the site's, as name and octets. ValueError for one that cannot be read."""
+    for included in sorted(resources.files("sieveav.engines").iterdir(), key=lambda file: file.name):
+        if included.name.endswith(".yar"):
+            yield included.name, included.read_bytes()
     for path in map(str, paths):
         try:
             with Path(path).open("rb") as file:
                 source = file.read(SOURCE_SIZE + 1)
-        except (OSError, ValueError) as fault:
-            reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ValueError(f"{plain(path)}: {reason}") from None
         if len(source) > SOURCE_SIZE:
             raise ValueError(f"{plain(path)}: more than {SOURCE_SIZE} octets of rules")
@@ -120,37 +139,36 @@ def _sources(paths: tuple[Path | str, ...]) -> Iterator[tuple[str, bytes]]:
 
 
 def _compile(paths: tuple[Path | str, ...]) -> tuple[yara_x.Rules, str]:
-    """All rules compiled, and the version of these definitions. ValueError with the file and the compiler's words."""
+    """All rules, compiled, and the version of these definitions. ValueError with the file and the compiler's message."""
     import yara_x
 
-    compiler = yara_x.Compiler(includes_enabled=False)  # one option names every file that takes part
+    compiler = yara_x.Compiler(includes_enabled=False)  # the option names every file
     digest = hashlib.sha256()
     for path, source in _sources(paths):
         digest.update(len(source).to_bytes(8, "big") + source)
-        compiler.new_namespace(path)  # two files may name a rule alike
+        compiler.new_namespace(path)  # two files may have rules of the same name
         try:
             compiler.add_source(source.decode(), origin=path)
-        except (yara_x.CompileError, UnicodeDecodeError) as fault:
-            words = " ".join(plain(line) for line in str(fault).splitlines())
-            raise ValueError(f"{plain(path)}: {' '.join(words.split())[:_WHY]}") from None
+        except (yara_x.CompileError, UnicodeDecodeError) as error:
+            reason = " ".join(plain(line) for line in str(error).splitlines())
+            raise ValueError(f"{plain(path)}: {' '.join(reason.split())[:_REASON]}") from None
     return compiler.build(), digest.hexdigest()[:12]
 
 
-def _make(name: str, options: Mapping[str, Any]) -> YaraEngine:
-    return YaraEngine(name, *_compile(options["rules"]))
+def _make(name: str, values: Mapping[str, Any]) -> YaraEngine:
+    return YaraEngine(name, *_compile(values["rules"]))
 
 
 engine = EngineType(
     name="yara",
-    summary="YARA rules, in this process: no daemon needed",
+    summary="YARA rules, in this process: needs no daemon",
     pool="CPU",
-    options=(Option("rules", FILES, (), "the site's own files of YARA rules, besides those that come along"),),
+    options=(Option("rules", FILES, (), "the site's own files of YARA rules, besides those included"),),
     make=_make,
     details=(
-        "Comes with rules for the EICAR test file, documents with macros, and documents under a password. Looks at the "
-        "whole message, at each decoded part, and into zip, gzip, bzip2, xz, lzma, tar, TNEF and uuencode; an archive "
-        "of any other format is unscannable, one under a password encrypted, one beyond the bounds limits. A rule's "
-        'meta field says what its hit counts as: status = "suspicious" (or infected, encrypted, macro, limits, '
-        "unscannable; without it infected)."
+        "Includes rules for the EICAR test file, documents with macros, and encrypted documents. Scans the whole message, each "
+        "decoded part, and the contents of zip, gzip, bzip2, xz, lzma, tar, TNEF and uuencode; an archive of any other format "
+        "is unscannable, an encrypted one encrypted, one beyond the limits limits. A rule's meta field says what its hit "
+        'counts as: status = "suspicious" (or infected, encrypted, macro, limits, unscannable; without it infected).'
     ),
 )

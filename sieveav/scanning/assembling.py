@@ -1,14 +1,14 @@
-"""assembling: an engine's declaration and a stanza's settings into the engine that a site asks.
+"""assembling: an engine's type and settings into the engine that a site asks.
 
-The order, from the outside in, and why it is this one:
+The wrappers, from the outside in, and the reason for their order:
 
-    Counted      sees every question and the answer that goes out
-    Timed        one time for all that follows, retries, waiting and parts together
-    Paranoid     (paranoid) and AmbiguityCheck look at the structure, whatever the engine says
-    Decomposed   (mime_decompose) the message, then part by part; each part is remembered on its own
-    Cached       (cache_size) a remembered verdict takes no turn
-    Limited      (max_concurrency) turns are for scans that do happen
-    the engine   with its own failover inside
+    Counted         counts every question and the answer that goes out
+    Timed           one time limit for everything inside: waiting, retries and parts
+    Paranoid        (paranoid) and AmbiguityCheck look at the structure, whatever the engine answers
+    Decomposed      (mime_decompose) the message, then part by part; each part is cached separately
+    Cached          (cache_size) a remembered verdict needs no thread
+    Pooled          (pool, max_concurrency) only scans that do happen take a thread
+    the engine      with its own failover inside
 """
 
 from __future__ import annotations
@@ -19,63 +19,60 @@ from typing import Any
 
 from sieveav.scanning.caching import Cached
 from sieveav.scanning.contract import Engine, EngineType
+from sieveav.scanning.pools import Pools
+from sieveav.scanning.settings import EngineSettings
 from sieveav.scanning.wrapping import (
     AmbiguityCheck,
     Counted,
     Decomposed,
     EngineWrapper,
-    Limited,
     Paranoid,
+    Pooled,
     Statistics,
     Timed,
 )
+from sieveav.verdict import Verdict
 
 
 class Assembled(EngineWrapper):
-    """A site's engine: scans, tells its version and what it has done (`statistics`), and forgets on demand."""
+    """An engine of a site: it scans, reports its version and what it has done (`statistics`), and forgets on demand."""
 
-    def __init__(self, kind: EngineType, inner: Engine, statistics: Statistics, cache: Cached | None) -> None:
+    def __init__(
+        self, kind: EngineType, settings: EngineSettings, inner: Engine, statistics: Statistics, cache: Cached | None
+    ) -> None:
         super().__init__(inner)
         self.kind = kind
+        self.settings = settings
         self.statistics = statistics
         self._cache = cache
 
+    def variables(self, verdict: Verdict) -> Mapping[str, str]:
+        """The context variables that `verdict` sets."""
+        return self.kind.variables(self.name, self.settings, verdict)
+
     def flush(self) -> int:
-        """Forget all remembered verdicts; their number."""
+        """Forget all remembered verdicts; returns how many there were."""
         return self._cache.flush() if self._cache else 0
 
 
-def assemble(
-    kind: EngineType,
-    name: str,
-    *,
-    options: Mapping[str, Any],
-    timeout: float = 10.0,
-    cache_size: int = 1000,
-    max_concurrency: int = 0,
-    mime_decompose: bool = False,
-    paranoid: bool = False,
-) -> Assembled:
-    """An engine of `kind` called `name`, wrapped as the settings say (`timeout` in seconds, 0 is "none" for
-    `cache_size` and "no bound of its own" for `max_concurrency`).
-
-    `options` are the values of the kind's own options; those not given have their defaults. Raises ValueError, with the
-    reason, when they cannot work.
-    """
-    settled = {option.name: options.get(option.name, option.default) for option in kind.options}
+def assemble(kind: EngineType, name: str, settings: EngineSettings, pools: Pools) -> Assembled:
+    """An engine of type `kind` called `name`, wrapped according to `settings`. Options of the type that `settings` does
+    not have get their defaults. Raises ValueError, with the reason, if they cannot work."""
+    options = {option.name: settings.options.get(option.name, option.default) for option in kind.options}
+    pool = pools.find(settings.pool or kind.pool)
+    if pool is None:
+        raise ValueError(f'there is no thread pool "{settings.pool}"')
     statistics = Statistics()
     cache: Cached | None = None
-    engine: Engine = kind.make(name, settled)
-    if max_concurrency:
-        engine = Limited(engine, max_concurrency)
-    if cache_size and kind.cacheable:
-        engine = cache = Cached(engine, cache_size, _digest(settled))
-    if mime_decompose:
-        engine = Decomposed(engine, statistics)
+    engine: Engine = Pooled(kind.make(name, settings.common() | options), pool, settings.max_concurrency)
+    if settings.cache_size and kind.cacheable:
+        engine = cache = Cached(engine, settings.cache_size, _digest(options))
+    if settings.mime_decompose:
+        engine = Decomposed(engine, Counted(Timed(engine), statistics, is_answer=False))
     engine = AmbiguityCheck(engine)
-    if paranoid:
+    if settings.paranoid:
         engine = Paranoid(engine)
-    return Assembled(kind, Counted(Timed(engine, timeout), statistics), statistics, cache)
+    return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache)
 
 
 def _digest(options: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""caching: an engine into one that remembers verdicts and never scans the same content twice at the same time."""
+"""caching: an engine into one that remembers verdicts, and never scans the same content twice at the same time."""
 
 from __future__ import annotations
 
@@ -10,36 +10,43 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sieveav.scanning.contract import Content, Deadline, Engine
-from sieveav.scanning.wrapping import EngineWrapper
+from sieveav.scanning.wrapping import EngineWrapper, lock_timeout
 from sieveav.verdict import FOUND, Status, Verdict
 
 CLEAN_LIFE = 60.0
-"""Seconds that a verdict other than a find is remembered. The same mail to many recipients comes within seconds; a new
-virus is often known an hour later, with definitions whose version the engine may not tell."""
+"""Seconds that a verdict other than a find is remembered. The same mail to many recipients arrives within seconds; a new
+virus is often known an hour later, with definitions whose version the engine may not report."""
 
 VERSION_LIFE = 10.0
-"""Seconds that the definitions' version is remembered: definitions change a few times a day, mail comes all the
+"""Seconds that the version of the definitions is remembered: definitions change a few times a day, mail arrives all the
 time."""
 
 VERSION_WAIT = 1.0
-"""Seconds to wait for the version at most, and never more than a quarter of what is left: the scan comes first."""
+"""Seconds to wait for the version, and never more than a quarter of the time left: the scan is more important."""
 
 NEVER = frozenset({Status.ERROR, Status.LIMITS, Status.SKIPPED})
-"""What is not remembered: it tells of the engine's state or settings, not of the content."""
+"""What is not remembered: it depends on the engine's state or settings, not on the content."""
 
-Key = tuple[str, str, str, bool, bytes]
-"""Engine, digest of its options, version of its definitions, whether a message, digest of the content."""
+
+class Key(NamedTuple):
+    """What a verdict depends on: `options` and `content` are digests, `version` is that of the definitions."""
+
+    engine: str
+    options: str
+    version: str
+    is_message: bool
+    content: bytes
 
 
 class _Remembered(NamedTuple):
     verdict: Verdict
     until: float
-    """By the monotonic clock; infinite for a find."""
+    """On the monotonic clock; infinite for a find."""
 
 
 @dataclass
 class _Pending:
-    """A scan that runs now, for others to wait on."""
+    """A scan that is running, for others to wait for."""
 
     done: threading.Event = field(default_factory=threading.Event)
     verdict: Verdict | None = None
@@ -48,7 +55,7 @@ class _Pending:
 class Cached(EngineWrapper):
     """Remembers the last `size` verdicts of `inner`; `options` is a digest of all that its verdicts depend on.
 
-    A find is remembered until the definitions change (when they do not tell their version, as short as the others).
+    A find is remembered until the definitions change; if their version is unknown, no longer than other verdicts.
     """
 
     def __init__(
@@ -65,9 +72,9 @@ class Cached(EngineWrapper):
         self._version = ("", float("-inf"))
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """The remembered verdict; or that of the same content's scan under way, once it is there; or `inner`'s."""
+        """The remembered verdict; or that of a scan of the same content that is running; or a new one of `inner`."""
         version = self._definitions(deadline)
-        key = (self.name, self._options, version, content.is_message, content.digest)
+        key = Key(self.name, self._options, version, content.is_message, content.digest)
         while True:
             with self._lock:
                 remembered = self._remembered(key)
@@ -77,8 +84,8 @@ class Cached(EngineWrapper):
                 if pending is None:
                     mine = self._pending[key] = _Pending()
                     break
-            if not pending.done.wait(min(deadline.left(), threading.TIMEOUT_MAX)):
-                return self._error("timeout: the same content is being scanned still")
+            if not pending.done.wait(lock_timeout(deadline)):
+                return self._error("timeout: the same content is still being scanned")
             if pending.verdict and pending.verdict.status is not Status.ERROR:
                 return pending.verdict
             if deadline.left() <= 0:
@@ -95,7 +102,7 @@ class Cached(EngineWrapper):
         return verdict
 
     def flush(self) -> int:
-        """Forget all verdicts and the version; the number of those forgotten."""
+        """Forget all verdicts and the version; returns how many verdicts there were."""
         with self._lock:
             forgotten = len(self._verdicts)
             self._verdicts.clear()
@@ -103,28 +110,28 @@ class Cached(EngineWrapper):
         return forgotten
 
     def _remembered(self, key: Key) -> Verdict | None:
-        found = self._verdicts.get(key)
-        if found is None:
+        remembered = self._verdicts.get(key)
+        if remembered is None:
             return None
-        if found.until <= self._clock():
+        if remembered.until <= self._clock():
             del self._verdicts[key]
             return None
         self._verdicts.move_to_end(key)
-        return found.verdict
+        return remembered.verdict
 
     def _remember(self, key: Key, verdict: Verdict) -> None:
         if verdict.status in NEVER:
             return
-        lasting = verdict.status in FOUND and key[2]
+        lasting = verdict.status in FOUND and key.version
         self._verdicts[key] = _Remembered(verdict, float("inf") if lasting else self._clock() + CLEAN_LIFE)
         self._verdicts.move_to_end(key)
         while len(self._verdicts) > self._size:
             self._verdicts.popitem(last=False)
 
     def _definitions(self, deadline: Deadline) -> str:
-        """The version of the definitions, asked every VERSION_LIFE by one thread while the others wait for it; "" when
-        it cannot be had."""
-        if not self._version_lock.acquire(timeout=min(deadline.left(), threading.TIMEOUT_MAX)):
+        """The version of the definitions; "" if it is not available. One thread asks for it every VERSION_LIFE, while the
+        others wait."""
+        if not self._version_lock.acquire(timeout=lock_timeout(deadline)):
             return ""
         try:
             version, until = self._version

@@ -1,8 +1,8 @@
-"""containers: the octets of a tar, TNEF or uuencoded file into members, and what a zip archive's headers state.
+"""containers: the octets of a tar, TNEF or uuencoded file into its members, and of a zip archive into its headers.
 
-Readers of our own where the standard library's do not fit: `tarfile` can be made to run for ever (CVE-2025-8194,
-CVE-2024-6232), `zipfile` believes one of the two headers that each entry has. They raise ValueError, struct.error or
-binascii.Error for what is not well formed; `unpacking` turns that into an obstacle.
+Our own parsers, where those of the standard library are not suitable: `tarfile` can be made to run forever (CVE-2025-8194,
+CVE-2024-6232), `zipfile` reads only one of the two headers of each entry. They raise ValueError, struct.error or
+binascii.Error for malformed data; `unpacking` turns that into an obstacle.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ ZIP_ENCRYPTED = 0x2041
 """General purpose flags: encrypted, strongly encrypted, local header masked. APPNOTE.TXT, 4.4.4."""
 
 _ZIP_STREAMED = 0x0008
-"""General purpose flag: CRC and sizes stand behind the data, the local header has zeros."""
+"""General purpose flag: CRC and sizes follow the data, the local header has zeros."""
 
 _ZIP_ELSEWHERE = 0xFFFFFFFF
-"""In place of a size: it stands in the extra field."""
+"""In place of a size that is in the extra field."""
 
 _ZIP_LOCAL = struct.Struct("<4s5H3L2H")
 
@@ -34,7 +34,7 @@ LZMA_IN_ZIP = struct.Struct("<LBL")
 
 @dataclass(frozen=True, slots=True)
 class ZipHeader:
-    """The header that stands before an entry's data, which unzipping programs may believe instead of the directory."""
+    """The header before an entry's data, which some programs use instead of the directory."""
 
     flags: int
     method: int
@@ -48,11 +48,11 @@ class ZipHeader:
     def read(cls, data: bytes, at: int) -> ZipHeader:
         magic, _, flags, method, _, _, crc, packed, size, name, extra = _ZIP_LOCAL.unpack_from(data, at)
         if magic != formats.ZIP_ENTRY:
-            raise ValueError("no entry where the directory says one is")
+            raise ValueError("no entry where the directory says that there is one")
         return cls(flags, method, crc, packed, size, at + _ZIP_LOCAL.size + name + extra)
 
     def agrees(self, entry: zipfile.ZipInfo) -> bool:
-        """Whether it says the same as the directory's `entry`."""
+        """Whether it agrees with the directory's `entry`."""
         streamed = bool(self.flags & _ZIP_STREAMED)
         return self.method == entry.compress_type and all(
             here in (there, _ZIP_ELSEWHERE) or (streamed and here == 0)
@@ -65,7 +65,7 @@ class ZipHeader:
 
 
 def zip_hides(data: bytes, archive: zipfile.ZipFile) -> bool:
-    """Whether an entry stands where the directory names none: other programs would find it."""
+    """Whether there is an entry that the directory does not list: other programs would find it."""
     position = 0
     for entry in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
         if data.find(formats.ZIP_ENTRY, position, entry.header_offset) >= 0:
@@ -83,7 +83,7 @@ _TAR_WITHOUT_DATA = frozenset(b"123456")
 
 
 def tar(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The files of a tar archive, and whatever follows its end."""
+    """The files of a tar archive, and anything that follows its end."""
     position = 0
     while position < len(data):
         header = data[position : position + _BLOCK]
@@ -101,9 +101,9 @@ def tar(data: bytes) -> Iterator[tuple[str, bytes]]:
         elif kind not in _TAR_WITHOUT_DATA:
             yield header[:100].split(b"\0", 1)[0].decode("ascii", "replace"), body
         if len(body) < size or (size and kind in _TAR_WITHOUT_DATA):
-            raise ValueError("cut short, or data where programs disagree whether there is any")
+            raise ValueError("truncated, or data where programs disagree whether there is any")
         if kind not in _TAR_FILES | _TAR_NOTES | _TAR_WITHOUT_DATA:
-            raise ValueError("a kind of member that we cannot put together, such as a sparse file")
+            raise ValueError("a type of member that cannot be read, such as a sparse file")
         position += -(-size // _BLOCK) * _BLOCK
 
 
@@ -117,9 +117,9 @@ def _tar_number(field: bytes) -> int:
 
 
 def _check_tar_note(body: bytes) -> None:
-    """A pax header may say that the next member has another size, or is sparse; nobody needs that below 8 GiB."""
+    """A pax header may give the next member another size, or make it sparse. Below 8 GiB, that is not needed."""
     if b" size=" in body or b" GNU.sparse." in body:
-        raise ValueError("a size apart from the header")
+        raise ValueError("a size that is not in the header")
 
 
 # -- TNEF (winmail.dat): [MS-OXTNEF] ---------------------------------------------------------------------------------
@@ -128,15 +128,15 @@ _TNEF_ATTRIBUTE = struct.Struct("<BLL")
 
 
 def tnef(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The attributes of a TNEF file, of which some are the attachments and the message's text."""
+    """The attributes of a TNEF file; some are the attachments and the text of the message."""
     position = 6
-    while position + _TNEF_ATTRIBUTE.size <= len(data):  # a line end may have come after the last
+    while position + _TNEF_ATTRIBUTE.size <= len(data):  # a line end may follow the last
         _, identity, size = _TNEF_ATTRIBUTE.unpack_from(data, position)
         position += _TNEF_ATTRIBUTE.size
         body = data[position : position + size]
         yield f"{identity:08x}", body
         if len(body) < size:
-            raise ValueError("cut short")
+            raise ValueError("truncated")
         position += size + 2
 
 
@@ -144,7 +144,7 @@ def tnef(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def uuencoded(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The files that stand uuencoded within a text; each ends where a line is none of its own."""
+    """The uuencoded files within a text; each ends at the first line that is not uuencoded."""
     position = 0
     while begin := formats.uuencoded(data, position):
         decode = base64.b64decode if begin[0].startswith(b"begin-base64") else uu_line

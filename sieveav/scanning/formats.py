@@ -1,7 +1,6 @@
-"""formats: octets into the name of the archive format they are in, by their magic.
+"""formats: octets into the name of their archive format, by magic octets.
 
-One table; `unpacking` opens some of these formats, the others are obstacles. Documents (OLE2, PDF) are not archives
-here.
+One table: `unpacking` opens some of these formats, the others are obstacles. Documents (OLE2, PDF) do not count as archives.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ ZIP_ENTRY = b"PK\x03\x04"
 ZIP_DIRECTORY = b"PK\x01\x02"
 ZIP_END = b"PK\x05\x06"
 ZIP_TAIL = 65_557
-"""Octets from the end in which the end record of a zip archive stands: 22 and a comment of 65,535."""
+"""The last octets of a zip archive, which contain its end record: 22, and a comment of up to 65,535."""
 
 GZIP = b"\x1f\x8b"
 BZIP2 = b"BZh"
@@ -29,7 +28,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, LZMA, "lzma"),
     (0, TNEF, "tnef"),
     (257, b"ustar", "tar"),
-    # from here on: known, not opened
+    # from here on: recognized, not opened
     (0, b"Rar!\x1a\x07", "rar"),
     (0, b"RE~^", "rar"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
@@ -72,7 +71,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"zPQ\x02", "zpaq"),
     (0, b"7kSt\xa0", "zpaq"),
 )
-"""Where the magic stands (negative: from the end), its octets, the format."""
+"""The offset of the magic (negative: from the end), its octets, and the format."""
 
 _LHA = re.compile(rb"-(?:lh[0-9dx]|lz[s245]|pm[0-2s])-")
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
@@ -80,8 +79,8 @@ _BINHEX = re.compile(rb"\(This file must be converted with BinHex", re.I)
 _UUENCODED = re.compile(rb"begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n")
 
 
-def recognise(data: bytes) -> str:
-    """The name of the archive format that `data` is in, "" when it is in none we know."""
+def recognize(data: bytes) -> str:
+    """The name of the archive format of `data`, "" if it is not recognized."""
     for offset, magic, kind in _MAGIC:
         at = offset if offset >= 0 else len(data) + offset
         if at >= 0 and data.startswith(magic, at):
@@ -90,7 +89,7 @@ def recognise(data: bytes) -> str:
         return "lzh"
     if _is_old_tar(data):
         return "tar"
-    if data.find(ZIP_END, max(0, len(data) - ZIP_TAIL)) >= 0:  # a zip archive behind something, such as a program
+    if data.find(ZIP_END, max(0, len(data) - ZIP_TAIL)) >= 0:  # a zip archive after something else, such as a program
         return "zip"
     if _CPIO.match(data):
         return "cpio"
@@ -101,19 +100,19 @@ def recognise(data: bytes) -> str:
 
 def uuencoded(data: bytes, position: int) -> re.Match[bytes] | None:
     """The next line from `position` that begins a uuencoded file; its group 1 is the file's name."""
-    for found in _UUENCODED.finditer(data, position):  # begins with a literal, thus is found at the speed of a search
-        if data[max(0, found.start() - 1) : found.start()] in (b"", b"\n"):
-            return found
+    for match in _UUENCODED.finditer(data, position):  # begins with a literal, so it is as fast as a search
+        if data[max(0, match.start() - 1) : match.start()] in (b"", b"\n"):
+            return match
     return None
 
 
 def _is_old_tar(data: bytes) -> bool:
-    """Whether `data` begins with the header of a tar archive of before POSIX, which has a checksum but no magic."""
+    """Whether `data` begins with a pre-POSIX tar header, which has a checksum but no magic."""
     return len(data) >= 512 and data[0] != 0 and tar_checksum_holds(data[:512])
 
 
 def tar_checksum_holds(header: bytes) -> bool:
-    """Whether the 512 octets of a tar `header` add up to what it states, the checksum's own octets taken as spaces."""
+    """Whether the checksum of a tar `header` (512 octets) is right; its own octets count as spaces."""
     stated = header[148:156].strip(b" \0")
     if not stated.isdigit() or b"8" in stated or b"9" in stated:
         return False

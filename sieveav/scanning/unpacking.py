@@ -1,9 +1,9 @@
-"""unpacking: a content into its layers: itself, its decoded parts, what archives within them hold, and what stays shut.
+"""unpacking: a content into its layers: itself, its decoded parts, the contents of archives; and what cannot be opened.
 
-Pure and total: whatever the octets, layers and obstacles come out and nothing is raised. Archives that the standard
-library can decompress are opened (zip, gzip, bzip2, xz, lzma, tar; TNEF and uuencode need no library); any other is
-known by its magic octets (`formats`) and is an obstacle, never overlooked. Everything is bounded: by the constants
-below and by the deadline, looked at every `CHUNK` octets.
+Pure and total: any octets give layers and obstacles, and nothing is raised. Archives that the standard library can decompress
+are opened (zip, gzip, bzip2, xz, lzma, tar; TNEF and uuencode need no library); others are recognized by their magic octets
+(`formats`) and are obstacles. Everything is bounded: by the constants below, and by the deadline, which is checked every
+`CHUNK` octets.
 """
 
 from __future__ import annotations
@@ -31,49 +31,48 @@ MEMBERS = 10_000
 """Layers of one content, of all depths together; clamd's MaxFiles."""
 
 OCTETS = 100 * MIB
-"""Octets unpacked from one content, of all layers together: clamd's MaxFileSize, and some seconds of bzip2 at the
-worst."""
+"""Octets unpacked from one content, of all layers together: clamd's MaxFileSize, which takes bzip2 a few seconds."""
 
 RATIO = 250
-"""Octets that one packed octet may become once a layer is over `RATIO_FROM`. ClamAV's old default; office documents
-stay under 100, a bomb of zeros packed by deflate has 1000."""
+"""Octets that one packed octet may become in a layer larger than `RATIO_FROM`. ClamAV's old default; office documents stay
+under 100, a bomb of zeros packed by deflate has 1000."""
 
 RATIO_FROM = 4 * MIB
-"""A layer smaller than this hurts nobody, however well it packs."""
+"""A smaller layer is harmless at any ratio."""
 
 MEMORY = 100 * MIB
-"""What one decompressor may hold; `xz -9` needs 65 MiB, a hostile header asks for 4 GiB."""
+"""Octets that one decompressor may allocate: `xz -9` needs 65 MiB, a malicious header asks for 4 GiB."""
 
 CHUNK = MIB
-"""Octets unpacked between two looks at the bounds: a hundredth of a second at bzip2's pace."""
+"""Octets unpacked between two checks of the bounds: a hundredth of a second for bzip2."""
 
 WINDOW = 64 * 1024
-"""Octets fed at once, so that thousands of joined streams do not copy the rest of the file each time."""
+"""Octets passed to a decompressor at a time: of thousands of concatenated streams, none copies the rest of the file."""
 
 MESSAGES = (".eml", ".mht", ".mhtml")
-"""Names that make a mail reader or browser take a file for a message."""
+"""Extensions of files that mail clients and browsers open as messages."""
 
 
 class Layer(NamedTuple):
-    """Octets to be looked at, with the way to them: `name/member/member`."""
+    """Octets to scan, with the path to them: `name/member/member`."""
 
     name: str
     data: bytes
 
 
 class Obstacle(NamedTuple):
-    """Something that could not be looked into, as a verdict's status and reason."""
+    """Something that could not be opened, as the status and reason of a verdict."""
 
     status: Status
     reason: str
 
 
-Found = Layer | Obstacle
+Item = Layer | Obstacle
 
 
 @dataclass
 class Budget:
-    """What one content may still cost. `over` is set when a bound was passed; unpacking then ends."""
+    """What may still be unpacked of one content. `over` is set when a bound is exceeded; unpacking then ends."""
 
     deadline: Deadline
     members: int = MEMBERS
@@ -81,8 +80,7 @@ class Budget:
     over: Obstacle | None = field(default=None, init=False)
 
     def check(self, unpacked: int = 0, total: int = 0, packed: int = 0) -> bool:
-        """Take `unpacked` octets of a layer that now has `total`, unpacked from `packed`; false when that is too
-        much."""
+        """Count `unpacked` octets of a layer that now has `total`, unpacked from `packed`; false if that is too much."""
         self.octets -= unpacked
         if self.deadline.left() <= 0:
             self.over = Obstacle(Status.ERROR, "timeout")
@@ -93,82 +91,81 @@ class Budget:
         return self.over is None
 
     def member(self) -> bool:
-        """Take one layer; false when that is one too many."""
+        """Count one layer; false if that is one too many."""
         self.members -= 1
         if self.members < 0:
             self.over = Obstacle(Status.LIMITS, f"more than {MEMBERS} members")
         return self.check()
 
 
-_Opener = Callable[[Layer, Budget], Iterator[Found]]
+_Opener = Callable[[Layer, Budget], Iterator[Item]]
 
 
-def layers(content: Content, budget: Budget) -> Iterator[Found]:
-    """Everything there is to look at in `content`: first itself, then its decoded parts, all unpacked.
+def layers(content: Content, budget: Budget) -> Iterator[Item]:
+    """Everything to scan in `content`: first itself, then its decoded parts, all unpacked.
 
-    Where readers of mail disagree about what the parts are (CVE-2024-28054), that is an obstacle too.
+    If mail clients disagree about what the parts are (CVE-2024-28054), that is an obstacle too.
     """
     if content.is_message:
         return unpack(chain((Layer("message", content.raw),), _parts("message", content.structure)), budget)
     return unpack((Layer("content", content.raw),), budget)
 
 
-def unpack(found: Iterable[Found], budget: Budget) -> Iterator[Found]:
-    """All that is `found` and, after each layer and depth first, everything in it."""
-    opened = [iter(found)]
+def unpack(items: Iterable[Item], budget: Budget) -> Iterator[Item]:
+    """All `items` and, after each layer and depth first, everything in it."""
+    opened = [iter(items)]
     while opened:
-        thing = next(opened[-1], None)
-        if isinstance(thing, Layer) and budget.over is None:
+        item = next(opened[-1], None)
+        if isinstance(item, Layer) and budget.over is None:
             budget.member()
-        if thing is not None:
-            yield thing
+        if item is not None:
+            yield item
         if budget.over:
             yield budget.over
             return
-        if thing is None:
+        if item is None:
             opened.pop()
-        elif isinstance(thing, Layer) and (inside := _inside(thing, budget)):
+        elif isinstance(item, Layer) and (inside := _inside(item, budget)):
             if len(opened) > DEPTH:
                 yield Obstacle(Status.LIMITS, f"more than {DEPTH} archives within archives")
             else:
                 opened.append(inside)
 
 
-def _inside(layer: Layer, budget: Budget) -> Iterator[Found] | None:
-    """What `layer` holds, None when it is no archive."""
+def _inside(layer: Layer, budget: Budget) -> Iterator[Item] | None:
+    """The contents of `layer`, None if it is not an archive."""
     openers: list[_Opener] = []
     if layer.name.lower().endswith(MESSAGES):
         openers.append(_message)
-    if kind := formats.recognise(layer.data):
+    if kind := formats.recognize(layer.data):
         openers.append(_OPENERS.get(kind) or _sealed(kind))
     return chain.from_iterable(_safely(opener(layer, budget), layer.name) for opener in openers) if openers else None
 
 
-def _safely(found: Iterator[Found], name: str) -> Iterator[Found]:
-    """`found` up to the first exception, then an obstacle.
+def _safely(items: Iterator[Item], name: str) -> Iterator[Item]:
+    """`items` up to the first exception, then an obstacle.
 
-    Broad on purpose: what the readers of the standard library raise for nonsense is not a closed set (struct.error,
-    zlib.error, EOFError, OverflowError, NotImplementedError, ...), and each of them means: this cannot be looked into.
+    Any exception, because the standard library's for malformed archives are not a closed set (struct.error, zlib.error,
+    EOFError, OverflowError, NotImplementedError, ...), and each of them means that this cannot be opened.
     """
     try:
-        yield from found
-    except Exception as problem:
-        yield _obstacle(problem, name)
+        yield from items
+    except Exception as error:
+        yield _obstacle(error, name)
 
 
-def _obstacle(problem: Exception, name: str) -> Obstacle:
-    if isinstance(problem, lzma.LZMAError) and "limit" in str(problem):
+def _obstacle(error: Exception, name: str) -> Obstacle:
+    if isinstance(error, lzma.LZMAError) and "limit" in str(error):
         return Obstacle(Status.LIMITS, f"needs more than {MEMORY // MIB} MiB to unpack: {name}")
     return Obstacle(Status.UNSCANNABLE, f"broken or unknown archive: {name}")
 
 
 def _member(
     name: str, chunks: Iterator[bytes], budget: Budget, packed: int, promised: tuple[int, int] | None = None
-) -> Iterator[Found]:
-    """One layer from its `chunks`. What was unpacked before a fault is a layer all the same, for a find outranks a
-    fault.
+) -> Iterator[Item]:
+    """One layer from its `chunks`. What was unpacked before a fault is a layer too, because a find outranks a fault.
 
-    `promised` is the size and CRC-32 that the archive states; other content than promised is an obstacle.
+    `promised` is the size and CRC-32 that the archive states; other content is an obstacle.
     """
     pieces: list[bytes] = []
     total = 0
@@ -179,8 +176,8 @@ def _member(
             total += len(chunk)
             if not budget.check(len(chunk), total, packed):
                 break
-    except Exception as problem:  # as in _safely
-        fault = _obstacle(problem, name)
+    except Exception as error:  # as in _safely
+        fault = _obstacle(error, name)
     data = b"".join(pieces)
     if fault is None and promised and budget.over is None and promised != (len(data), zlib.crc32(data)):
         fault = Obstacle(Status.UNSCANNABLE, f"not the size or checksum it states: {name}")
@@ -193,55 +190,56 @@ def _member(
 
 
 class _Inflate:
-    """zlib's decompressor with the interface of bz2's and lzma's. `bits` 31 reads gzip, -15 a bare deflate stream."""
+    """zlib's decompressor with the interface of bz2's and lzma's. `bits` 31 reads gzip, -15 a raw deflate stream."""
 
     def __init__(self, bits: int) -> None:
-        self._machine = zlib.decompressobj(bits)
+        self._stream = zlib.decompressobj(bits)
         self._full = False
 
     @property
     def eof(self) -> bool:
-        return self._machine.eof
+        return self._stream.eof
 
     @property
     def needs_input(self) -> bool:
-        return not self._machine.unconsumed_tail and not self._full
+        return not self._stream.unconsumed_tail and not self._full
 
     @property
     def unused_data(self) -> bytes:
-        return self._machine.unused_data
+        return self._stream.unused_data
 
     def decompress(self, window: bytes, most: int) -> bytes:
-        chunk = self._machine.decompress(self._machine.unconsumed_tail + window, most)
+        chunk = self._stream.decompress(self._stream.unconsumed_tail + window, most)
         self._full = len(chunk) == most
         return chunk
 
 
-_Machine = _Inflate | bz2.BZ2Decompressor | lzma.LZMADecompressor
+_Decompressor = _Inflate | bz2.BZ2Decompressor | lzma.LZMADecompressor
 
 
-def _stream(machine: _Machine, data: bytes, position: int, *, endless: bool = False) -> Generator[bytes, None, int]:
+def _stream(
+    decompressor: _Decompressor, data: bytes, position: int, *, endless: bool = False
+) -> Generator[bytes, None, int]:
     """Chunks of one compressed stream of `data` from `position`; returns where it ends.
 
-    EOFError when it is cut short, unless it is `endless`: LZMA in zip need not mark its end.
+    EOFError if it is truncated, unless it is `endless`: LZMA in zip need not mark its end.
     """
-    while not machine.eof:
-        window = data[position : position + WINDOW] if machine.needs_input else b""
+    while not decompressor.eof:
+        window = data[position : position + WINDOW] if decompressor.needs_input else b""
         position += len(window)
-        if machine.needs_input and not window:
+        if decompressor.needs_input and not window:
             if endless:
                 break
             raise EOFError
-        yield machine.decompress(window, CHUNK)
-    return position - len(machine.unused_data)
+        yield decompressor.decompress(window, CHUNK)
+    return position - len(decompressor.unused_data)
 
 
-def _streams(make: Callable[[], _Machine], magic: bytes, data: bytes) -> Iterator[bytes]:
-    """Chunks of all the streams joined in `data`, as gzip, bzip2 and xz let them be; zeros may follow."""
+def _streams(make: Callable[[], _Decompressor], magic: bytes, data: bytes) -> Iterator[bytes]:
+    """Chunks of all streams concatenated in `data`, which gzip, bzip2 and xz allow; zeros may follow."""
     position = 0
     while data.startswith(magic, position):
-        position = yield from _stream(make(), data, position)
-        yield b""  # a look at the deadline, for streams may be empty and many
+        position = yield from _stream(make(), data, position)  # a chunk of an empty one too: the deadline is checked
     if data[position:].strip(b"\0"):
         raise ValueError("something follows the compressed stream")
 
@@ -250,8 +248,8 @@ def _xz() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(memlimit=MEMORY)
 
 
-def _compressed(make: Callable[[], _Machine], magic: bytes) -> _Opener:
-    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:
+def _compressed(make: Callable[[], _Decompressor], magic: bytes) -> _Opener:
+    def opener(layer: Layer, budget: Budget) -> Iterator[Item]:
         return _member(f"{layer.name}/content", _streams(make, magic, layer.data), budget, len(layer.data))
 
     return opener
@@ -263,10 +261,10 @@ def _compressed(make: Callable[[], _Machine], magic: bytes) -> _Opener:
 def _lzma_in_zip(packed: bytes) -> Iterator[bytes]:
     version_and_length, properties, dictionary = containers.LZMA_IN_ZIP.unpack_from(packed)
     if version_and_length >> 16 != 5 or dictionary > MEMORY:
-        raise lzma.LZMAError("over the limit of memory")
+        raise lzma.LZMAError("over the memory limit")
     settings = {"lc": properties % 9, "lp": properties // 9 % 5, "pb": properties // 45, "dict_size": dictionary}
-    machine = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, **settings}])
-    return _stream(machine, packed, containers.LZMA_IN_ZIP.size, endless=True)
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, **settings}])
+    return _stream(decompressor, packed, containers.LZMA_IN_ZIP.size, endless=True)
 
 
 _METHODS: dict[int, Callable[[bytes], Iterator[bytes]]] = {
@@ -277,9 +275,9 @@ _METHODS: dict[int, Callable[[bytes], Iterator[bytes]]] = {
 }
 
 
-def _zip(layer: Layer, budget: Budget) -> Iterator[Found]:
+def _zip(layer: Layer, budget: Budget) -> Iterator[Item]:
     name, data = layer
-    if data.count(formats.ZIP_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
+    if data.count(formats.ZIP_DIRECTORY) > MEMBERS:  # before zipfile makes an object for each
         budget.over = Obstacle(Status.LIMITS, f"more than {MEMBERS} members")
         return
     try:
@@ -287,17 +285,17 @@ def _zip(layer: Layer, budget: Budget) -> Iterator[Found]:
     except zipfile.BadZipFile:
         if data.startswith(formats.ZIP_STARTS):
             raise
-        return  # only looked like one that something stands before
+        return  # only looked like a zip archive after something else
     with archive:
         for entry in archive.infolist():
             yield from _safely(_zip_member(f"{name}/{entry.filename}", data, entry, budget), entry.filename)
             if budget.over:
                 return
         if containers.zip_hides(data, archive):
-            yield Obstacle(Status.UNSCANNABLE, f"entries that the archive's directory does not name: {name}")
+            yield Obstacle(Status.UNSCANNABLE, f"entries that the archive's directory does not list: {name}")
 
 
-def _zip_member(name: str, data: bytes, entry: zipfile.ZipInfo, budget: Budget) -> Iterator[Found]:
+def _zip_member(name: str, data: bytes, entry: zipfile.ZipInfo, budget: Budget) -> Iterator[Item]:
     header = containers.ZipHeader.read(data, entry.header_offset)
     if (header.flags | entry.flag_bits) & containers.ZIP_ENCRYPTED:
         yield Obstacle(Status.ENCRYPTED, f"encrypted: {name}")
@@ -311,14 +309,14 @@ def _zip_member(name: str, data: bytes, entry: zipfile.ZipInfo, budget: Budget) 
             yield Obstacle(Status.UNSCANNABLE, f"two headers that disagree: {name}")
 
 
-# -- messages, and what needs no decompressing  -----------------------------------------------------
+# -- messages, and formats without compression ---------------------------------------------------------------------
 
 
-def _message(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001  # an opener like the others
+def _message(layer: Layer, budget: Budget) -> Iterator[Item]:  # noqa: ARG001  # has the signature of all openers
     return _parts(layer.name, mime.parse(layer.data))
 
 
-def _parts(name: str, structure: mime.Part) -> Iterator[Found]:
+def _parts(name: str, structure: mime.Part) -> Iterator[Item]:
     for defect in mime.defects(structure):
         if defect in mime.AMBIGUOUS:
             yield Obstacle(Status.UNSCANNABLE, f"ambiguous MIME: {defect}")
@@ -328,7 +326,7 @@ def _parts(name: str, structure: mime.Part) -> Iterator[Found]:
 
 
 def _plainly(read: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> _Opener:
-    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:
+    def opener(layer: Layer, budget: Budget) -> Iterator[Item]:
         for name, data in read(layer.data):
             yield from _member(f"{layer.name}/{name}", iter((data,)), budget, len(data))
 
@@ -336,7 +334,7 @@ def _plainly(read: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> _Opener:
 
 
 def _sealed(kind: str) -> _Opener:
-    def opener(layer: Layer, budget: Budget) -> Iterator[Found]:  # noqa: ARG001  # an opener like the others
+    def opener(layer: Layer, budget: Budget) -> Iterator[Item]:  # noqa: ARG001  # has the signature of all openers
         yield Obstacle(Status.UNSCANNABLE, f"{kind} archive: {layer.name}")
 
     return opener

@@ -1,6 +1,6 @@
-"""wrapping: an engine into an engine with one more property: in time, not too many at once, by parts, wary, counted.
+"""wrapping: an engine into an engine with one more property: in time, in a pool's threads, by parts, strict, counted.
 
-Each class is small and knows nothing of the others; `assembling` says in which order a configuration nests them.
+Each class is small and does not depend on the others; `assembling` says in which order a configuration nests them.
 """
 
 from __future__ import annotations
@@ -8,30 +8,35 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, replace
 
 from sieveav import mime
 from sieveav.scanning.contract import Content, Deadline, Engine
+from sieveav.scanning.pools import Pool
 from sieveav.verdict import FOUND, Status, Verdict, worst
 
 HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
-"""Defects of MIME that ordinary mail has too (bounces that cut a message, names with spaces and no quotes) and that
-hide nothing by themselves; `Paranoid` passes over these only."""
+"""MIME defects that ordinary mail has too (bounces that truncate a message, file names with spaces and no quotes) and that
+hide nothing by themselves. `Paranoid` ignores these, and no others."""
+
+GRACE = 0.05
+"""How much longer than the time left, as a share of it, an engine may take to end by itself. An engine that keeps its
+deadline has a better reason than "timeout"; and all stays within a tenth of the time."""
 
 
 class EngineWrapper:
-    """An engine around `inner`, of the same name and version. The base of all others."""
+    """An engine around `inner`, with the same name and version. The base class of all others."""
 
     def __init__(self, inner: Engine) -> None:
         self.name = inner.name
         self._inner = inner
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """What `inner` says."""
+        """The verdict of `inner`."""
         return self._inner.scan(content, deadline)
 
     def version(self, deadline: Deadline) -> str:
-        """What `inner` says."""
+        """The version of `inner`."""
         return self._inner.version(deadline)
 
     def _error(self, reason: str) -> Verdict:
@@ -39,9 +44,9 @@ class EngineWrapper:
 
 
 class Timed(EngineWrapper):
-    """Gives `inner` at most `timeout` seconds, and fills in the milliseconds that it took.
+    """Gives `inner` at most `timeout` seconds, and sets the verdict's `ms`.
 
-    What comes after the deadline is an error, never clean. A find is kept: late as it is, it is true.
+    A verdict after the deadline becomes an error, never clean. A find is kept: it is late, but true.
     """
 
     def __init__(self, inner: Engine, timeout: float = math.inf) -> None:
@@ -49,49 +54,55 @@ class Timed(EngineWrapper):
         self._timeout = timeout
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict, or `error` with the reason "timeout"."""
+        """The verdict of `inner`, or `error` with the reason "timeout"."""
         deadline = self._own(deadline)
         if deadline.left() <= 0:
             return self._error("timeout")
         start = time.perf_counter()
         verdict = self._inner.scan(content, deadline)
-        if deadline.left() <= 0 and verdict.status not in FOUND:
+        if deadline.left() <= 0 and verdict.status not in FOUND and verdict.status is not Status.ERROR:
             verdict = self._error("timeout")
         return replace(verdict, ms=(time.perf_counter() - start) * 1000)
 
     def version(self, deadline: Deadline) -> str:
-        """As `inner`'s, within the same time."""
+        """The version of `inner`, within the same time."""
         return self._inner.version(self._own(deadline))
 
     def _own(self, deadline: Deadline) -> Deadline:
         return Deadline(min(deadline.at, time.monotonic() + self._timeout))
 
 
-class Limited(EngineWrapper):
-    """Lets at most `max_concurrency` scans run at once; the others wait their turn until their deadline."""
+class Pooled(EngineWrapper):
+    """Has `inner` scan in the threads of `pool`, at most `max_concurrency` contents at a time (0: the size of the pool).
 
-    def __init__(self, inner: Engine, max_concurrency: int) -> None:
+    A scan that `inner` does not end in time is abandoned: it counts, and keeps its thread, until it ends. An OSError of
+    `inner`, which a full disk may cause, becomes an error.
+    """
+
+    def __init__(self, inner: Engine, pool: Pool, max_concurrency: int = 0) -> None:
         super().__init__(inner)
-        self._turns = threading.BoundedSemaphore(max_concurrency)
+        self._pool = pool
+        self._slots = threading.BoundedSemaphore(max_concurrency) if max_concurrency else None
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict, or `error` when no turn came in time."""
-        if not self._turns.acquire(timeout=lock_timeout(deadline)):
+        """The verdict of `inner`, or `error` if there is no free thread or no verdict in time."""
+        if self._slots and not self._slots.acquire(timeout=lock_timeout(deadline)):
             return self._error("timeout: too many scans at once")
+        release = self._slots.release if self._slots else None
         try:
-            return self._inner.scan(content, deadline)
-        finally:
-            self._turns.release()
+            return self._pool.run(lambda: self._inner.scan(content, deadline), deadline.left() * (1 + GRACE), release)
+        except OSError as error:
+            return self._error(error.strerror or str(error))
 
 
 def lock_timeout(deadline: Deadline) -> float:
-    """The seconds left, as few as a lock can be told to wait."""
+    """The seconds left, as a lock accepts them."""
     return min(deadline.left(), threading.TIMEOUT_MAX)
 
 
-@dataclass
-class Statistics:
-    """What an engine has done since the start; times in milliseconds. Safe among threads."""
+@dataclass(frozen=True)
+class Counts:
+    """What an engine has done; times in milliseconds. The counts of several processes can be added."""
 
     messages: int = 0
     parts: int = 0
@@ -100,112 +111,126 @@ class Statistics:
     errors: int = 0
     message_ms: float = 0.0
     part_ms: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def ms_per_message(self) -> float:
-        """The average, NaN while no message was scanned."""
+        """The average, NaN if no message was scanned."""
         return self.message_ms / self.messages if self.messages else math.nan
 
     @property
     def ms_per_part(self) -> float:
-        """The average, NaN while no part was scanned."""
+        """The average, NaN if no part was scanned."""
         return self.part_ms / self.parts if self.parts else math.nan
 
-    def add(self, verdict: Verdict, ms: float, *, is_message: bool, is_answer: bool = True) -> None:
-        """Count one scan; what it found counts only if it `is_answer`, not merely a part of one."""
+
+class Statistics:
+    """Counts what an engine does from the start. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._counts = Counts()
+        self._lock = threading.Lock()
+
+    def add(self, counts: Counts) -> None:
+        """Add what was done."""
         with self._lock:
-            if is_message:
-                self.messages += 1
-                self.message_ms += ms
-            else:
-                self.parts += 1
-                self.part_ms += ms
-            if is_answer:
-                self.viruses += verdict.status in FOUND
-                self.cured += bool(verdict.cured)
-                self.errors += verdict.status is Status.ERROR
+            self._counts += counts
+
+    def snapshot(self) -> Counts:
+        """The counts so far."""
+        return self._counts
 
 
 class Counted(EngineWrapper):
-    """Counts in `statistics` what it is asked: messages, single parts, viruses found and cured, errors, time."""
+    """Counts in `statistics` what it is asked and answers, with the time of the verdict.
 
-    def __init__(self, inner: Engine, statistics: Statistics) -> None:
+    `is_answer` is false for an engine whose verdicts are only parts of an answer: its finds are not counted.
+    """
+
+    def __init__(self, inner: Engine, statistics: Statistics, *, is_answer: bool = True) -> None:
         super().__init__(inner)
         self._statistics = statistics
+        self._is_answer = is_answer
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict."""
-        start = time.perf_counter()
+        """The verdict of `inner`."""
         verdict = self._inner.scan(content, deadline)
-        self._statistics.add(verdict, (time.perf_counter() - start) * 1000, is_message=content.is_message)
+        asked = Counts(messages=1, message_ms=verdict.ms) if content.is_message else Counts(parts=1, part_ms=verdict.ms)
+        self._statistics.add(asked + self._answer(verdict) if self._is_answer else asked)
         return verdict
+
+    def _answer(self, verdict: Verdict) -> Counts:
+        is_find, is_error = verdict.status in FOUND, verdict.status is Status.ERROR
+        return Counts(viruses=int(is_find), cured=int(bool(verdict.cured)), errors=int(is_error))
+
+
+def _worst_with_values(verdict: Verdict, *others: Verdict) -> Verdict:
+    """The worst of all, with the values of the first, which is that of the engine on the whole message."""
+    decisive = worst((verdict, *others))
+    if decisive is verdict or not (verdict.values or verdict.by_recipient):
+        return decisive
+    return replace(decisive, values=verdict.values, by_recipient=verdict.by_recipient)
 
 
 class Decomposed(EngineWrapper):
-    """Has `inner` scan a message and then each of its decoded parts, for a virus may hide from a reader of mail.
+    """Has `inner` scan a message and `for_parts` each of its decoded parts, because a virus may be hidden from the engine's
+    own MIME parser. A virus ends the scan."""
 
-    With `statistics`, the parts are counted there. A virus ends the scan.
-    """
-
-    def __init__(self, inner: Engine, statistics: Statistics | None = None) -> None:
+    def __init__(self, inner: Engine, for_parts: Engine) -> None:
         super().__init__(inner)
-        self._statistics = statistics or Statistics()
+        self._for_parts = for_parts
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The worst of all verdicts."""
         verdict = self._inner.scan(content, deadline)
-        parts = mime.walk(content.structure) if content.is_message else ()
-        for part in parts:
+        for part in mime.walk(content.structure) if content.is_message else ():
             if verdict.status is Status.INFECTED:
                 break
             if part.parts:
                 continue
             if deadline.left() <= 0:
-                return worst((verdict, self._error("timeout")))
-            verdict = worst((verdict, self._scan_part(Content(part.decoded(), is_message=False), deadline)))
-        return verdict
-
-    def _scan_part(self, content: Content, deadline: Deadline) -> Verdict:
-        start = time.perf_counter()
-        verdict = self._inner.scan(content, deadline)
-        self._statistics.add(verdict, (time.perf_counter() - start) * 1000, is_message=False, is_answer=False)
+                return _worst_with_values(verdict, self._error("timeout"))
+            decoded = Content(part.decoded(), is_message=False, envelope=content.envelope)
+            verdict = _worst_with_values(verdict, self._for_parts.scan(decoded, deadline))
         return verdict
 
 
 class DefectCheck(EngineWrapper):
-    """Adds to what `inner` says of a message a verdict for each defect of its MIME that `tells`; the worst counts."""
+    """Adds to the verdict of `inner` on a message a verdict for each MIME defect that `counts`; the worst is returned."""
 
     status: Status
     info: str
 
-    def tells(self, defect: str) -> bool:
+    def counts(self, defect: str) -> bool:
+        """Whether there is a verdict for this defect."""
         raise NotImplementedError
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
-        """`inner`'s verdict, or that of a defect where it is worse."""
-        verdicts = [self._inner.scan(content, deadline)]
-        if content.is_message:
-            told = filter(self.tells, mime.defects(content.structure))
-            verdicts += (Verdict(self.name, self.status, f"{self.info}{defect}") for defect in told)
-        return worst(verdicts)
+        """The verdict of `inner`, or that of a defect if it is worse."""
+        verdict = self._inner.scan(content, deadline)
+        defects = filter(self.counts, mime.defects(content.structure)) if content.is_message else ()
+        return _worst_with_values(
+            verdict, *(Verdict(self.name, self.status, f"{self.info}{defect}") for defect in defects)
+        )
 
 
 class AmbiguityCheck(DefectCheck):
-    """Calls a message unscannable whose parts may be others to a mail reader than to a scanner (CVE-2024-28054)."""
+    """Makes a message unscannable if a mail client may see other parts than a scanner does (CVE-2024-28054)."""
 
     status = Status.UNSCANNABLE
     info = "ambiguous MIME: "
 
-    def tells(self, defect: str) -> bool:
+    def counts(self, defect: str) -> bool:
         return defect in mime.AMBIGUOUS
 
 
 class Paranoid(DefectCheck):
-    """Takes a message that is built to slip past scanners for infected: any defect of MIME that is not HARMLESS."""
+    """Makes a message infected that looks built to evade scanners: any MIME defect that is not HARMLESS."""
 
     status = Status.INFECTED
     info = "Paranoid.MIME."
 
-    def tells(self, defect: str) -> bool:
+    def counts(self, defect: str) -> bool:
         return defect not in HARMLESS

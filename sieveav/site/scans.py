@@ -99,7 +99,9 @@ class Scans:
     def _scan(self, scanner: Scanner, part: bytes | None) -> Verdict:
         from sieveav.scanning.contract import Content, Deadline
 
-        content = self._content if part is None else Content(part, is_message=False)
+        content = self._content
+        if part is not None:
+            content = Content(part, is_message=False, envelope=content.envelope)
         spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
         verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
         if part is None:

@@ -12,25 +12,29 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.accepting import Accepted
 from support.scanning import Ask, MakeClamav, Serve
+from support.scripted import Peer
 
 from sieveav.engines.clamav import engine as kind
+from sieveav.scanning.contract import Engine
 from sieveav.verdict import Status
 
 OK = b"stream: OK\0"
 FOUND = b"stream: Eicar FOUND\0"
 LARGE = b"INSTREAM size limit exceeded. ERROR\0"
-ENOUGH = 3.0
-"""Seconds within which even a deadline of half a second has surely ended."""
+ENOUGH = 5.0
+"""Seconds after which a scan with a deadline of half a second hangs, on however slow a machine."""
+
+Script = Callable[[Peer], None]
 
 
-def replies(*pieces: bytes, pause: float = 0.0) -> Callable[[Any], None]:
+def replies(*pieces: bytes, pause: float = 0.0) -> Script:
     """A script that takes the content, then sends the pieces."""
 
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         peer.instream()
         for piece in pieces:
             peer.send(piece)
@@ -40,51 +44,58 @@ def replies(*pieces: bytes, pause: float = 0.0) -> Callable[[Any], None]:
     return script
 
 
-def then(script: Callable[[Any], None], last: str) -> Callable[[Any], None]:
-    def both(peer: Any) -> None:
+def then(script: Script, last: str) -> Script:
+    def both(peer: Peer) -> None:
         script(peer)
         getattr(peer, last)()
 
     return both
 
 
-def slowly(reply: bytes, pause: float) -> Callable[[Any], None]:
-    def script(peer: Any) -> None:
+def slowly(reply: bytes, pause: float) -> Script:
+    def script(peer: Peer) -> None:
         peer.instream()
         peer.slowly(reply, pause)
 
     return script
 
 
-def reset_at_once(peer: Any) -> None:
+def reset_at_once(peer: Peer) -> None:
     peer.reset()
 
 
-def reset_in_content(peer: Any) -> None:
+def reset_in_content(peer: Peer) -> None:
     peer.command()
     peer.reset()
 
 
-def close_in_content(peer: Any) -> None:
+def close_in_content(peer: Peer) -> None:
     peer.command()
 
 
-def silent(peer: Any) -> None:
+def silent(peer: Peer) -> None:
     peer.silence()
 
 
-def ok_before_the_content(peer: Any) -> None:
+def ok_before_the_content(peer: Peer) -> None:
     peer.send(OK)
     peer.silence()
 
 
-def ok_within_the_content(peer: Any) -> None:
+def ok_within_the_content(peer: Peer) -> None:
     peer.command()
     peer.exactly(100)
     peer.send(OK)
 
 
-FAULTS: dict[str, tuple[Callable[[Any], None], Status]] = {
+def ok_within_the_content_and_closed_in_order(peer: Peer) -> None:
+    peer.command()
+    peer.exactly(100)
+    peer.send(OK)
+    peer.drain()
+
+
+FAULTS: dict[str, tuple[Script, Status]] = {
     "cut in the middle of the reply": (replies(b"stream: O"), Status.ERROR),
     "cut before the terminator": (replies(b"stream: OK"), Status.ERROR),
     "newline for NUL": (replies(b"stream: OK\n"), Status.ERROR),
@@ -103,6 +114,7 @@ FAULTS: dict[str, tuple[Callable[[Any], None], Status]] = {
     "silence in the reply": (then(replies(b"stream: "), "silence"), Status.ERROR),
     "OK before the content": (ok_before_the_content, Status.ERROR),
     "OK within the content": (ok_within_the_content, Status.ERROR),
+    "OK within the content, then closed in order": (ok_within_the_content_and_closed_in_order, Status.ERROR),
     "slow-loris": (slowly(OK * 100, 0.1), Status.ERROR),
     "slow-loris in one OK": (slowly(OK, 0.2), Status.ERROR),
     "garbage": (replies(bytes(range(256))), Status.ERROR),
@@ -157,7 +169,7 @@ def test_clean_octet_by_octet(octets: int, serve: Serve, make: MakeClamav, ask: 
 def test_all_octets_arrive_in_large_chunks(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     received: list[bytes] = []
 
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         received.extend(peer.instream())
         peer.send(OK)
 
@@ -168,7 +180,7 @@ def test_all_octets_arrive_in_large_chunks(serve: Serve, make: MakeClamav, ask: 
 
 
 def test_the_size_limit_reply_comes_while_we_send(serve: Serve, make: MakeClamav, ask: Ask) -> None:
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         peer.command()
         peer.exactly(1000)
         peer.send(LARGE)
@@ -179,10 +191,10 @@ def test_the_size_limit_reply_comes_while_we_send(serve: Serve, make: MakeClamav
 
 
 def test_a_daemon_that_reads_slowly_gets_everything(serve: Serve, make: MakeClamav, ask: Ask) -> None:
-    """Partial sends: small buffers make send() take less than it is given."""
+    """Partial sends: with small buffers, send() does not send everything."""
     total = 0
 
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         nonlocal total
         peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         peer.command()
@@ -195,15 +207,17 @@ def test_a_daemon_that_reads_slowly_gets_everything(serve: Serve, make: MakeClam
     assert total == 2_000_000
 
 
-def test_nobody_reads_what_we_send(serve: Serve, make: MakeClamav, ask: Ask) -> None:
+def test_a_daemon_that_does_not_read(serve: Serve, make: MakeClamav, ask: Ask) -> None:
     start = time.monotonic()
-    verdict = ask(make(serve(silent).address), b"x" * 50_000_000, 0.3)
-    assert (verdict.status, verdict.info) == (Status.ERROR, "timeout")
+    server = serve(silent)
+    verdict = ask(make(server.address), b"x" * 50_000_000, 0.3)
+    assert verdict.status is Status.ERROR
+    assert verdict.info == f"{server.address}: timeout while sending"
     assert time.monotonic() - start < ENOUGH
 
 
 def test_connect_has_the_deadline(make: MakeClamav, ask: Ask, short: Path) -> None:
-    """A backlog that is full lets a connect to a unix socket wait for ever."""
+    """With a full backlog, a connect to a unix socket can take forever."""
     path = short / "full"
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
         listening.bind(str(path))
@@ -211,7 +225,7 @@ def test_connect_has_the_deadline(make: MakeClamav, ask: Ask, short: Path) -> No
         first.connect(str(path))
         start = time.monotonic()
         assert ask(make(str(path)), b"x", 0.3).status is Status.ERROR
-        assert 0.2 < time.monotonic() - start < ENOUGH
+        assert time.monotonic() - start < ENOUGH
 
 
 def test_connect_over_tcp_has_the_deadline(make: MakeClamav, ask: Ask) -> None:
@@ -233,11 +247,30 @@ def test_connect_over_tcp_has_the_deadline(make: MakeClamav, ask: Ask) -> None:
 
 def test_names_are_looked_up_within_the_deadline(make: MakeClamav, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go_on.wait(5) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: go_on.wait(20) and [])
     start = time.monotonic()
-    verdict = ask(make("av.example.com:3310"), b"x", 0.3)
-    assert verdict.status is Status.ERROR
+    assert ask(make("av.example.com:3310"), b"x", 0.3).status is Status.ERROR
     assert time.monotonic() - start < ENOUGH
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "sieveav-resolve":
+            thread.join(5)
+
+
+def test_look_ups_do_not_pile_up(make: MakeClamav, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the resolver does not answer, scans and probes of the breaker share one look-up."""
+    go_on, questions = threading.Event(), []
+
+    def getaddrinfo(*name: object, **_: object) -> list[object]:
+        questions.append(name)
+        go_on.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    daemon = make("av.example.com:3310")
+    for _ in range(10):
+        assert ask(daemon, b"x", 0.02).status is Status.ERROR
+    assert len(questions) == 1
     go_on.set()
     for thread in threading.enumerate():
         if thread.name == "sieveav-resolve":
@@ -260,10 +293,24 @@ def test_ipv6(make: MakeClamav, ask: Ask, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["127.0.0.1:1", "/nonexistent/clamd.ctl"])
-def test_no_daemon(daemon: str, make: MakeClamav, ask: Ask) -> None:
+def test_no_daemon(daemon: str, make: MakeClamav, ask: Ask, accepted: Accepted) -> None:
     verdict = ask(make(daemon))
     assert verdict.status is Status.ERROR
-    assert verdict.info.startswith("cannot connect: ")
+    accepted(verdict.info)
+
+
+def test_an_error_names_every_daemon_that_was_asked(
+    serve: Serve, make: MakeClamav, ask: Ask, accepted: Accepted, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(replies())
+    verdict = ask(make("127.0.0.1:1", server.address, "/nonexistent/clamd.ctl"))
+    accepted(verdict.info.replace(server.address, "SERVER"))
+    accepted(record.getMessage().replace(server.address, "SERVER") for record in caplog.records)
+
+
+def test_an_error_of_the_daemon_names_it(serve: Serve, make: MakeClamav, ask: Ask, accepted: Accepted) -> None:
+    server = serve(replies(b"UNKNOWN COMMAND\0"))
+    accepted(ask(make(server.address)).info.replace(server.address, "SERVER"))
 
 
 def test_failures_are_retried_on_the_next_daemon_only_before_the_first_octet(
@@ -305,20 +352,19 @@ def test_classes_of_the_site_come_first(serve: Serve, make: MakeClamav, ask: Ask
     assert ask(make(address)).status is Status.SUSPICIOUS
 
 
-@pytest.mark.parametrize("text", ["PUA.*", "PUA.*=clean", "PUA.*=error", "=infected", "PUA.*=nonsense"])
-def test_classes_that_cannot_be(text: str, make: MakeClamav) -> None:
+def test_classes_that_are_refused(make: MakeClamav) -> None:
     with pytest.raises(ValueError, match="classes: "):
-        make("127.0.0.1", classes=(text,))
+        make("127.0.0.1", classes=("PUA.*=clean",))
 
 
-def test_addresses_that_cannot_be() -> None:
+def test_addresses_that_are_refused() -> None:
     for daemon in ((), ("not an address",)):
         with pytest.raises(ValueError, match=r"daemon|not an address"):
             kind.make("clamav", {"daemon": daemon, "allow": (), "classes": ()})
 
 
-def commands(answers: dict[bytes, bytes]) -> Callable[[Any], None]:
-    def script(peer: Any) -> None:
+def commands(answers: dict[bytes, bytes]) -> Script:
+    def script(peer: Peer) -> None:
         peer.send(answers[peer.command()])
 
     return script
@@ -348,7 +394,7 @@ def test_the_package_itself_takes_a_cut_reply_for_ok(serve: Serve, make: MakeCla
     """Why there is a client of our own: the same server, asked by `clamd` 1.0.2 and by us."""
     import clamd
 
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         command = peer.exactly(10)
         assert command in (b"nINSTREAM\n", b"zINSTREAM\0")
         while peer.chunk():
@@ -361,14 +407,16 @@ def test_the_package_itself_takes_a_cut_reply_for_ok(serve: Serve, make: MakeCla
     assert ask(make(address)).status is Status.ERROR
 
 
-def test_ours_stand_on_the_package() -> None:
+def test_the_client_is_built_on_the_package() -> None:
     import clamd
 
     from sieveav.engines import _clamd
 
-    assert issubclass(_clamd.NetworkSocket, clamd.ClamdNetworkSocket)
-    assert issubclass(_clamd.UnixSocket, clamd.ClamdUnixSocket)
-    assert issubclass(_clamd.Unanswered, clamd.ConnectionError)
+    assert issubclass(_clamd.Client, clamd.ClamdNetworkSocket)
+    assert (_clamd.Client.ping, _clamd.Client.version) == (
+        clamd.ClamdNetworkSocket.ping,
+        clamd.ClamdNetworkSocket.version,
+    )
 
 
 def test_declaring_and_making_an_engine_imports_no_package() -> None:
@@ -381,20 +429,20 @@ def test_declaring_and_making_an_engine_imports_no_package() -> None:
 
 
 def test_scans_at_once_do_not_mix(serve: Serve, make: MakeClamav, ask: Ask) -> None:
-    def script(peer: Any) -> None:
+    def script(peer: Peer) -> None:
         content = b"".join(peer.instream())
         time.sleep(0.01)
         peer.send(b"stream: " + content + b" FOUND\0")
 
     daemon = make(serve(script).address)
-    found: list[str] = [""] * 20
-    threads = [threading.Thread(target=functools.partial(_keep, found, n, daemon, ask)) for n in range(20)]
+    names: list[str] = [""] * 20
+    threads = [threading.Thread(target=functools.partial(_keep, names, n, daemon, ask)) for n in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert found == [f"name{n}" for n in range(20)]
+    assert names == [f"name{n}" for n in range(20)]
 
 
-def _keep(found: list[str], number: int, daemon: Any, ask: Ask) -> None:
-    found[number] = ask(daemon, f"name{number}".encode()).info
+def _keep(names: list[str], number: int, daemon: Engine, ask: Ask) -> None:
+    names[number] = ask(daemon, f"name{number}".encode()).info

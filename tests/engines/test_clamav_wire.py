@@ -1,4 +1,4 @@
-"""The wire half of clamav: octets in, an answer out, and clean from one octet string only."""
+"""The wire half of clamav: octets in, an answer out; only one octet string is clean."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sieveav.engines import clamav_wire as wire
+from sieveav.scanning.naming import classify
 from sieveav.verdict import Status, Verdict
 
 OK = b"stream: OK\0"
@@ -46,16 +47,6 @@ def test_only_the_exact_reply_to_the_whole_content_is_clean(reply: bytes, comple
         (b"stream: a FOUND FOUND\0", Status.INFECTED, "a FOUND"),
         (b"stream: a\r\nX-Evil: 1;b FOUND\0", Status.INFECTED, "aX-Evil: 1;b"),
         (b"stream: OK FOUND\0", Status.INFECTED, "OK"),
-        (b"stream: Heuristics.Encrypted.Zip FOUND\0", Status.ENCRYPTED, "Heuristics.Encrypted.Zip"),
-        (b"stream: Heuristics.OLE2.ContainsMacros.VBA FOUND\0", Status.MACRO, "Heuristics.OLE2.ContainsMacros.VBA"),
-        (b"stream: Heuristics.OLE2.ContainsMacros FOUND\0", Status.MACRO, "Heuristics.OLE2.ContainsMacros"),
-        (b"stream: Heuristics.Limits.Exceeded FOUND\0", Status.LIMITS, "Heuristics.Limits.Exceeded"),
-        (b"stream: Heuristics.Limits.Exceeded.MaxFiles FOUND\0", Status.LIMITS, "Heuristics.Limits.Exceeded.MaxFiles"),
-        (b"stream: PUA.Win.Tool FOUND\0", Status.SUSPICIOUS, "PUA.Win.Tool"),
-        (b"stream: Heuristics.Phishing.Email.Cloaked.X FOUND\0", Status.SUSPICIOUS, None),
-        (b"stream: Heuristics.Structured.SSN FOUND\0", Status.SUSPICIOUS, None),
-        (b"stream: Heuristics.Broken.Executable FOUND\0", Status.SUSPICIOUS, None),
-        (b"stream: Sanesecurity.Spam.1.UNOFFICIAL FOUND\0", Status.INFECTED, None),
         (b"INSTREAM size limit exceeded. ERROR\0", Status.LIMITS, "INSTREAM size limit exceeded"),
         (b"stream: Can't allocate memory ERROR\0", Status.ERROR, "Can't allocate memory"),
         (b"Error writing to temporary file ERROR\0", Status.ERROR, "Error writing to temporary file"),
@@ -80,13 +71,33 @@ def test_replies(reply: bytes, status: Status, info: str | None) -> None:
         assert verdict.info == info
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("Heuristics.Encrypted.Zip", Status.ENCRYPTED),
+        ("Heuristics.OLE2.ContainsMacros.VBA", Status.MACRO),
+        ("Heuristics.OLE2.ContainsMacros", Status.MACRO),
+        ("Heuristics.Limits.Exceeded", Status.LIMITS),
+        ("Heuristics.Limits.Exceeded.MaxFiles", Status.LIMITS),
+        ("PUA.Win.Tool", Status.SUSPICIOUS),
+        ("Heuristics.Phishing.Email.Cloaked.X", Status.SUSPICIOUS),
+        ("Heuristics.Structured.SSN", Status.SUSPICIOUS),
+        ("Heuristics.Broken.Executable", Status.SUSPICIOUS),
+        ("Sanesecurity.Spam.1.UNOFFICIAL", Status.INFECTED),
+        ("(null)", Status.INFECTED),
+    ],
+)
+def test_classes(name: str, status: Status) -> None:
+    assert classify(name, wire.CLASSES) is status
+
+
 @pytest.mark.parametrize("reply", [b"stream: X FOUND\0", b"INSTREAM size limit exceeded. ERROR\0"])
-def test_what_is_no_ok_stands_though_the_content_was_not_sent_whole(reply: bytes) -> None:
+def test_a_find_or_fault_counts_although_the_content_was_not_sent_whole(reply: bytes) -> None:
     assert wire.answer(reply, complete=False) == wire.answer(reply)
 
 
 @given(st.binary(max_size=3000), st.booleans())
-def test_chunks_say_the_content(content: bytes, is_message: bool) -> None:
+def test_chunks_are_the_content(content: bytes, is_message: bool) -> None:
     sent = b"".join(wire.chunks(content, is_message=is_message)) + wire.END
     received = b""
     while size := struct.unpack_from("!L", sent)[0]:
@@ -94,25 +105,3 @@ def test_chunks_say_the_content(content: bytes, is_message: bool) -> None:
         sent = sent[4 + size :]
     assert sent == wire.END
     assert received == (b"From sieveav\n" if is_message else b"") + content
-
-
-@pytest.mark.parametrize(
-    ("text", "address", "shown"),
-    [
-        ("127.0.0.1:3310", ("127.0.0.1", 3310), "127.0.0.1:3310"),
-        ("av.example.com", ("av.example.com", 3310), "av.example.com:3310"),
-        ("[::1]:3311", ("::1", 3311), "[::1]:3311"),
-        ("[::1]", ("::1", 3310), "[::1]:3310"),
-        ("/run/clamav/clamd.ctl", ("/run/clamav/clamd.ctl", 0), "/run/clamav/clamd.ctl"),
-        ("unix:/run/x", ("/run/x", 0), "/run/x"),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int], shown: str) -> None:
-    assert wire.address(text) == address
-    assert str(wire.address(text)) == shown
-
-
-@pytest.mark.parametrize("text", ["", "a:b", "host:0", "host:70000", "::1", "relative/path", "host:1:2", "a b", "[::1"])
-def test_no_addresses(text: str) -> None:
-    with pytest.raises(ValueError, match="is not host:port"):
-        wire.address(text)

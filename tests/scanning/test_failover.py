@@ -1,22 +1,24 @@
 """Failover and its breakers, with a clock of the test's own."""
 
-# Stand-ins have the arguments of what they stand for.
+# Fakes have the arguments of what they replace.
 # ruff: noqa: ARG002
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 from support.scanning import Ask
 
 from sieveav.scanning.contract import Content, Deadline
-from sieveav.scanning.failover import FAILURES, PAUSE, Failover, Unreached
+from sieveav.scanning.failover import FAILURES, PAUSE, Breaker, Failover, Unreached
 from sieveav.verdict import Status, Verdict
 
 
 class Server:
-    """Answers, or does not; `asked` tells what it was asked."""
+    """Answers, or does not; `asked` is what it was asked."""
 
     def __init__(self, name: str, up: bool = True) -> None:
         self.name = name
@@ -69,15 +71,49 @@ def test_the_first_that_answers(clock: Clock, ask: Ask) -> None:
 
 def test_none_answers(clock: Clock, ask: Ask, caplog: pytest.LogCaptureFixture) -> None:
     engine = Failover("e", [Server("a", up=False), Server("b", up=False)], clock)
-    assert ask(engine) == Verdict("e", Status.ERROR, "gonefar away")
+    assert ask(engine) == Verdict("e", Status.ERROR, "a: gonefar away; b: gonefar away")
     assert engine.version(Deadline.after(1)) == ""
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 
 def test_no_time(clock: Clock, ask: Ask) -> None:
     server = Server("a")
-    assert ask(Failover("e", [server], clock), b"x", 0.0) == Verdict("e", Status.ERROR, "timeout")
+    assert ask(Failover("e", [server], clock), b"x", 0.0) == Verdict("e", Status.ERROR, "a: no answer")
     assert server.asked == []
+
+
+def test_open_breakers_are_named(clock: Clock, ask: Ask) -> None:
+    engine = Failover("e", [Server("a", up=False), Server("b", up=False)], clock)
+    for _ in range(FAILURES):
+        ask(engine)
+    assert ask(engine).info == "a, b: no answer"
+
+
+def test_several_threads_share_a_probe(clock: Clock) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Server):
+        def probe(self, deadline: Deadline) -> bool:
+            begun.set()
+            go_on.wait(5)
+            return super().probe(deadline)
+
+    server = Slow("s", up=False)
+    breaker = Breaker(server, clock)
+    for _ in range(FAILURES):
+        breaker.failed()
+    results: list[bool] = []
+    threads = [threading.Thread(target=lambda: results.append(breaker.probe(Deadline.after(5)))) for _ in range(8)]
+    threads[0].start()
+    begun.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.05)  # until all of them wait
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+    assert server.asked == ["probe"]
+    assert results == [False] * 8
 
 
 def test_a_breaker_opens_is_probed_and_closes(clock: Clock, ask: Ask) -> None:
@@ -126,7 +162,7 @@ def test_an_error_verdict_is_an_answer(clock: Clock, ask: Ask) -> None:
         def attempt(self, content: Content, deadline: Deadline) -> Verdict:
             return Verdict("e", Status.ERROR, "ill")
 
-    assert ask(Failover("e", [Ill("ill"), Server("up")], clock)).info == "ill"
+    assert ask(Failover("e", [Ill("a"), Server("up")], clock)).info == "a: ill"
 
 
 def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Ask) -> None:
@@ -141,7 +177,7 @@ def test_each_gets_an_equal_share_of_the_time(clock: Clock, ask: Ask) -> None:
     assert shares == [4, 6, 12]
 
 
-def test_a_version_that_cannot_be_had_opens_no_breaker(clock: Clock, ask: Ask) -> None:
+def test_a_version_that_is_not_available_opens_no_breaker(clock: Clock, ask: Ask) -> None:
     server = Server("busy", up=False)
     engine = Failover("e", [server], clock)
     for _ in range(FAILURES):

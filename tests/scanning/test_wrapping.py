@@ -1,30 +1,37 @@
 """Engines around engines, each alone and as a configuration nests them."""
 
-# Stand-ins have the arguments of what they stand for.
+# Fakes have the arguments of what they replace.
 # ruff: noqa: ARG002
 
 from __future__ import annotations
 
 import base64
+import errno
 import math
+import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.accepting import Accepted
 from support.scanning import Ask
 
 from sieveav.options import TEXT, Option
-from sieveav.scanning.assembling import assemble
+from sieveav.scanning.assembling import Assembled, assemble
 from sieveav.scanning.caching import CLEAN_LIFE, VERSION_LIFE, Cached
-from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
+from sieveav.scanning.contract import Content, Deadline, Engine, EngineType, Envelope
+from sieveav.scanning.pools import Pool, Pools
+from sieveav.scanning.settings import EngineSettings
 from sieveav.scanning.wrapping import (
     AmbiguityCheck,
     Counted,
+    Counts,
     Decomposed,
-    Limited,
     Paranoid,
+    Pooled,
     Statistics,
     Timed,
 )
@@ -35,7 +42,7 @@ UNENDED = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n\r\nx\r\n"
 
 
 class Fake:
-    """Finds "virus", and answers otherwise as told."""
+    """Finds "virus", and otherwise answers `status`."""
 
     name = "fake"
 
@@ -65,6 +72,43 @@ class Fake:
         return self.versions
 
 
+class Blocked(Fake):
+    """Scans until it may `go_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = threading.Event()
+        self.go_on = threading.Event()
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        self.began.set()
+        verdict = super().scan(content, deadline)
+        self.go_on.wait(5)
+        return verdict
+
+
+class Raising(Fake):
+    """Raises `error` for every content."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        raise self.error
+
+
+class Answering(Fake):
+    """Answers with one verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+    def scan(self, content: Content, deadline: Deadline) -> Verdict:
+        return self.verdict
+
+
 class Clock:
     now = 1000.0
 
@@ -73,7 +117,7 @@ class Clock:
 
 
 def at_once(number: int, work: Callable[[], Any]) -> list[Any]:
-    """What `number` threads got."""
+    """The results of `number` threads."""
     results: list[Any] = []
     threads = [threading.Thread(target=lambda: results.append(work())) for _ in range(number)]
     for thread in threads:
@@ -93,10 +137,21 @@ def multipart(*parts: bytes) -> bytes:
 # -- Timed ----------------------------------------------------------------------------------------------------------
 
 
-def test_timed_tells_the_time(ask: Ask) -> None:
+def test_timed_measures_the_time(ask: Ask) -> None:
     verdict = ask(Timed(Fake(seconds=0.02)))
     assert verdict.status is Status.CLEAN
-    assert 15 < verdict.ms < 5000
+    assert verdict.ms > 15
+
+
+def test_the_reason_of_a_late_error_is_kept(ask: Ask) -> None:
+    class Late(Fake):
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            super().scan(content, deadline)
+            return self._error
+
+        _error = Verdict("fake", Status.ERROR, "192.0.2.1:3310: timeout")
+
+    assert ask(Timed(Late(seconds=0.1), timeout=0.05)).info == "192.0.2.1:3310: timeout"
 
 
 @pytest.mark.parametrize(
@@ -118,67 +173,125 @@ def test_no_time_left_asks_nobody(ask: Ask) -> None:
     assert fake.seen == []
 
 
-# -- Limited --------------------------------------------------------------------------------------------------------
+# -- Pooled ---------------------------------------------------------------------------------------------------------
 
 
-def test_limited(ask: Ask) -> None:
+@pytest.mark.parametrize(("threads", "max_concurrency", "most"), [(8, 2, 2), (3, 0, 3), (2, 4, 2)])
+def test_pooled_limits_the_scans_at_a_time(threads: int, max_concurrency: int, most: int, ask: Ask) -> None:
     fake = Fake(seconds=0.02)
-    limited = Limited(fake, 2)
-    assert {verdict.status for verdict in at_once(8, lambda: ask(limited))} == {Status.CLEAN}
-    assert fake.most == 2
+    pooled = Pooled(fake, Pool("X", threads), max_concurrency)
+    assert {verdict.status for verdict in at_once(8, lambda: ask(pooled))} == {Status.CLEAN}
+    assert fake.most == most
 
 
-def test_no_turn_in_time_is_an_error(ask: Ask) -> None:
-    limited = Limited(Fake(seconds=0.5), 1)
-    verdicts = at_once(3, lambda: ask(limited, b"x", 0.1))
-    assert sorted(verdict.status for verdict in verdicts) == [Status.CLEAN, Status.ERROR, Status.ERROR]
+@pytest.mark.parametrize(("threads", "max_concurrency"), [(8, 1), (1, 0)])
+def test_no_thread_in_time_is_an_error(threads: int, max_concurrency: int, ask: Ask, accepted: Accepted) -> None:
+    fake = Blocked()
+    pooled = Pooled(fake, Pool("X", threads), max_concurrency)
+    first = threading.Thread(target=lambda: ask(pooled))
+    first.start()
+    fake.began.wait(5)
+    verdict = ask(pooled, b"x", 0.05)
+    fake.go_on.set()
+    first.join(5)
+    assert verdict.status is Status.ERROR
+    assert len(fake.seen) == 1
+    accepted(verdict.info)
 
 
-def test_a_turn_is_given_back_after_a_bug(ask: Ask) -> None:
-    class Broken(Fake):
-        def scan(self, content: Content, deadline: Deadline) -> Verdict:
-            raise ZeroDivisionError
-
-    limited = Limited(Broken(), 1)
+@pytest.mark.parametrize(("threads", "max_concurrency"), [(2, 1), (1, 0)])
+def test_an_abandoned_scan_counts_until_it_ends(threads: int, max_concurrency: int, ask: Ask) -> None:
+    fake = Blocked()
+    pooled = Pooled(fake, Pool("X", threads), max_concurrency)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError):
-            ask(limited)
+        assert ask(pooled, b"x", 0.02).info.startswith("timeout")
+    assert len(fake.seen) == 1
+    fake.go_on.set()
+    assert ask(pooled).status is Status.CLEAN
+    assert len(fake.seen) == 2
+
+
+def test_an_engine_that_keeps_its_deadline_gives_its_own_reason(ask: Ask) -> None:
+    class Punctual(Fake):
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            time.sleep(deadline.left())
+            return Verdict(self.name, Status.ERROR, "192.0.2.1: timeout")
+
+    assert ask(Pooled(Punctual(), Pool("X", 1)), b"x", 1.0).info == "192.0.2.1: timeout"
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+def test_a_bug_is_raised_and_frees_its_slot(error: type[BaseException], ask: Ask) -> None:
+    pooled = Pooled(Raising(error()), Pool("X", 1), 1)
+    for _ in range(3):
+        with pytest.raises(error):
+            ask(pooled)
+
+
+def test_a_fault_of_the_system_is_an_error(ask: Ask) -> None:
+    verdict = ask(Pooled(Raising(OSError(errno.ENOSPC, "No space left on device")), Pool("X", 1)))
+    assert (verdict.status, verdict.info) == (Status.ERROR, "No space left on device")
 
 
 # -- Decomposed, AmbiguityCheck, Paranoid ------------------------------------------------------------------------------
 
 
 def test_decomposed_scans_the_whole_and_each_decoded_part(ask: Ask) -> None:
-    fake, statistics = Fake(), Statistics()
+    whole, parts = Fake(), Fake()
     raw = multipart(b"one", b"two")
-    assert ask(Decomposed(fake, statistics), raw, is_message=True).status is Status.CLEAN
-    assert fake.seen == [raw, b"one", b"two"]
-    assert (statistics.parts, statistics.messages) == (2, 0)
+    assert ask(Decomposed(whole, parts), raw, is_message=True).status is Status.CLEAN
+    assert whole.seen == [raw]
+    assert parts.seen == [b"one", b"two"]
+
+
+def test_a_part_has_the_envelope() -> None:
+    envelopes: list[Envelope | None] = []
+
+    class Curious(Fake):
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            envelopes.append(content.envelope)
+            return super().scan(content, deadline)
+
+    content = Content(multipart(b"one"), envelope=Envelope("a@example.com"))
+    Decomposed(Fake(), Curious()).scan(content, Deadline.after(5))
+    assert envelopes == [Envelope("a@example.com")]
 
 
 def test_decomposed_finds_what_base64_hides_and_stops(ask: Ask) -> None:
     fake = Fake(Status.UNSCANNABLE)
-    assert ask(Decomposed(fake), multipart(b"one", b"virus", b"three"), is_message=True).info == "Virus"
+    assert ask(Decomposed(fake, fake), multipart(b"one", b"virus", b"three"), is_message=True).info == "Virus"
     assert b"three" not in fake.seen
-    assert ask(Decomposed(fake), multipart(b"one"), is_message=True).status is Status.UNSCANNABLE
+    assert ask(Decomposed(fake, fake), multipart(b"one"), is_message=True).status is Status.UNSCANNABLE
 
 
 def test_decomposed_leaves_parts_alone_and_ends_in_time(ask: Ask) -> None:
     fake = Fake(seconds=0.05)
-    ask(Decomposed(fake), multipart(b"one"), is_message=False)
+    ask(Decomposed(fake, fake), multipart(b"one"), is_message=False)
     assert len(fake.seen) == 1
-    verdict = ask(Decomposed(fake), multipart(*[b"x"] * 50), 0.12, is_message=True)
+    verdict = ask(Decomposed(fake, fake), multipart(*[b"x"] * 50), 0.12, is_message=True)
     assert (verdict.status, verdict.info) == (Status.ERROR, "timeout")
     assert len(fake.seen) < 10
 
 
-def test_unambiguous(ask: Ask) -> None:
+def test_ambiguous(ask: Ask) -> None:
     verdict = ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=True)
     assert (verdict.status, verdict.info) == (Status.UNSCANNABLE, "ambiguous MIME: duplicate-boundary")
     assert ask(AmbiguityCheck(Fake()), AMBIGUOUS + b"virus", is_message=True).status is Status.INFECTED
     assert ask(AmbiguityCheck(Fake(Status.ERROR)), AMBIGUOUS, is_message=True).status is Status.ERROR
     assert ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=False).status is Status.CLEAN
     assert ask(AmbiguityCheck(Fake()), UNENDED, is_message=True).status is Status.CLEAN
+
+
+def test_a_worse_verdict_keeps_the_values_of_the_engine(ask: Ask) -> None:
+    scored = Answering(Verdict("fake", Status.CLEAN, values={"score": "5"}, by_recipient={"a@b": {"score": "6"}}))
+    for engine, raw in (
+        (AmbiguityCheck(scored), AMBIGUOUS),
+        (Paranoid(scored), AMBIGUOUS),
+        (Decomposed(scored, Fake()), multipart(b"virus")),
+    ):
+        verdict = ask(engine, raw, is_message=True)
+        assert verdict.status is not Status.CLEAN
+        assert (verdict.values, verdict.by_recipient) == ({"score": "5"}, {"a@b": {"score": "6"}})
 
 
 def test_paranoid(ask: Ask) -> None:
@@ -308,25 +421,50 @@ def test_after_a_bug_the_next_one_scans(ask: Ask) -> None:
 # -- Counted --------------------------------------------------------------------------------------------------------
 
 
-def test_counted(ask: Ask) -> None:
+VERDICTS = [
+    (Verdict("x", Status.INFECTED, ms=2.0), Counts(1, 0, 1, 0, 0, 2.0)),
+    (Verdict("x", Status.SUSPICIOUS, ms=2.0), Counts(1, 0, 1, 0, 0, 2.0)),
+    (Verdict("x", Status.CLEAN, cured="replaced", ms=2.0), Counts(1, 0, 0, 1, 0, 2.0)),
+    (Verdict("x", Status.ERROR, ms=2.0), Counts(1, 0, 0, 0, 1, 2.0)),
+    (Verdict("x", Status.UNSCANNABLE, ms=2.0), Counts(1, 0, 0, 0, 0, 2.0)),
+]
+
+
+@pytest.mark.parametrize(("verdict", "counts"), VERDICTS)
+def test_counted(verdict: Verdict, counts: Counts, ask: Ask) -> None:
     statistics = Statistics()
-    assert math.isnan(statistics.ms_per_message)
-    assert math.isnan(statistics.ms_per_part)
-    counted = Counted(Fake(seconds=0.001), statistics)
+    assert ask(Counted(Answering(verdict), statistics), is_message=True) is verdict
+    assert statistics.snapshot() == counts
+
+
+def test_what_is_not_an_answer_is_counted_without_its_find(ask: Ask) -> None:
+    statistics = Statistics()
+    ask(Counted(Answering(VERDICTS[0][0]), statistics, is_answer=False))
+    assert statistics.snapshot() == Counts(parts=1, part_ms=2.0)
+
+
+def test_counted_by_several_threads(ask: Ask) -> None:
+    statistics = Statistics()
+    counted = Counted(Fake(), statistics)
     at_once(10, lambda: (ask(counted, b"virus", is_message=True), ask(counted, b"x", is_message=False)))
-    assert (statistics.messages, statistics.parts, statistics.viruses, statistics.cured) == (10, 10, 10, 0)
-    assert statistics.ms_per_message > 0.5
-    statistics.add(Verdict("x", Status.CLEAN, cured="replaced"), 1.0, is_message=True)
-    statistics.add(Verdict("x", Status.ERROR), 1.0, is_message=True)
-    assert (statistics.cured, statistics.errors, statistics.messages) == (1, 1, 12)
+    assert statistics.snapshot() == Counts(messages=10, parts=10, viruses=10)
+
+
+def test_counts_of_several_processes_are_added() -> None:
+    counts = pickle.loads(pickle.dumps(Counts(1, 2, 3, 4, 5, 6.0, 7.0)))  # noqa: S301  # our own
+    total = counts + Counts(1, 2, 0, 0, 0, 1.0, 1.0)
+    assert total == Counts(2, 4, 3, 4, 5, 7.0, 8.0)
+    assert (total.ms_per_message, total.ms_per_part) == (3.5, 2.0)
+    assert math.isnan(Counts().ms_per_message)
+    assert math.isnan(Counts().ms_per_part)
 
 
 # -- assemble -------------------------------------------------------------------------------------------------------
 
 
 def kind_of(fake: Fake, *, cacheable: bool = True) -> EngineType:
-    def make(name: str, options: Any) -> Engine:
-        assert options == {"a": "given", "b": "default"}
+    def make(name: str, values: Mapping[str, Any]) -> Engine:
+        assert (values["a"], values["b"], values["file_base"], values["enabled"]) == ("given", "default", None, True)
         fake.name = name
         return fake
 
@@ -334,26 +472,60 @@ def kind_of(fake: Fake, *, cacheable: bool = True) -> EngineType:
     return EngineType("fake", "a fake", "CPU", options, make, cacheable=cacheable)
 
 
+def assembled(kind: EngineType, **settings: Any) -> Assembled:
+    defaults = EngineSettings.defaults("fake")
+    return assemble(kind, "f", replace(defaults, options={"a": "given"}, **settings), Pools())
+
+
 def test_assembled_with_everything(ask: Ask) -> None:
     fake = Fake()
-    engine = assemble(
-        kind_of(fake), "f", options={"a": "given"}, max_concurrency=1, mime_decompose=True, paranoid=True, timeout=5
-    )
+    engine = assembled(kind_of(fake), max_concurrency=1, mime_decompose=True, paranoid=True, timeout=5.0)
     raw = multipart(b"one", b"two")
     assert ask(engine, raw, is_message=True).status is Status.CLEAN
     assert ask(engine, raw, is_message=True).status is Status.CLEAN
     assert ask(engine, AMBIGUOUS, is_message=True).info == "Paranoid.MIME.duplicate-boundary"
     assert fake.seen == [raw, b"one", b"two", AMBIGUOUS, b"x"]
-    assert (engine.statistics.messages, engine.statistics.parts, engine.statistics.viruses) == (3, 5, 1)
+    counts = engine.statistics.snapshot()
+    assert (counts.messages, counts.parts, counts.viruses) == (3, 5, 1)
+    assert counts.message_ms > 0
     assert (engine.name, engine.version(Deadline.after(1))) == ("f", "1")
     assert engine.flush() == 5
     assert ask(engine, multipart(b"virus"), is_message=True).engine == "f"
-    assert engine.statistics.viruses == 2
+    assert engine.statistics.snapshot().viruses == 2
+
+
+def test_an_unknown_pool() -> None:
+    with pytest.raises(ValueError, match="thread pool"):
+        assembled(kind_of(Fake()), pool="NONE")
+
+
+def test_a_scan_runs_in_its_pool(ask: Ask) -> None:
+    threads: set[str] = set()
+
+    class Curious(Fake):
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            threads.add(threading.current_thread().name)
+            return super().scan(content, deadline)
+
+    ask(assembled(kind_of(Curious())))
+    ask(assembled(kind_of(Curious()), pool="io"))
+    assert threads == {"sieveav-CPU", "sieveav-IO"}
+
+
+def test_the_variables_of_an_engine(ask: Ask) -> None:
+    engine = assembled(kind_of(Fake()), context_variable="virus")
+    assert engine.variables(ask(engine, b"virus"))["virus_info"] == "Virus"
+
+    def variables(name: str, settings: EngineSettings, verdict: Verdict) -> dict[str, str]:
+        return {f"{name}-result": str(verdict.status), "context": settings.context_variable}
+
+    engine = assembled(replace(kind_of(Fake()), variables=variables), context_variable="virus")
+    assert engine.variables(ask(engine, b"virus")) == {"f-result": "infected", "context": "virus"}
 
 
 def test_assembled_with_little(ask: Ask) -> None:
     fake = Fake()
-    engine = assemble(kind_of(fake), "f", options={"a": "given"}, cache_size=0)
+    engine = assembled(kind_of(fake), cache_size=0)
     ask(engine, multipart(b"one"), is_message=True)
     ask(engine, multipart(b"one"), is_message=True)
     assert len(fake.seen) == 2
@@ -362,19 +534,19 @@ def test_assembled_with_little(ask: Ask) -> None:
 
 
 def test_the_timeout_of_the_stanza(ask: Ask) -> None:
-    engine = assemble(kind_of(Fake(seconds=0.1)), "f", options={"a": "given"}, timeout=0.05)
+    engine = assembled(kind_of(Fake(seconds=0.1)), timeout=0.05)
     assert ask(engine).info == "timeout"
 
 
 def test_reputation_is_never_cached(ask: Ask) -> None:
     fake = Fake()
-    engine = assemble(kind_of(fake, cacheable=False), "f", options={"a": "given"})
+    engine = assembled(kind_of(fake, cacheable=False))
     ask(engine)
     ask(engine)
     assert len(fake.seen) == 2
 
 
 def test_no_engine_below_is_changed_by_a_verdict_remembered_for_long(ask: Ask) -> None:
-    engine = assemble(kind_of(Fake()), "f", options={"a": "given"})
+    engine = assembled(kind_of(Fake()))
     assert ask(engine, b"virus") == ask(engine, b"virus")
     assert ask(engine, b"virus").ms >= 0

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from sieveav.language.problems import Span
 from sieveav.scanning.contract import EngineType
 from sieveav.scanning.settings import COMMON, GLOBAL, EngineSettings, options_of
 from sieveav.site.stanza import TOP, Building, Named, Placed, StanzaType
 from sieveav.site.stanzas.threadpool import POOLS
+from sieveav.verdict import Status, Verdict
 
 
 @dataclass(frozen=True)
@@ -124,18 +126,22 @@ class _Builder:
             message, hint = f'there is no pool "{values["pool"]}"', f"the pools are {', '.join(pools.names)}"
             report.error("pool-unknown", message, written["pool"].span, hint)
             values["pool"] = engine.options["pool"].default
-        span = written["context_variable"].span if "context_variable" in written else engine.stanza.kind_span
-        self._check_variables(values["context_variable"], engine.head, span)
         engine_type = self.types[engine.type.name]
         enabled = top is None or bool(top.value("enabled"))
         settings = EngineSettings.of(engine_type, engine.instance, values, globally_enabled=enabled)
+        span = written["context_variable"].span if "context_variable" in written else engine.stanza.kind_span
+        self._check_variables(engine_type, settings, engine.head, span)
         spans = {name: value.span for name, value in written.items()}
         return Configured(engine_type, settings, engine.stanza.kind_span, spans)
 
-    def _check_variables(self, variable: str, engine: str, span: Span) -> None:
-        names = [variable, f"{variable}_info", f"{variable}_class"]
+    def _check_variables(self, engine_type: EngineType, settings: EngineSettings, engine: str, span: Span) -> None:
+        """Report a context variable that an engine before sets too."""
+        name = settings.instance
+        verdicts = [Verdict(name, status) for status in Status]
+        by_scans = chain.from_iterable(engine_type.variables(name, settings, verdict) for verdict in verdicts)
+        names = dict.fromkeys([settings.context_variable, *by_scans])
         clash = next((name for name in names if name in self.variables), None)
         if clash is not None:
             message = f'{self.variables[clash]} sets the variable "{clash}" too'
             self.building.report.error("variable-repeated", message, span, "give each engine its own context_variable")
-        self.variables |= {name: engine for name in names if name not in self.variables}
+        self.variables = dict.fromkeys(names, engine) | self.variables

@@ -1,0 +1,227 @@
+"""connecting: the address of a daemon into a connection whose every wait ends at a deadline.
+
+Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4) or a unix socket. Name look-ups are bounded too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from sieveav.scanning.contract import Deadline
+from sieveav.scanning.failover import Unreached
+from sieveav.verdict import plain
+
+_PAUSE = 0.01
+"""Seconds between two tries to connect to a unix socket with a full backlog."""
+
+_LONGEST = 3600.0
+"""The longest single wait in seconds: sockets do not accept any number."""
+
+_ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?")
+
+
+class Address(NamedTuple):
+    """Where a daemon listens: a TCP host and port, or (port 0) the path of a unix socket."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str, default_port: int) -> Address:
+        """`host`, `host:port`, `[v6]`, `[v6]:port` or `/a/unix/socket` (also `unix:/…`); else ValueError."""
+        if (path := text.removeprefix("unix:")).startswith("/"):
+            return cls(path, 0)
+        match = _ADDRESS.fullmatch(text)
+        port = int(match[3] or default_port) if match else 0
+        if match is None or not 0 < port < 65536:
+            raise ValueError(f'"{plain(text)}" is not host:port, [v6]:port or the absolute path of a unix socket')
+        return cls(match[1] or match[2], port)
+
+    def __str__(self) -> str:
+        if not self.port:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Connection:
+    """A connection to `address`, for one `with` block. Its methods raise Unreached if the daemon has not answered at all by
+    `deadline`: another one may then be asked."""
+
+    _socket: socket.socket
+
+    def __init__(self, address: Address, deadline: Deadline) -> None:
+        self._address = address
+        self._deadline = deadline
+
+    def __enter__(self) -> Connection:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Connect."""
+        try:
+            self._socket = self._over_tcp() if self._address.port else self._over_unix()
+        except OSError as error:
+            raise Unreached(f"cannot connect: {_reason(error)}") from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def send(self, chunks: Iterable[bytes]) -> bool:
+        """Send all `chunks`, unless the daemon speaks first or closes the connection: then false. Its reply is still to be
+        received."""
+        self._socket.setblocking(False)
+        try:
+            return all(self._send(chunk) for chunk in chunks)
+        except TimeoutError:
+            raise Unreached("timeout while sending") from None
+        except OSError:
+            return False
+
+    def receive(self, limit: int) -> tuple[bytes, bool]:
+        """All octets up to the end of the connection, or one more than `limit`; and whether the daemon closed the connection in
+        order.
+
+        A daemon that refuses the rest of what is sent resets the connection right after its reply: that reply counts.
+        """
+        reply = bytearray()
+        try:
+            while len(reply) <= limit:
+                self._socket.settimeout(self._left())
+                octets = self._socket.recv(limit + 1 - len(reply))
+                if not octets and not reply:
+                    raise Unreached("connection closed without a reply")
+                if not octets:
+                    return bytes(reply), True
+                reply += octets
+        except OSError as error:
+            if not reply:
+                raise Unreached(f"cannot receive: {_reason(error)}") from None
+        return bytes(reply), False
+
+    def _send(self, octets: bytes) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | select.POLLOUT)
+        rest = memoryview(octets)
+        while rest:
+            events = poll.poll(self._left() * 1000)
+            if any(event & ~select.POLLOUT for _, event in events):
+                return False
+            if events:
+                rest = rest[self._socket.send(rest) :]
+        return True
+
+    def _left(self) -> float:
+        """Seconds for the next wait. TimeoutError if none are left, because a timeout of 0 makes a socket non-blocking."""
+        left = self._deadline.left()
+        if left <= 0:
+            raise TimeoutError("timeout")
+        return min(left, _LONGEST)
+
+    def _over_tcp(self) -> socket.socket:
+        error: OSError = OSError("host not found")
+        for family, kind, protocol, _, where in resolve(self._address.host, self._address.port, self._left()):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.settimeout(self._left())
+                connection.connect(where)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a command is a small packet
+            except OSError as refused:
+                connection.close()
+                error = refused
+            else:
+                return connection
+        raise error
+
+    def _over_unix(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            while True:
+                connection.settimeout(self._left())
+                try:
+                    connection.connect(self._address.host)
+                except (
+                    BlockingIOError
+                ):  # the backlog of a busy daemon is full: with a timeout, the kernel does not wait
+                    time.sleep(min(_PAUSE, self._left()))
+                else:
+                    return connection
+        except OSError:
+            connection.close()
+            raise
+
+
+class _LookUp:
+    """A look-up of one name, in a thread of its own; several may wait for it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._key = (host, port)
+        self._done = threading.Event()
+        self._infos: list[Any] = []
+        self._error: OSError | None = None
+        threading.Thread(target=self._run, name="sieveav-resolve", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._infos = socket.getaddrinfo(*self._key, type=socket.SOCK_STREAM)
+        except OSError as error:
+            self._error = error
+        except UnicodeError:
+            self._error = OSError("not a host name")
+        with _look_ups_lock:
+            del _look_ups[self._key]
+        self._done.set()
+
+    def result(self, seconds: float) -> list[Any]:
+        """What getaddrinfo returns, or raises."""
+        if not self._done.wait(seconds):
+            raise TimeoutError("timeout")
+        if self._error is not None:
+            raise OSError(self._error.strerror or str(self._error))
+        return self._infos
+
+
+_look_ups: dict[tuple[str, int], _LookUp] = {}
+"""Those under way. The names come from the configuration, so there are few."""
+
+_look_ups_lock = threading.Lock()
+
+
+def resolve(host: str, port: int, seconds: float) -> list[Any]:
+    """What getaddrinfo returns, within `seconds`; else OSError.
+
+    getaddrinfo has no timeout, so a name is looked up in a thread, which ends with the resolver's own timeouts. There is at
+    most one for each name; all who need the name meanwhile wait for it.
+    """
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    with _look_ups_lock:
+        look_up = _look_ups.get((host, port))
+        if look_up is None:
+            try:
+                look_up = _look_ups[host, port] = _LookUp(host, port)
+            except RuntimeError as error:  # the system has no more threads
+                raise OSError(str(error)) from None
+    return look_up.result(seconds)
+
+
+def _reason(error: OSError) -> str:
+    return "timeout" if isinstance(error, TimeoutError) else error.strerror or str(error)

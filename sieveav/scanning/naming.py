@@ -1,0 +1,75 @@
+"""naming: the name of a signature into the status that a hit of it counts as, or into clean if the site allows it.
+
+Shared by all engines that report names: they declare `OPTIONS` among theirs and make a `Naming` from the values.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from sieveav.options import TEXTS, Option
+from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain
+
+_log = logging.getLogger(__name__)
+
+Class = tuple[str, Status]
+"""A glob of signature names, and what a hit of one counts as."""
+
+STATUSES = tuple(status for status in Status if status in FOUND | UNSCANNABLE)
+"""What a hit may count as."""
+
+OPTIONS = (
+    Option(
+        "classes",
+        TEXTS,
+        (),
+        'what signatures count as, before the engine\'s own table: GLOB=CLASS, such as "PUA.*=infected"',
+    ),
+    Option(
+        "allow",
+        TEXTS,
+        (),
+        "globs of signatures that count as clean, each time with a line in the log; an engine that names only the first"
+        " signature that hits does not report the others",
+    ),
+)
+
+
+def parse_classes(texts: Iterable[str]) -> tuple[Class, ...]:
+    """The values of the option `classes`. ValueError if one is not GLOB=CLASS."""
+    words = {str(status): status for status in STATUSES}
+    pairs = [(glob.strip(), word.strip()) for glob, _, word in (text.rpartition("=") for text in texts)]
+    for glob, word in pairs:
+        if not glob or word not in words:
+            text = plain(f"{glob}={word}")
+            raise ValueError(f'classes: "{text}" is not GLOB=CLASS; the classes are {", ".join(words)}')
+    return tuple((glob, words[word]) for glob, word in pairs)
+
+
+def classify(name: str, classes: Sequence[Class]) -> Status:
+    """What a hit of the signature `name` counts as: the first class that matches, else infected."""
+    return next((status for glob, status in classes if fnmatchcase(name, glob)), Status.INFECTED)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What the hits of an engine's signatures count as."""
+
+    classes: tuple[Class, ...] = ()
+    allow: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], table: Sequence[Class] = ()) -> Naming:
+        """From the values of `OPTIONS` and the engine's own table. ValueError with a reason."""
+        return cls((*parse_classes(values["classes"]), *table), tuple(values["allow"]))
+
+    def verdict(self, engine: str, name: str) -> Verdict:
+        """The verdict of `engine` when its signature `name` hits. An allowed one is logged."""
+        if any(fnmatchcase(name, glob) for glob in self.allow):
+            _log.warning("%s: %s found but allowed", engine, plain(name))
+            return Verdict(engine, Status.CLEAN)
+        return Verdict(engine, classify(name, self.classes), name)
