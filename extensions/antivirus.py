@@ -43,7 +43,7 @@ antivirus.rule("part-outside", ":part is not in a loop over parts")
 antivirus.rule("verdict-unknown", "no verdict status can match the key")
 
 
-@antivirus.family("{}_avscan", of="engines")
+@antivirus.family("{}_avscan", of="engines", missing="no engine {} is configured")
 class Avscan(Word):
     """Scan the message with one engine and set that engine's context variables (Momentum)."""
 

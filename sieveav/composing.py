@@ -1,7 +1,7 @@
-"""composing: header fields and whole messages of our own, from text to octets.
+"""composing: text to the octets of header fields and of whole messages that scripts send.
 
-A leaf, pure: the same input gives the same octets. Lines are folded (RFC 5322, 2.2.3), what is not ASCII is in encoded
-words (RFC 2047), and no control character of the input reaches a line: a text from a message can add no field.
+A leaf, pure: the same input gives the same octets. Lines are folded (RFC 5322, 2.2.3), text outside ASCII is written as
+encoded-words (RFC 2047), and no control character of the input reaches a line, so text from a message cannot add a field.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from datetime import datetime
 from sieveav import headers
 
 LINE = 78
-"""Characters of a line, its end aside. RFC 5322, 2.1.1."""
+"""Characters of a line, without its end. RFC 5322, 2.1.1."""
 
 LONGEST_LINE = 998
-"""Octets that a line may have at most, its end aside. RFC 5322, 2.1.1."""
+"""The most octets of a line, without its end. RFC 5322, 2.1.1."""
 
 WORD = 75
-"""Characters of an encoded word. RFC 2047, 2."""
+"""Characters of an encoded-word. RFC 2047, 2."""
 
 WORD_LINE = 76
-"""Characters of a line with an encoded word. RFC 2047, 2."""
+"""Characters of a line with an encoded-word. RFC 2047, 2."""
 
 _PREFIX, _SUFFIX = "=?utf-8?b?", "?="
 _OCTETS_OF_WORD = (WORD - len(_PREFIX) - len(_SUFFIX)) // 4 * 3
 _LONGEST_UNIT = 900
-"""Characters between two places where a line can be folded, so that no line is too long; more go into encoded words."""
+"""Characters between two places where a line can be folded; a text with more is written as encoded-words."""
 
 
 # ---- header fields
@@ -39,15 +39,16 @@ _NO_CHARACTERS = re.compile("[\ud800-\udfff]")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def one_line(text: str) -> str:
-    """`text` with a space for each control character and line separator, and U+FFFD for what is no character."""
+def without_controls(text: str) -> str:
+    """`text` with a space for each control character and line separator, and U+FFFD for lone surrogates; other characters
+    that are not printable remain, such as the joiners in some scripts."""
     if text.isprintable():
         return text
     return _CONTROLS.sub(" ", _NO_CHARACTERS.sub("\ufffd", text))
 
 
 def encoded(text: str, room: int = WORD) -> list[str]:
-    """`text` as encoded words (RFC 2047), each of whole characters, the first of at most `room` characters."""
+    """`text` as encoded-words (RFC 2047), each of whole characters, the first of at most `room` characters."""
     words: list[str] = []
     limit = max(3, min(_OCTETS_OF_WORD, (room - len(_PREFIX) - len(_SUFFIX)) // 4 * 3))
     chunk = b""
@@ -62,16 +63,16 @@ def encoded(text: str, room: int = WORD) -> list[str]:
 
 
 _UNIT = re.compile(" *[^ ]+")
-"""What no fold divides: a word with the spaces before it."""
+"""A word with the spaces before it, which is never folded."""
 
 
 def field_line(name: str, value: str, newline: bytes = b"\r\n") -> bytes:
     """One header field of unstructured text: `name: value`, encoded and folded, with its line end.
 
-    `name` must be a field's name (RFC 5322, 3.6.8). White space around the value is dropped; a value that could be taken
-    for an encoded word is one.
+    `name` must be a valid name of a field (RFC 5322, 3.6.8). White space around the value is dropped. A value that looks
+    like an encoded-word is encoded too.
     """
-    value = one_line(value).strip()
+    value = without_controls(value).strip()
     first = f"{name}: "
     if value.isascii() and "=?" not in value and max(map(len, _UNIT.findall(value)), default=0) < _LONGEST_UNIT:
         lines = fold(first + value)
@@ -84,15 +85,15 @@ _BREAK = re.compile(" (?=[^ ])")
 
 
 def fold(line: str, width: int = LINE) -> str:
-    """A header line folded before its words, where it has any that far, so that lines have at most `width` characters.
+    """A header line folded before words so that lines have at most `width` characters, unless a single word is longer.
 
-    RFC 5322, 2.2.3: a fold adds a line break only. It never leaves a line of nothing but white space (4.2), and the first
-    word stays beside the name of the field.
+    RFC 5322, 2.2.3: folding adds only line breaks. It never leaves a line of white space alone (4.2), and the first word
+    stays on the line of the field's name.
     """
     lines: list[str] = []
     begin = last = 0
     value = line.find(":") + 2
-    for at in (*(found.start() for found in _BREAK.finditer(line, value)), len(line)):
+    for at in (*(match.start() for match in _BREAK.finditer(line, value)), len(line)):
         if at - begin > width and last > begin:
             lines.append(line[begin:last])
             begin = last
@@ -105,11 +106,11 @@ _LONGEST_PHRASE = 200
 
 
 def phrase(name: str, room: int = WORD) -> str:
-    """The name of a mailbox as it is written before an address (RFC 5322, 3.2.5): atoms, a quoted string or encoded words
-    (RFC 2047, 5 (3)), the first of at most `room` characters. Several spaces are one."""
-    name = re.sub(" +", " ", one_line(name)).strip()
-    plain = name.isascii() and "=?" not in name and len(name) <= _LONGEST_PHRASE
-    if not plain:
+    """The name of a mailbox as written before an address (RFC 5322, 3.2.5): atoms, a quoted string or encoded-words (RFC
+    2047, 5 (3)), the first of at most `room` characters. Several spaces become one."""
+    name = re.sub(" +", " ", without_controls(name)).strip()
+    needs_encoding = not name.isascii() or "=?" in name or len(name) > _LONGEST_PHRASE
+    if needs_encoding:
         return " ".join(encoded(name, room))
     if not name or _ATOMS.fullmatch(name):
         return name
@@ -122,31 +123,31 @@ _ADDRESS = re.compile(
 )
 
 Mailboxes = Sequence[tuple[str, str]]
-"""Names and addresses, a name "" where there is none."""
+"""Pairs of name and address; the name is "" if there is none."""
 
 
 def address_line(name: str, mailboxes: Mailboxes, newline: bytes = b"\r\n") -> bytes:
-    """One header field of addresses, encoded and folded, with its line end; `name` must be a field's name.
+    """One header field of addresses, encoded and folded, with its line end; `name` must be a valid name of a field.
 
-    Addresses are addr-specs (RFC 5322, 3.4.1), ValueError for others; one that is not ASCII is in UTF-8 (RFC 6532, 3.2).
+    Addresses must be addr-specs (RFC 5322, 3.4.1), else ValueError; one outside ASCII is in UTF-8 (RFC 6532, 3.2).
     """
     line = f"{name}: "
     room = WORD_LINE - len(line)
-    shown: list[str] = []
+    formatted: list[str] = []
     for label, address in mailboxes:
-        if not _ADDRESS.fullmatch(address) or one_line(address) != address:
+        if not _ADDRESS.fullmatch(address) or without_controls(address) != address:
             raise ValueError(f"{address!r} is not an addr-spec")
-        shown.append(f"{phrase(label, room)} <{address}>".lstrip() if label else address)
+        formatted.append(f"{phrase(label, room)} <{address}>".lstrip() if label else address)
         room = WORD
-    line += ", ".join(shown)
+    line += ", ".join(formatted)
     width = WORD_LINE if "=?" in line else LINE
     return f"{fold(line, width)}\n".encode().replace(b"\n", newline)
 
 
 def structured_line(name: str, value: str, newline: bytes = b"\r\n") -> bytes:
-    """One header field with a syntax of its own, as it is written: folded, never encoded (RFC 2047, 5), with its line end.
-    What is not ASCII is a `?`."""
-    line = f"{name}: {one_line(value).strip()}".encode("ascii", "replace").decode("ascii")
+    """One header field with a structured value: folded, but never encoded (RFC 2047, 5), with its line end. Characters
+    outside ASCII become `?`."""
+    line = f"{name}: {without_controls(value).strip()}".encode("ascii", "replace").decode("ascii")
     return f"{fold(line)}\n".encode().replace(b"\n", newline)
 
 
@@ -157,7 +158,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def date_time(date: datetime) -> str:
-    """A date as header fields have it (RFC 5322, 3.3), in its own zone; -0000 where it has none."""
+    """A date in the form of header fields (RFC 5322, 3.3), in its own time zone; -0000 if it has none."""
     offset = date.utcoffset()
     zone = "-0000"
     if offset is not None:
@@ -168,24 +169,24 @@ def date_time(date: datetime) -> str:
 
 
 _NAME = re.compile("[!-9;-~]+")
-_MADE_HERE = frozenset({"date", "message-id", "mime-version"})
+_GENERATED = frozenset({"date", "message-id", "mime-version"})
 
 Field = tuple[str, str | bytes | Mailboxes]
-"""A header field: its name, and unstructured text, the ASCII of a structured value as it is written, or addresses."""
+"""A header field: its name, and unstructured text, a structured value in ASCII, or addresses."""
 
 
 def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity: Sequence[str]) -> bytes:
-    """A whole message, its lines ending in CRLF: Message-ID and Date, then `fields` in their order, then its content.
+    """A whole message with CRLF line ends: Message-ID and Date, then `fields` in order, then the content.
 
-    `body` is text, or the octets of a MIME entity: its Content-* fields and, after an empty line, its content. The
-    Message-ID is a hash of `identity`, which identifies the message, and of `date`: two runs with the same input
-    give the same message. ValueError for what cannot be the name of a field or is made here.
+    `body` is text, or the octets of a MIME entity: its Content-* fields, an empty line and its content. The Message-ID is a
+    hash of `identity`, which identifies the message, and of `date`, so the same input gives the same message. ValueError
+    for an invalid name of a field, or one that is generated here.
     """
     lines: list[bytes] = []
     domain = ""
     for name, value in fields:
-        if not _NAME.fullmatch(name) or name.lower() in _MADE_HERE or name.lower().startswith("content-"):
-            raise ValueError(f"{name!r} is not the name of a field that can be given")
+        if not _NAME.fullmatch(name) or name.lower() in _GENERATED or name.lower().startswith("content-"):
+            raise ValueError(f"{name!r} is not a valid field name here")
         if isinstance(value, str):
             lines.append(field_line(name, value))
         elif isinstance(value, bytes):
@@ -201,7 +202,7 @@ def compose(fields: Iterable[Field], body: str | bytes, date: datetime, identity
 
 
 def _unique(identity: Sequence[str], date: datetime) -> str:
-    from hashlib import sha256  # 3 ms, for who sends something
+    from hashlib import sha256  # 3 ms; most scripts send nothing
 
     return sha256(repr((tuple(identity), date.isoformat())).encode("utf-8", "surrogatepass")).hexdigest()[:40]
 
@@ -210,7 +211,7 @@ _DOMAIN = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,9}")
 
 
 def _right_side(domain: str) -> str:
-    """RFC 5322, 3.6.4: a domain of whoever makes the Message-ID."""
+    """The domain of a Message-ID. RFC 5322, 3.6.4: one of whoever makes it."""
     return domain if _DOMAIN.fullmatch(domain) else "localhost.invalid"
 
 
@@ -218,13 +219,13 @@ _BODY_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def _text(text: str) -> tuple[list[bytes], bytes]:
-    """The fields and the octets of text/plain content in UTF-8, in whatever encoding passes every transport."""
+    """The fields and the octets of text/plain content in UTF-8, in an encoding that passes every transport."""
     text = _NO_CHARACTERS.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
     text = _BODY_CONTROLS.sub(" ", text)
     octets = (text if text.endswith("\n") or not text else f"{text}\n").encode()
     if octets.isascii() and max(map(len, octets.split(b"\n"))) <= LONGEST_LINE:
         encoding = "7bit"
-    elif 3 * len(octets) <= 4 * len(text):  # mostly ASCII: people can read what is quoted-printable
+    elif 3 * len(octets) <= 4 * len(text):  # mostly ASCII, so quoted-printable stays readable
         encoding, octets = "quoted-printable", binascii.b2a_qp(octets)
     else:
         encoding, octets = "base64", base64.encodebytes(octets)
@@ -233,24 +234,24 @@ def _text(text: str) -> tuple[list[bytes], bytes]:
 
 
 def _entity(raw: bytes) -> tuple[list[bytes], bytes]:
-    """The Content-* fields and the content of a MIME entity (RFC 2045, 2.4); other fields mean nothing there, and are left
+    """The Content-* fields and the content of a MIME entity (RFC 2045, 2.4). Other fields have no meaning there and are left
     out, as is the second of two with the same name."""
     raw = _crlf(raw)
     end, begin = headers.ends(raw, 0, len(raw))
     octets = raw[begin:]
-    known: dict[str, tuple[str, str]] = {}
+    content_fields: dict[str, tuple[str, str]] = {}
     for name, value in headers.fields(raw[:end]):
         if name.lower().startswith("content-"):
-            known.setdefault(name.lower(), (name, headers.unfold(value)))
-    known.setdefault("content-type", ("Content-Type", 'text/plain; charset="utf-8"'))
-    encoding = known.get("content-transfer-encoding", ("", "7bit"))[1].lower()
+            content_fields.setdefault(name.lower(), (name, headers.unfold(value)))
+    content_fields.setdefault("content-type", ("Content-Type", 'text/plain; charset="utf-8"'))
+    encoding = content_fields.get("content-transfer-encoding", ("", "7bit"))[1].lower()
     if encoding == "7bit" and not octets.isascii():  # RFC 2045, 6.2
-        known["content-transfer-encoding"] = ("Content-Transfer-Encoding", "8bit")
-    return [structured_line(name, value) for name, value in known.values()], octets
+        content_fields["content-transfer-encoding"] = ("Content-Transfer-Encoding", "8bit")
+    return [structured_line(name, value) for name, value in content_fields.values()], octets
 
 
 def _crlf(raw: bytes) -> bytes:
-    """RFC 5322, 2.3: lines end in CRLF, and CR and LF are nowhere else; RFC 2045, 2.7: no NUL."""
+    """RFC 5322, 2.3: lines end in CRLF, and CR and LF occur nowhere else; RFC 2045, 2.7: no NUL."""
     raw = raw.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return raw.replace(b"\n", b"\r\n")
 
@@ -259,7 +260,7 @@ _FIELD_OR_MORE = re.compile(rb"(?:[!-9;-~]+[ \t]*:|[ \t]).*")
 
 
 def entity_flaw(text: str) -> str:
-    """Why `text` cannot be a MIME entity with its header (RFC 2045, 2.4), "" when it can."""
+    """Why `text` cannot be a MIME entity with its header (RFC 2045, 2.4), "" if it can."""
     raw = _crlf(text.encode("utf-8", "replace"))
     end, _ = headers.ends(raw, 0, len(raw))
     header = raw[:end]
@@ -284,8 +285,8 @@ def text_part(text: str, newline: bytes = b"\r\n") -> bytes:
 
 
 def entity_part(text: str, newline: bytes = b"\r\n") -> bytes:
-    """A MIME entity that is given as text (see `entity_flaw`) as it is written into a message: its Content-* fields, an
-    empty line, and its content."""
+    """A MIME entity from its text (see `entity_flaw`), as written into a message: its Content-* fields, an empty line, and
+    its content."""
     fields, octets = _entity(text.encode("utf-8", "replace"))
     return b"".join([*fields, b"\r\n", octets]).replace(b"\r\n", newline)
 
@@ -298,14 +299,14 @@ def boundary(*contents: bytes) -> str:
     for octets in contents:
         digest.update(octets)
     while True:
-        found = f"=_{digest.hexdigest()[:32]}"
-        if not any(found.encode() in octets for octets in contents):
-            return found
-        digest.update(found.encode())
+        candidate = f"=_{digest.hexdigest()[:32]}"
+        if not any(candidate.encode() in octets for octets in contents):
+            return candidate
+        digest.update(candidate.encode())
 
 
 def _label(octets: bytes) -> bytes:
-    """The encoding of octets that stay as they are. RFC 2045, 2.7 to 2.9."""
+    """The encoding that describes unencoded octets. RFC 2045, 2.7 to 2.9."""
     bare = octets.replace(b"\r\n", b"\n")
     if b"\0" in bare or b"\r" in bare or max(map(len, bare.split(b"\n"))) > LONGEST_LINE:
         return b"binary"
@@ -319,14 +320,14 @@ def message_part(message: bytes, newline: bytes = b"\r\n") -> bytes:
 
 
 def mixed(parts: Sequence[bytes], newline: bytes = b"\r\n") -> bytes:
-    """MIME entities as one of type multipart/mixed, each octet for octet (RFC 2046, 5.1.3). Its encoding is the widest of
-    those of its parts (RFC 2045, 6.4)."""
+    """MIME entities as one entity of type multipart/mixed, each octet for octet (RFC 2046, 5.1.3). Its encoding is the
+    widest of those of its parts (RFC 2045, 6.4)."""
     mark = boundary(*parts)
     labels = {_label(part) for part in parts}
     label = next(label for label in (b"binary", b"8bit", b"7bit") if label in labels)
     lines = [f'Content-Type: multipart/mixed; boundary="{mark}"'.encode(), b"Content-Transfer-Encoding: " + label, b""]
     for part in parts:
-        # a CR at the end of a part would else be taken for a part of the line end before the boundary
+        # a CR at the end of a part would otherwise belong to the line end before the boundary
         lines += [f"--{mark}".encode(), part + b"\r" if part.endswith(b"\r") and newline == b"\n" else part]
     return newline.join([*lines, f"--{mark}--".encode(), b""])
 

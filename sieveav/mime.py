@@ -1,13 +1,13 @@
 """mime: a message's octets to a tree of parts.
 
 A leaf, pure and total: any octets give an answer, never an exception; time is linear, depth and number of parts are
-bounded by `limits`. The `email` package is not used (it is slow, and its answers are one reader's among many).
+bounded by `limits`. The `email` package is not used (it is slow, and its interpretation is one among many).
 
-Where readers of mail are known to differ, the tree is one reading and `defects` says so; `AMBIGUOUS` names those for
-which a scanner and a mail reader may see different parts. Chosen where they differ: the first field and the first
-parameter win, an outer boundary beats an inner one (RFC 2046, 5.1.2), a boundary line is the boundary and nothing more.
+Where mail clients are known to differ, the tree is one interpretation and `defects` says so; `AMBIGUOUS` has the defects
+for which a scanner and a mail client may see different parts. The interpretation: the first field and the first parameter
+count, an outer boundary takes precedence over an inner one (RFC 2046, 5.1.2), a boundary line contains the boundary alone.
 
-Over 400 lines, for reading a part, telling where readers differ and replacing one look at the same octets.
+Over 400 lines, because reading a part, finding its defects and replacing it depend on the same details.
 """
 
 from __future__ import annotations
@@ -26,51 +26,51 @@ from sieveav.headers import (
     field_spans,
     fields,
     newline_of,
-    one_line,
     unfold,
+    without_breaks,
 )
 from sieveav.transfer import DECODERS, ENCODERS, PLAIN, bad_base64
 
 DEFECTS = {
-    "bad-base64": "base64 with other characters, a wrong length or more after the padding; some stop there, some go on",
-    "bad-content-type": "a Content-Type against the grammar of RFC 2045, 5.1; some guess, some take text/plain",
-    "bad-header-line": "a header line that is no field: some end the header there, some pass over it",
-    "bare-cr": "a CR without LF within the header: some end the line there and see a field that others do not",
-    "boundary-lookalike": "a line that begins with the boundary and goes on: RFC 2046, 5.1.1 lets a reader compare the "
-    "beginning only, most compare the whole line",
-    "content-after-final-boundary": "the epilogue has a boundary or fields of a part: some readers show it",
-    "duplicate-boundary": "boundaries that differ (CVE-2024-28054): some take the first, some the last",
-    "duplicate-content-type": "Content-Type fields that differ: some take the first, some the last",
-    "duplicate-disposition": "Content-Disposition fields that differ: the file name may be another",
-    "duplicate-encoding": "Content-Transfer-Encoding fields that differ: one reader decodes what another does not",
-    "empty-boundary": "a multipart whose boundary is empty: some split at every line of two hyphens, some never",
+    "bad-base64": "base64 with other characters, a wrong length or data after padding; some stop there, some continue",
+    "bad-content-type": "an invalid Content-Type (RFC 2045, 5.1); some guess, some take text/plain",
+    "bad-header-line": "a header line that is not a field: some end the header there, some ignore it",
+    "bare-cr": "a CR without LF in the header: some end the line there and see a field that others do not",
+    "boundary-lookalike": "a line with the boundary and more text: RFC 2046, 5.1.1 allows to compare only the beginning, "
+    "but most compare the whole line",
+    "content-after-final-boundary": "the epilogue has a boundary or fields of a part: some clients show it",
+    "duplicate-boundary": "different boundaries (CVE-2024-28054): some take the first, some the last",
+    "duplicate-content-type": "different Content-Type fields: some take the first, some the last",
+    "duplicate-disposition": "different Content-Disposition fields: clients may show different file names",
+    "duplicate-encoding": "different Content-Transfer-Encoding fields: some decode the body, some do not",
+    "empty-boundary": "a multipart with an empty boundary: some split at every line of two hyphens, some never",
     "encoded-multipart": "an encoding other than 7bit, 8bit, binary on a multipart or message (RFC 2045, 6.4 forbids)",
-    "header-too-large": "a header block beyond limits.HEADER_BLOCK: a reader may see fields we have not read",
-    "hidden-parts": "an encoded multipart or message that has other parts once decoded: few readers decode it",
-    "message-partial": "a fragment (RFC 2046, 5.2.2): the reader joins what a scanner sees piece by piece",
-    "missing-boundary": "a multipart with no boundary parameter: some guess it from the first line of two hyphens",
-    "no-part": "a multipart whose boundary never opens a part, as in a message cut short",
-    "nul": "a NUL in the header: readers written in C end the line there",
-    "other-boundary": "no part, yet lines that look like another boundary: a reader that guesses sees parts",
-    "repeated-boundary": "a multipart with the boundary of one around it: some split for the inner, some for the outer",
-    "too-deep": "parts within parts beyond limits.MIME_DEPTH, left undivided",
-    "too-many-parts": "parts beyond limits.MIME_PARTS, left undivided in one",
-    "unclear-boundary": "a boundary with escapes, RFC 2231 sections, odd characters or junk beside it: readers differ",
-    "unknown-encoding": "an encoding nobody registered: the body is taken as it stands, others may guess",
-    "unterminated-multipart": "a multipart without its last boundary: ordinary, all readers take the end for it",
+    "header-too-large": "a header block longer than limits.HEADER_BLOCK: a client may see fields that are not read here",
+    "hidden-parts": "an encoded multipart or message that has other parts once decoded: few clients decode it",
+    "message-partial": "a fragment (RFC 2046, 5.2.2): the client joins what a scanner sees piece by piece",
+    "missing-boundary": "a multipart without a boundary parameter: some guess it from the first line of two hyphens",
+    "no-part": "a multipart whose boundary never begins a part, as in a truncated message",
+    "nul": "a NUL in the header: clients written in C end the line there",
+    "other-boundary": "no part, but lines that look like another boundary: a client that guesses sees parts",
+    "repeated-boundary": "a multipart with the boundary of an enclosing one: some split for the inner, some for the outer",
+    "too-deep": "parts nested deeper than limits.MIME_DEPTH, left undivided",
+    "too-many-parts": "more parts than limits.MIME_PARTS; the rest is one undivided part",
+    "unclear-boundary": "a boundary with escapes, RFC 2231 sections, odd characters or junk beside it: clients differ",
+    "unknown-encoding": "an unregistered encoding: the body is left as it is, others may guess",
+    "unterminated-multipart": "a multipart without its final boundary: common; all clients end it with the message",
 }
-"""Each defect: what it is, and how a scanner and a mail reader may see it differently."""
+"""Each defect: what it is, and how a scanner and a mail client may see it differently."""
 
 AMBIGUOUS = frozenset(DEFECTS) - {
-    "bad-base64",  # lists append footers to base64; `decoded` goes on where others stop
-    "bad-content-type",  # names with spaces and no quotes; where it touches a boundary it is unclear-boundary too
+    "bad-base64",  # lists append footers to base64; `decoded` continues where others stop
+    "bad-content-type",  # names with spaces and without quotes; if it affects a boundary, it is unclear-boundary too
     "duplicate-disposition",
-    "encoded-multipart",  # a wrong label alone; where it changes the parts it is hidden-parts too
-    "no-part",  # bounces cut messages; where there may be parts it is other-boundary too
+    "encoded-multipart",  # only a wrong label; if it changes the parts, it is hidden-parts too
+    "no-part",  # bounces truncate messages; if there may be parts, it is other-boundary too
     "unknown-encoding",
     "unterminated-multipart",
 }
-"""The defects for which a scanner and a reader may see different parts; the others are ordinary sloppy mail."""
+"""The defects for which a scanner and a mail client may see different parts; the others are ordinary sloppy mail."""
 
 # ---- signs of trouble in a header
 
@@ -85,12 +85,12 @@ _HEADER_SIGNS = {
 _TOKEN = r"[\w!#$%&'*+.^`{|}~-]++"  # noqa: S105 (RFC 2045's word)
 _NAME = r'[^\s=;"()]++'
 _QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-# Atomic, not possessive: until 3.11.5 Python loses its place after the last, failing, round of a possessive group.
+# Atomic, not possessive: before 3.11.5 Python loses its position after the last, failing, round of a possessive group.
 _SPACE = r"(?>(?:\s|\([^()]*+\))*)"
 _TYPE = re.compile(rf"\s*+({_TOKEN})\s*+/\s*+({_TOKEN})", re.ASCII)
 _DISPOSITION = re.compile(rf"\s*+({_TOKEN})", re.ASCII)
 _PARAMETER = re.compile(rf';\s*+({_NAME})\s*+=\s*+({_QUOTED}(?:"|\\?\Z)|[^\s;"]*+)([^;"]*+)', re.ASCII | re.DOTALL)
-# Not a parser: whether nothing but type and parameters is there, so that readers can but agree.
+# Not a parser: whether there is nothing but type and parameters, so that all parsers agree.
 _WELL_FORMED = re.compile(
     rf'{_TYPE.pattern}{_SPACE}(?>(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?{_SPACE})*)',
     re.ASCII | re.DOTALL,
@@ -98,43 +98,43 @@ _WELL_FORMED = re.compile(
 _SECTION = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# RFC 2046, 5.1.1, with the other visible characters that real mailers use and all readers take.
+# RFC 2046, 5.1.1, with the other visible characters that real mailers use and all clients accept.
 _BOUNDARY = re.compile(r"[!#-\[\]-~ ]{0,69}[!#-\[\]-~]")
 _ENCODING = re.compile(r'[^\s;"()]++')
 
 
 def _settings(value: str) -> list[tuple[str, str]]:
-    """Every parameter as it stands, its name in lower case, its quotes and quoted-pairs undone."""
+    """Every parameter in order: its name in lower case, its value without quotes and quoted-pairs."""
     settings: list[tuple[str, str]] = []
     for name, text, more in _PARAMETER.findall(value):
         name = name.lower()
         if text[:1] == '"':
             text = _ESCAPED.sub(r"\1", text[1:].removesuffix('"'))
-        elif name in ("name", "filename"):  # many senders forget the quotes, and readers show the whole name
+        elif name in ("name", "filename"):  # many senders forget the quotes, and clients show the whole name
             text += more.rstrip()
         settings.append((name, text))
     return settings
 
 
 def parameters_of(value: str) -> dict[str, str]:
-    """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 undone."""
+    """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 decoded."""
     return _parameters(_settings(value))
 
 
 def media_type_of(value: str) -> tuple[str, str] | None:
-    """Type and subtype in a Content-Type's value, as written; None where it has none."""
-    found = _TYPE.match(value)
-    return (found[1], found[2]) if found else None
+    """Type and subtype in a Content-Type's value, as written; None if it has none."""
+    match = _TYPE.match(value)
+    return (match[1], match[2]) if match else None
 
 
 def disposition_of(value: str) -> str | None:
-    """The disposition in a Content-Disposition's value, as written; None where it has none."""
-    found = _DISPOSITION.match(value)
-    return found[1] if found else None
+    """The disposition in a Content-Disposition's value, as written; None if it has none."""
+    match = _DISPOSITION.match(value)
+    return match[1] if match else None
 
 
 def _joined(sections: dict[int, tuple[str, bool]]) -> str:
-    """RFC 2231, 3 and 4: sections in order, the charset in front of the first; a gap hides nothing."""
+    """The value of a parameter in sections (RFC 2231, 3 and 4), with the charset before the first; gaps are ignored."""
     charset = ""
     data: list[bytes] = []
     for index in sorted(sections):
@@ -143,7 +143,7 @@ def _joined(sections: dict[int, tuple[str, bool]]) -> str:
             charset, _, text = text.split("'", 2)
         octets = text.encode("utf-8", "replace")
         data.append(_PERCENT.sub(lambda hex_: bytes.fromhex(hex_[1].decode()), octets) if encoded else octets)
-    return one_line(characters(b"".join(data), codec_of(charset)))
+    return without_breaks(characters(b"".join(data), codec_of(charset)))
 
 
 def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
@@ -154,7 +154,7 @@ def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
         if section:
             extended.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, bool(section[3])))
         else:
-            plain.setdefault(name, one_line(text))
+            plain.setdefault(name, without_breaks(text))
     return plain | {name: _joined(sections) for name, sections in extended.items()}
 
 
@@ -186,54 +186,53 @@ _DUPLICATES = {
 
 @dataclass(slots=True)
 class Part:
-    """One part: what its header says of it, and where its body lies in `source` (so that nesting copies nothing)."""
+    """One part: the content of its header, and the position of its body in `source`, so that nested parts are not copied."""
 
     header: bytes
     """The header block, line ends included."""
     content_type: str = "text/plain"
     parameters: dict[str, str] = field(default_factory=dict)
-    """Those of Content-Type, names in lower case, RFC 2231 undone."""
+    """Those of Content-Type, names in lower case, RFC 2231 decoded."""
     encoding: str = "7bit"
     disposition: str = ""
     filename: str = ""
-    """Attacker's text: no CR, LF or NUL, but any other character, `/` too."""
+    """Untrusted text: no CR, LF or NUL, but any other character, `/` too."""
     parts: tuple[Part, ...] = ()
     defects: tuple[str, ...] = ()
-    """This part's own; see DEFECTS."""
+    """The defects of this part alone; see DEFECTS."""
     source: bytes = field(default=b"", repr=False)
     begin: int = 0
-    """Where its header begins in `source`; its body is from `start` to `end`."""
+    """The offset of its header in `source`; its body is from `start` to `end`."""
     start: int = 0
     end: int = 0
     around: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
-    """Where preamble and epilogue of a multipart lie in the source of its parts."""
+    """The positions of preamble and epilogue of a multipart, in the source of its parts."""
 
     @property
     def body(self) -> bytes:
-        """The body as it stands, still encoded; for a multipart with preamble and epilogue. A copy each time."""
+        """The body, still encoded; that of a multipart includes preamble and epilogue. A copy each time."""
         return self.source[self.start : self.end]
 
     def surroundings(self) -> tuple[bytes, ...]:
-        """What stands before the first and after the last part of a multipart (RFC 2046, 5.1.1); a multipart that could
-        not be divided is all preamble."""
+        """Preamble and epilogue of a multipart (RFC 2046, 5.1.1); a multipart that could not be divided is all preamble."""
         if not self.parts:
             return (self.body,)
         source = self.parts[0].source
         return tuple(source[start:end] for start, end in self.around)
 
     def decoded(self) -> bytes:
-        """The body with its transfer encoding undone, as leniently as mail readers do; an unknown one as it stands."""
+        """The body with its transfer encoding decoded, as leniently as mail clients do; unchanged if it is unknown."""
         decode = DECODERS.get(self.encoding)
         return decode(self.body) if decode else self.body
 
     def text(self) -> str:
-        """The decoded body as characters; U+FFFD for what its charset has not, UTF-8 for a charset not known."""
+        """The decoded body as characters: U+FFFD for invalid octets, UTF-8 if the charset is unknown."""
         return characters(self.decoded(), codec_of(self.parameters.get("charset", "")))
 
     def first(self, name: str) -> str | None:
-        """The unfolded value of the first field of that name, in any case of letters; None if there is none."""
+        """The unfolded value of the first field of that name, ignoring case; None if there is none."""
         name = name.lower()
-        return next((unfold(value) for found, value in fields(self.header) if found.lower() == name), None)
+        return next((unfold(value) for field, value in fields(self.header) if field.lower() == name), None)
 
 
 def _content_type(values: list[str], default: str) -> tuple[str, dict[str, str], list[str]]:
@@ -243,10 +242,10 @@ def _content_type(values: list[str], default: str) -> tuple[str, dict[str, str],
     value, defects = values[0], []
     settings = _settings(value)
     parameters = _parameters(settings)
-    found = _TYPE.match(value)
-    if not found or not _WELL_FORMED.fullmatch(value):
+    match = _TYPE.match(value)
+    if not match or not _WELL_FORMED.fullmatch(value):
         defects.append("bad-content-type")
-    content_type = f"{found[1]}/{found[2]}".lower() if found else "text/plain"  # RFC 2045, 5.2
+    content_type = f"{match[1]}/{match[2]}".lower() if match else "text/plain"  # RFC 2045, 5.2
     if content_type.startswith("multipart/"):
         defects += _boundary_defects(value, settings, parameters.get("boundary"))
     if content_type == "message/partial":
@@ -262,23 +261,23 @@ def _read(source: bytes, start: int, end: int, default: str) -> Part:
     defects = [name for name, sign in _HEADER_SIGNS.items() if sign.search(lines)]
     if len(header) < stop - start:
         defects.append("header-too-large")
-    said: dict[str, list[str]] = {name: [] for name in _DUPLICATES}
+    structural: dict[str, list[str]] = {name: [] for name in _DUPLICATES}
     for name, value in fields(header):
-        if (values := said.get(name.lower())) is not None:
+        if (values := structural.get(name.lower())) is not None:
             values.append(unfold(value))
-    defects += [_DUPLICATES[name] for name, values in said.items() if len(set(values)) > 1]
-    types, encodings, dispositions = said.values()
-    content_type, parameters, wrong = _content_type(types, default)
-    defects += wrong
+    defects += [_DUPLICATES[name] for name, values in structural.items() if len(set(values)) > 1]
+    types, encodings, dispositions = structural.values()
+    content_type, parameters, type_defects = _content_type(types, default)
+    defects += type_defects
     encoded = _ENCODING.search(encodings[0]) if encodings else None
     encoding = encoded[0].lower() if encoded else "7bit"
     if encoding not in PLAIN and encoding not in DECODERS:
         defects.append("unknown-encoding")
     if encoding == "base64" and bad_base64(source[body:end]):
         defects.append("bad-base64")
-    placed = dispositions[0] if dispositions else ""
-    disposition = _DISPOSITION.match(placed)
-    filename = _parameters(_settings(placed)).get("filename") or parameters.get("name", "")
+    value = dispositions[0] if dispositions else ""
+    disposition = _DISPOSITION.match(value)
+    filename = _parameters(_settings(value)).get("filename") or parameters.get("name", "")
     return Part(
         header=header,
         content_type=content_type,
@@ -299,19 +298,20 @@ def _read(source: bytes, start: int, end: int, default: str) -> Part:
 
 @dataclass(slots=True)
 class _Division:
-    """Where a boundary divides a body: the parts' spans, and what was odd."""
+    """A body divided by a boundary: the spans of its parts, and defects."""
 
     spans: list[tuple[int, int]] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     lookalikes: list[bytes] = field(default_factory=list)
     rest: bool = False
-    """The last span is all that lies beyond the limit."""
+    """Whether the last span is everything beyond the limit."""
     preamble: tuple[int, int] = (0, 0)
     epilogue: tuple[int, int] = (0, 0)
 
 
 def _boundary_lines(source: bytes, start: int, end: int, mark: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each line that begins with the boundary: the LF before it, its own LF, and what stands behind the boundary."""
+    """Each line that begins with the boundary: the offsets of the LF before it and of its own, and the text after the
+    boundary."""
     at = start - 1  # a line ends before every body that is not empty
     while (at := source.find(mark, at, end)) >= 0:
         after = at + len(mark)
@@ -356,7 +356,7 @@ def _boundary(part: Part) -> bytes:
 
 
 def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
-    """The one child of a message within a message, decoded if it is encoded after all."""
+    """The one child of a message within a message, decoded if it is encoded in spite of RFC 2045, 6.4."""
     source, start, end = part.source, part.start, part.end
     if part.encoding in DECODERS:
         part.defects += ("encoded-multipart",)
@@ -368,7 +368,7 @@ def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
 
 
 def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, list[bytes]]]) -> tuple[Part, ...]:
-    """The children of a multipart: divided as it stands or, if that shows none, with its encoding undone."""
+    """The children of a multipart: divided without decoding or, if that gives none, after decoding."""
     source, start, end, boundary = part.source, part.start, part.end, _boundary(part)
     if not boundary:
         return ()
@@ -407,7 +407,7 @@ def _repeats(boundary: bytes, enclosing: tuple[bytes, ...]) -> bool:
 def parse(raw: bytes) -> Part:
     """The message as a tree of parts, at most limits.MIME_PARTS of them, limits.MIME_DEPTH below one another.
 
-    What lies beyond is one undivided part with the defect too-deep or too-many-parts; nothing is dropped.
+    The rest is one undivided part with the defect too-deep or too-many-parts; nothing is dropped.
     """
     root = _read(raw, 0, len(raw), "text/plain")
     todo: list[tuple[Part, tuple[bytes, ...]]] = [(root, ())]
@@ -449,27 +449,27 @@ def defects(part: Part) -> tuple[str, ...]:
 
 
 STRUCTURAL = frozenset(_DUPLICATES)
-"""The fields that say what a body is: an edit of any other leaves the tree as it is."""
+"""The fields that describe a body: an edit of any other field does not change the tree."""
 
 
 def with_header(root: Part, header: bytes) -> Part:
-    """The same tree below another header of the message, whose STRUCTURAL fields are the same. The root's `begin`, `start`
-    and `end` stay those in its `source`."""
+    """The same tree with another header of the message, whose STRUCTURAL fields are the same. `begin`, `start` and `end` of
+    the root remain offsets in its `source`."""
     return replace(root, header=header)
 
 
-# ---- another part in the place of one
+# ---- replacing a part
 
 _Change = tuple[int, int, bytes]
-"""What comes in the place of the octets from one offset to another."""
+"""The octets from one offset to another are replaced by these."""
 
 
 def replaced(root: Part, path: Sequence[int], octets: bytes) -> bytes:
-    """The whole message of which `root` is the tree, with `octets` in the place of the part at `path`: its header and body.
+    """The message with the tree `root`, in which `octets` replace the header and body of the part at `path`.
 
-    A path is the numbers, from 0, of parts within one another; the empty one is the root's. IndexError where there is no
-    such part. What lies in an encoded message or multipart is encoded again as it was. A multipart around it gets another
-    boundary if the octets have a line that begins with its own: they are one part, whatever they are.
+    A path is the numbers, from 0, of nested parts; that of the root is empty. IndexError if there is no such part. The
+    content of an encoded message or multipart is encoded again. An enclosing multipart gets another boundary if the octets
+    have a line that begins with its own, because they must remain one part.
     """
     chain = [root]
     for number in path:
@@ -512,12 +512,12 @@ def _spliced(source: bytes, changes: list[_Change]) -> bytes:
 
 
 def _set_off(octets: bytes, source: bytes, end: int) -> bytes:
-    """`octets` as they come before source[end:], which is nothing or a boundary with the line end before it."""
+    """`octets` in the form that precedes source[end:], which is nothing, or a boundary with the line end before it."""
     after = source[end : end + 1]
     added = b""
-    if octets and after not in (b"", b"\r", b"\n"):  # that line end is also the last boundary's own
+    if octets and after not in (b"", b"\r", b"\n"):  # that line end is also the one of the last boundary
         added = after = newline_of(source)
-    if octets.endswith(b"\r") and after == b"\n":  # the boundary would take it for a part of its line end
+    if octets.endswith(b"\r") and after == b"\n":  # it would become a part of the line end before the boundary
         return octets + b"\r" + added
     return octets + added
 
@@ -526,7 +526,7 @@ _EMPTY_LINE_LAST = re.compile(rb"(?:\A|\n)\r?\n\Z")
 
 
 def _as_body(octets: bytes, around: Part) -> bytes:
-    """`octets` as they come below the header of `around`, which may have no empty line after it."""
+    """`octets` in the form that follows the header of `around`, which may lack an empty line at its end."""
     newline = newline_of(around.source)
     if around.begin == around.start:  # without a header, it begins with the empty line
         return _in_a_line(around, newline) + newline + octets
@@ -538,12 +538,12 @@ def _as_body(octets: bytes, around: Part) -> bytes:
 
 
 def _in_a_line(part: Part, newline: bytes) -> bytes:
-    """The line end that comes before a part where the message ends with its boundary."""
+    """The line end that is missing before a part if the message ends with its boundary."""
     return newline if part.source[part.begin - 1 : part.begin] not in (b"", b"\n") else b""
 
 
 def _gaps(around: Part, source: bytes, mark: bytes, other: bytes) -> Iterator[_Change]:
-    """Another boundary in each boundary line of a multipart."""
+    """Changes that put another boundary in each boundary line of a multipart."""
     end = around.around[0][1]
     begins = [(part.begin, part.end) for part in around.parts]
     if around.around[1] != (0, 0):
@@ -554,7 +554,7 @@ def _gaps(around: Part, source: bytes, mark: bytes, other: bytes) -> Iterator[_C
 
 
 def _renamed(around: Part, boundary: str) -> Iterator[_Change]:
-    """Another boundary in the header of a multipart: one Content-Type field with its parameters in the place of all."""
+    """Changes that put another boundary in the header of a multipart: one Content-Type field replaces all."""
     newline = newline_of(around.source)
     lines = [f"Content-Type: {around.content_type}"]
     for name, value in {**around.parameters, "boundary": boundary}.items():

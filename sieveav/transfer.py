@@ -1,7 +1,7 @@
-"""transfer: transfer encodings, undone as leniently as mail readers do it (what a scanner gives up on, a reader may show),
-and done again where something in an encoded part has changed.
+"""transfer: encoded bodies to their octets, and back where something in an encoded part has changed.
 
-A leaf, pure and total: any octets give an answer, in linear time.
+Decoding is as lenient as that of mail clients: what a scanner does not decode, a client may show. A leaf, pure and total:
+any octets give an answer, in linear time.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 
 
 def _base64(body: bytes) -> bytes:
-    """RFC 2045, 6.8: other characters are skipped. What follows a padding is decoded too: nothing hides behind it."""
+    """RFC 2045, 6.8: other characters are skipped. Data after padding is decoded too, so nothing can hide behind it."""
     runs = body.translate(None, _NOT_BASE64).split(b"=")
     whole = (run[:-1] if len(run) % 4 == 1 else run for run in runs if run)
     return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in whole)
 
 
 def bad_base64(body: bytes) -> bool:
-    """Whether readers may differ on this base64: other characters, a wrong length, more than two paddings."""
+    """Whether mail clients may decode this base64 differently: other characters, a wrong length, more than two paddings."""
     packed = body.translate(None, b" \t\r\n")
     data = packed.rstrip(b"=")
     return len(packed) % 4 != 0 or len(packed) - len(data) > 2 or bool(data.translate(None, _ALPHABET))
@@ -32,13 +32,13 @@ def bad_base64(body: bytes) -> bool:
 
 def _quoted_printable(body: bytes) -> bytes:
     if any(blank in body for blank in (b" \n", b"\t\n", b" \r\n", b"\t\r\n")):
-        body = _TRAILING.sub(b"", body)  # RFC 2045, 6.7 (3): added on the way, and may hide a soft line break
+        body = _TRAILING.sub(b"", body)  # RFC 2045, 6.7 (3): added in transport; may hide a soft line break
     return binascii.a2b_qp(body)
 
 
 def uu_line(line: bytes) -> bytes:
-    """The octets of one uuencoded line, as many as it says it has: encoders leave rubbish after them, and white space may
-    have been lost or added on the way. binascii.Error for what is none."""
+    """The octets of one uuencoded line, as many as its first character says: encoders leave rubbish after them, and white
+    space may be lost or added in transport. binascii.Error for an invalid line."""
     characters = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
     return binascii.a2b_uu(line[:characters])
 
@@ -66,7 +66,7 @@ DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "quoted-printable": _quoted_printable,
     **dict.fromkeys(("uuencode", "uue", "x-uue", "x-uuencode"), _uuencoded),
 }
-"""By the encoding's name, lower-case."""
+"""Name of an encoding, in lower case -> its decoder."""
 
 PLAIN = frozenset({"7bit", "8bit", "binary"})
 """The encodings that change nothing."""
@@ -85,13 +85,13 @@ _PIECE = re.compile(rb".{1,70}(?:(?<==)..|(?<==.).)?")
 
 
 def _quoted(line: bytes) -> list[bytes]:
-    """A line in pieces of at most 74 characters, none of which begins with a hyphen: so none is a boundary."""
+    """A line in pieces of at most 74 characters, none of which begins with a hyphen, so none can be a boundary."""
     line = _NOT_PRINTABLE.sub(lambda run: f"={run[0].hex('=')}".upper().encode(), line)
     return [b"=2D" + piece[1:] if piece[:1] == b"-" else piece for piece in _PIECE.findall(line)]
 
 
 def _to_quoted_printable(content: bytes, newline: bytes) -> bytes:
-    """RFC 2045, 6.7. A line end that is not `newline` is octets like others."""
+    """RFC 2045, 6.7. A line end other than `newline` is encoded like any octets."""
     soft = b"=" + newline
     return newline.join([soft.join(_quoted(line)) for line in content.split(newline)])
 
@@ -100,7 +100,7 @@ def _to_uuencode(content: bytes, newline: bytes) -> bytes:
     lines = [b"begin 644 part"]
     at = 0
     while at < len(content):
-        length = 12 if len(content) - at == 13 else 45  # one of 13 octets would begin with a hyphen, as a boundary does
+        length = 12 if len(content) - at == 13 else 45  # a line of 13 octets would begin with a hyphen, like a boundary
         lines.append(binascii.b2a_uu(content[at : at + length], backtick=True).rstrip(b"\n"))
         at += length
     return newline.join([*lines, b"`", b"end", b""])
@@ -111,5 +111,5 @@ ENCODERS: dict[str, Callable[[bytes, bytes], bytes]] = {
     "quoted-printable": _to_quoted_printable,
     **dict.fromkeys(("uuencode", "uue", "x-uue", "x-uuencode"), _to_uuencode),
 }
-"""By the encoding's name, as DECODERS; the second argument is the line end. What they give, the decoder of that name turns
-back into the same octets, and none of its lines begins with a hyphen."""
+"""Name of an encoding -> its encoder, as in DECODERS; the second argument is the line end. The decoder of that name gives the
+same octets again, and no line of the result begins with a hyphen."""

@@ -1,7 +1,7 @@
 """values: a base class for small immutable values: an annotated attribute is a field, as in a dataclass.
 
-A leaf. There are many such classes in what every start of the program imports, and a frozen dataclass takes most of a
-millisecond to be made; one of these takes some microseconds.
+A leaf. Every start of the program imports many such classes. Each takes some microseconds to define, a frozen dataclass
+most of a millisecond.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 @dataclass_transform(frozen_default=True)
 class Value:
-    """A value: made of its fields in their order, or by name; equal to one of the same class with equal fields.
+    """A value: its constructor takes the fields in order or by name; values of one class with equal fields are equal.
 
-    `class Name(Value, aside=("field",))`: fields that are outside of equality and of what is shown.
+    `class Name(Value, aside=("field",))`: fields that are neither compared nor shown.
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
@@ -22,17 +22,18 @@ class Value:
 
     def __init_subclass__(cls, aside: tuple[str, ...] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
-        stated = vars(cls).get("__annotations__", {})
-        own = tuple(name for name, annotation in stated.items() if not str(annotation).startswith("ClassVar"))
+        annotations = vars(cls).get("__annotations__", {})
+        own = tuple(name for name, annotation in annotations.items() if not str(annotation).startswith("ClassVar"))
         cls._fields = (*cls._fields, *own)
         cls._compared = (*cls._compared, *(name for name in own if name not in aside))
         cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        given = dict(zip(self._fields, values, strict=False))
-        fields = {**self._defaults, **given, **named}
-        if len(values) > len(self._fields) or not given.keys().isdisjoint(named) or len(fields) != len(self._fields):
-            raise TypeError(f"{type(self).__name__} is made of {', '.join(self._fields)}")
+        positional = dict(zip(self._fields, values, strict=False))
+        fields = {**self._defaults, **positional, **named}
+        too_many = len(values) > len(self._fields) or not positional.keys().isdisjoint(named)
+        if too_many or len(fields) != len(self._fields):
+            raise TypeError(f"{type(self).__name__} has the fields {', '.join(self._fields)}")
         self.__dict__.update(fields)
 
     def __setattr__(self, name: str, value: object) -> None:

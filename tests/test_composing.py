@@ -1,4 +1,4 @@
-"""Header fields and messages of our own: what the standard library's parser reads in them is what was put in."""
+"""Header fields and messages that are composed: the standard library's parser reads in them what was put in."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from sieveav.composing import (
     entity_flaw,
     field_line,
     fold,
-    one_line,
     phrase,
     structured_line,
+    without_controls,
 )
 
 NOW = datetime(2026, 11, 24, 19, 0, 3, tzinfo=UTC)
@@ -46,12 +46,12 @@ def defects(message: EmailMessage) -> list[object]:
 
 
 def text_of(message: EmailMessage) -> str:
-    """The content with its lines as Python has them."""
+    """The content with `\\n` line ends."""
     return str(message.get_content()).replace("\r\n", "\n")
 
 
 def lines_of(raw: bytes) -> list[bytes]:
-    """The lines, which all end in CRLF; CR and LF are nowhere else, no NUL is anywhere, and no line is too long."""
+    """The lines, which all end in CRLF; CR and LF occur nowhere else, there is no NUL, and no line is too long."""
     assert raw.endswith(b"\r\n")
     lines = raw[:-2].split(b"\r\n")
     assert all(b"\r" not in line and b"\n" not in line and b"\0" not in line for line in lines)
@@ -71,19 +71,19 @@ def lines_of(raw: bytes) -> list[bytes]:
         ("Grüße \U0001f600", "Grüße \U0001f600"),
     ],
 )
-def test_one_line(text: str, line: str) -> None:
-    assert one_line(text) == line
+def test_text_without_controls(text: str, line: str) -> None:
+    assert without_controls(text) == line
 
 
 @given(st.text())
 def test_one_line_of_any_text(text: str) -> None:
-    line = one_line(text)
+    line = without_controls(text)
     assert len(line) == len(text)
     assert len(f"{line}.".splitlines()) == 1
     assert not any(ord(c) < 32 or 127 <= ord(c) <= 159 or "\ud800" <= c <= "\udfff" for c in line)
 
 
-# ---- encoded words
+# ---- encoded-words
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.integers(0, 75))
@@ -91,12 +91,12 @@ def test_encoded_words(text: str, room: int) -> None:
     """RFC 2047, 2: at most 75 characters each; 5: each of whole characters."""
     words = encoded(text, room)
     assert all(len(word) <= composing.WORD for word in words)
-    assert "".join(headers.decode_words(word) for word in words) == one_line_of_words(text)
-    assert headers.decode_words(" ".join(words)) == one_line_of_words(text)
+    assert "".join(headers.decode_words(word) for word in words) == on_one_line(text)
+    assert headers.decode_words(" ".join(words)) == on_one_line(text)
 
 
-def one_line_of_words(text: str) -> str:
-    return headers.one_line(text)
+def on_one_line(text: str) -> str:
+    return headers.without_breaks(text)
 
 
 def test_the_first_encoded_word_has_less_room() -> None:
@@ -112,7 +112,7 @@ def unfolded(lines: str) -> str:
 
 
 @given(st.text("ab  c-", max_size=400), st.integers(10, 100))
-def test_a_fold_adds_a_line_break_only(value: str, width: int) -> None:
+def test_folding_only_adds_line_breaks(value: str, width: int) -> None:
     line = f"Subject: {value.strip()}"
     folded = fold(line, width)
     assert unfolded(folded) == line
@@ -171,12 +171,12 @@ def test_a_field_of_any_text(text: str) -> None:
     message = parsed(raw + b"\r\n")
     assert message.keys() == ["Subject"]
     assert defects(message) == []
-    assert str(message["subject"]) == one_line(text).strip()
+    assert str(message["subject"]) == without_controls(text).strip()
     ((_, value),) = headers.fields(raw)
-    assert headers.decode_words(headers.unfold(value)) == one_line(text).strip()  # our own reader agrees
+    assert headers.decode_words(headers.unfold(value)) == without_controls(text).strip()  # decode_words agrees
 
 
-def test_encoded_words_where_there_are_characters_beyond_ascii_and_nowhere_else() -> None:
+def test_only_text_outside_ascii_is_encoded() -> None:
     assert field_line("Subject", "Auto: Hello (was: Hi) + 50%?") == b"Subject: Auto: Hello (was: Hi) + 50%?\r\n"
 
 
@@ -210,12 +210,12 @@ SPEC = st.builds(
 
 
 def shown(name: str) -> str:
-    return re.sub(" +", " ", one_line(name)).strip()
+    return re.sub(" +", " ", without_controls(name)).strip()
 
 
 def without_spaces(name: str) -> str:
-    """Some releases of Python show a space between two encoded words, or none where a word begins with one."""
-    return "".join(one_line(name).split())
+    """Some releases of Python show a space between two encoded-words, or none if a word begins with one."""
+    return "".join(without_controls(name).split())
 
 
 @given(st.lists(st.tuples(st.text(max_size=60), SPEC), min_size=1, max_size=5))
@@ -247,7 +247,7 @@ def test_addresses_with_any_names(mailboxes: Sequence[tuple[str, str]]) -> None:
         "a@b\x85",
     ],
 )
-def test_what_is_no_address(address: str) -> None:
+def test_invalid_addresses(address: str) -> None:
     with pytest.raises(ValueError, match="is not an addr-spec"):
         address_line("To", [("", address)])
 
@@ -321,7 +321,7 @@ def test_a_message_of_any_texts(subject: str, name: str, body: str, identity: st
     ]  # fmt: skip
     assert message["date"].datetime == NOW
     assert without_spaces(message["from"].addresses[0].display_name) == without_spaces(name)
-    assert message["subject"] == one_line(subject).strip()
+    assert message["subject"] == without_controls(subject).strip()
     assert message["references"] == "<1@example.org> <2@example.org>"
     content = text_of(message)
     assert all(c in "\t\n" or not (ord(c) < 32 or 127 <= ord(c) <= 159) for c in content)
@@ -354,7 +354,7 @@ def test_text(body: str, encoding: str, content: str) -> None:
 
 
 def test_message_ids() -> None:
-    """Of what identifies the message and the time, at the domain of the author."""
+    """A hash of the identity and the time, at the domain of the author."""
 
     def message_id(identity: Sequence[str], date: datetime = NOW, address: str = "a@example.com") -> str:
         return str(parsed(compose([("From", [("", address)])], "x", date, identity))["message-id"])
@@ -370,8 +370,8 @@ def test_message_ids() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:", "a\r\nb", "ä", "Date", "message-id", "Mime-Version", "Content-Type"])
-def test_a_name_that_cannot_be_given(name: str) -> None:
-    with pytest.raises(ValueError, match="is not the name of a field that can be given"):
+def test_invalid_field_names(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid field name here"):
         compose([(name, "x")], "", NOW, [])
 
 
@@ -443,7 +443,7 @@ def test_the_fields_and_content_of_an_entity(entity: bytes, fields: list[str], c
         "".join
     )
 )
-def test_no_entity_adds_a_field_that_is_not_of_its_content(text: str) -> None:
+def test_an_entity_adds_only_content_fields(text: str) -> None:
     raw = compose([FROM], text.encode(), NOW, [])
     message = parsed(raw)
     assert message.keys()[:4] == ["Message-ID", "Date", "From", "MIME-Version"]
@@ -478,7 +478,7 @@ def test_entity_flaw(entity: str, flaw: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["a ", "ä", "a", "  a", "=?", "\r\n"])
-def test_the_octets_grow_with_the_text_and_so_does_the_work(unit: str) -> None:
-    """A megabyte is composed at once: what is quadratic would take minutes."""
+def test_composing_is_linear(unit: str) -> None:
+    """Quadratic work would take minutes for a megabyte."""
     raw = compose([FROM, ("Subject", unit * 400_000)], unit * 400_000, NOW, [])
     assert len(raw) < 12_000_000

@@ -4,7 +4,6 @@ encoders, which write what is put into an encoded part."""
 from __future__ import annotations
 
 import email
-import time
 from collections.abc import Iterator
 from email.policy import default
 
@@ -13,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sieveav import composing, limits
-from sieveav.headers import field_octets, fields, newline_of
+from sieveav.headers import fields
 from sieveav.mime import Part, parse, replaced, walk, with_header
-from sieveav.transfer import DECODERS, ENCODERS
+from sieveav.transfer import ENCODERS
 
 Path = tuple[int, ...]
 
@@ -66,40 +65,6 @@ def octets_of(part: Part) -> bytes:
     return part.source[part.begin : part.end]
 
 
-# ---- encoders
-
-OCTETS = st.one_of(
-    st.binary(max_size=200),
-    st.lists(
-        st.sampled_from([b"-", b" ", b"\t", b"\r", b"\n", b"\r\n", b"=", b"=3D", b"a" * 30, b"\xff", b".", b"--b"]),
-        max_size=60,
-    ).map(b"".join),
-)
-
-
-@settings(max_examples=500)
-@given(OCTETS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from(sorted(ENCODERS)))
-def test_what_is_encoded_is_decoded_to_the_same_and_has_no_boundary(content: bytes, newline: bytes, name: str) -> None:
-    encoded = ENCODERS[name](content, newline)
-    assert DECODERS[name](encoded) == content
-    assert encoded.isascii()
-    for line in encoded.split(newline):
-        assert len(line) <= 76
-        assert not line.startswith(b"-")
-
-
-def test_every_encoding_that_is_undone_can_be_done() -> None:
-    assert ENCODERS.keys() == DECODERS.keys()
-
-
-@pytest.mark.parametrize("name", sorted(ENCODERS))
-@pytest.mark.parametrize("content", [b"a", b"\xff", b"-\n", b"\r", b" \n"])
-def test_encoding_is_linear(name: str, content: bytes) -> None:
-    begun = time.monotonic()
-    ENCODERS[name](content * 200_000, b"\n")
-    assert time.monotonic() - begun < 3
-
-
 # ---- places
 
 
@@ -129,14 +94,14 @@ def test_one_part_is_replaced_and_the_others_stay(path: Path) -> None:
     assert len(list(walk(after))) == len(list(paths(before))) - len(list(walk(at(before, path)))) + 1
 
 
-def test_what_is_around_a_part_stays() -> None:
+def test_the_octets_around_a_part_do_not_change() -> None:
     assert replaced(parse(NESTED), (3,), NEW) == NESTED.replace(b"Content-Type: application/pdf\n\n%PDF", NEW)
     assert replaced(parse(NESTED), (), NEW) == NEW
     # the line end before the second boundary was that of the first
     assert replaced(parse(NESTED), (2,), NEW) == NESTED.replace(b"--outer\n--outer", b"--outer\n" + NEW + b"\n--outer")
 
 
-def test_there_is_no_such_part() -> None:
+def test_a_part_that_does_not_exist() -> None:
     with pytest.raises(IndexError):
         replaced(parse(NESTED), (3, 0), NEW)
 
@@ -154,6 +119,12 @@ PIECES = [
     b"Content-Type: text/plain\n\n",
 ]
 MESSAGES = st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join)
+OCTETS = st.one_of(
+    st.binary(max_size=200),
+    st.lists(
+        st.sampled_from([b"-", b" ", b"\r", b"\n", b"\r\n", b"=", b"a" * 30, b"\xff", b".", b"--b"]), max_size=60
+    ).map(b"".join),
+)
 NEW_PARTS = st.one_of(MESSAGES, OCTETS)
 
 
@@ -167,7 +138,7 @@ def test_a_part_replaced_by_its_own_octets_gives_the_same_message(raw: bytes, da
 
 @settings(max_examples=500)
 @given(MESSAGES, NEW_PARTS, st.data())
-def test_whatever_is_put_in_the_place_of_a_part_is_that_part(raw: bytes, octets: bytes, data: st.DataObject) -> None:
+def test_the_new_octets_are_exactly_one_part(raw: bytes, octets: bytes, data: st.DataObject) -> None:
     before = parse(raw)
     path = data.draw(st.sampled_from(list(paths(before))))
     after = parse(replaced(before, path, octets))
@@ -185,7 +156,7 @@ def test_whatever_is_put_in_the_place_of_a_part_is_that_part(raw: bytes, octets:
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "uuencode"])
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
-def test_what_lies_in_an_encoded_part_is_encoded_again(encoding: str, newline: bytes) -> None:
+def test_the_content_of_an_encoded_part_is_encoded_again(encoding: str, newline: bytes) -> None:
     inner = b"Subject: enclosed\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo \xff\n--b--\n"
     inner = inner.replace(b"\n", newline)
     head = f"Content-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n\n".encode().replace(b"\n", newline)
@@ -202,7 +173,7 @@ def test_what_lies_in_an_encoded_part_is_encoded_again(encoding: str, newline: b
     assert [part.body for part in after.parts] == [b"new --c\n--c"]
 
 
-def test_a_multipart_gets_another_boundary_where_the_new_part_has_its_own() -> None:
+def test_a_multipart_gets_another_boundary_if_the_new_part_contains_it() -> None:
     raw = (
         b'Subject: x\nContent-Type: Multipart/Mixed; charset="a\\"b"; boundary=outer; name*=utf-8\'\'%C3%A4\nTo: y\n\n'
         b"pre\n--outer \n\none\n--outer\n\ntwo\n--outer--\nepilogue\n"
@@ -229,10 +200,10 @@ def test_boundaries_on_all_levels_change_and_differ() -> None:
     assert len(list(walk(root))) == 3
 
 
-def test_many_parts_and_deep_ones_in_linear_time() -> None:
+def test_many_parts_and_deep_ones() -> None:
+    """It takes no time that a person would notice; time that is quadratic in the octets would not end."""
     raw = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"\n--b\n\nx" * (limits.MIME_PARTS + 100)
     root = parse(raw)
-    begun = time.monotonic()
     for number in (0, 500, len(root.parts) - 1):
         after = parse(replaced(root, (number,), b"\nnew\n--b"))
         assert at(after, (number,)).body == b"new\n--b"
@@ -243,7 +214,6 @@ def test_many_parts_and_deep_ones_in_linear_time() -> None:
     path = max(paths(parse(deep)), key=len)
     assert len(path) == limits.MIME_DEPTH
     assert at(parse(replaced(parse(deep), path, b"\nnew")), path).body == b"new"
-    assert time.monotonic() - begun < 5
 
 
 # ---- the header alone
@@ -258,19 +228,6 @@ def test_another_header_above_the_same_parts() -> None:
     assert other.body == root.body
 
 
-@pytest.mark.parametrize(
-    ("raw", "newline"),
-    [(b"", b"\r\n"), (b"a", b"\r\n"), (b"\n", b"\n"), (b"\r\n", b"\r\n"), (b"a\nb\r\n", b"\n"), (b"a\r\nb\n", b"\r\n")],
-)
-def test_the_line_end_of_a_message(raw: bytes, newline: bytes) -> None:
-    assert newline_of(raw) == newline
-
-
-def test_fields_as_they_are_written_into_another_header() -> None:
-    header = b"From x\nSubject \t: a\n b\rBcc: c\0\r\nno field\nTo: d"
-    assert field_octets(header, b"\r\n") == [("subject", b"Subject: a\n b Bcc: c \r\n"), ("to", b"To: d\r\n")]
-
-
 # ---- entities
 
 TEXTS = st.one_of(
@@ -279,7 +236,7 @@ TEXTS = st.one_of(
 
 
 def defects_of(raw: bytes) -> list[object]:
-    """What a strict reader finds wrong with a message."""
+    """The defects that a strict parser finds in a message."""
     message = email.message_from_bytes(raw, policy=default)
     found: list[object] = []
     for part in message.walk():
@@ -325,13 +282,13 @@ def test_entities_are_parts_octet_for_octet(contents: list[bytes], newline: byte
         (b"a\r\n", "7bit"),
     ],
 )
-def test_the_encoding_of_a_message_is_what_it_is(message: bytes, encoding: str) -> None:
+def test_the_encoding_describes_the_message(message: bytes, encoding: str) -> None:
     part = composing.message_part(message)
     assert parse(part).encoding == encoding
     assert parse(composing.mixed([b"\r\na", part])).encoding == encoding
 
 
-def test_a_boundary_is_nowhere_in_what_it_is_for() -> None:
+def test_a_boundary_does_not_occur_in_the_contents() -> None:
     first = composing.boundary(b"a")
     assert first == composing.boundary(b"a")
     assert first != composing.boundary(b"b")

@@ -18,10 +18,10 @@ PACKAGED = ("sieveav", "extensions", "pyproject.toml", "README.rst", "LICENSE")
 
 
 def shipped() -> set[str]:
-    """What the wheel is to hold, by its names there: every Python file of ours, py.typed and the engines' rules."""
+    """What the wheel must contain, by its names there: all Python files, py.typed, the engines' rules, the JSON Schema."""
     found = {"sieveav/py.typed"}
     for path in (ROOT / "sieveav").rglob("*"):
-        if path.suffix == ".py" or (path.suffix == ".yar" and path.parent.name == "engines"):
+        if path.suffix in (".py", ".json") or (path.suffix == ".yar" and path.parent.name == "engines"):
             found.add(str(path.relative_to(ROOT)))
     found |= {f"sieveav/extensions/{path.name}" for path in (ROOT / "extensions").glob("*.py")}
     return found
@@ -56,7 +56,7 @@ def test_it_holds_every_file_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     held = {name for name in names if ".dist-info/" not in name}
-    assert shipped() - held == set(), "packages and package-data of pyproject.toml are lists kept by hand"
+    assert shipped() - held == set(), "package-data of pyproject.toml is a list kept by hand"
     assert held - shipped() == set()
     assert {name.rpartition("/")[2] for name in names - held} >= {"METADATA", "RECORD", "entry_points.txt", "LICENSE"}
 
@@ -70,6 +70,10 @@ def test_its_entry_points(wheel: Path) -> None:
         "console_scripts": {"sieveav": "sieveav.frontends.cli:main"},
         "sieveav.extensions": {"core": "sieveav.extensions"},
         "sieveav.engines": {"core": "sieveav.engines"},
+        "sieveav.stanzas": {"core": "sieveav.site.stanzas"},
+        "sieveav.states": {"core": "sieveav.site.states"},
+        "sieveav.commands": {"core": "sieveav.frontends.commands"},
+        "sieveav.rules": {"core": "sieveav.lint.rules"},
     }
 
 

@@ -1,8 +1,8 @@
-"""frontends: command lines (and in time protocols) to decisions, and decisions to what people and machines read.
+"""frontends: command lines to decisions and reports, for people and programs.
 
 *Takes*: arguments, files, standard input.
 *Gives*: text, JSON, exit statuses.
-*Imports*: all the other rooms.
-*Never*: decides policy.
-*Begin at*: `cli.py`.
+*Imports*: `language`, `running`, `scanning`, `site`, `lint`, and the leaves.
+*Never*: decides what happens to a message.
+*Begin at*: `cli.py`, then a file of `commands/`.
 """

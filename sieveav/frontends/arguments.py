@@ -1,114 +1,70 @@
-"""arguments: the grammar of the command line: every command with its options, and what is said of wrong use."""
+"""arguments: the parts of a command line that several commands share, and the errors that end a command early."""
 
 from __future__ import annotations
 
 import argparse
-import os
+from collections.abc import Callable, Iterable
 from typing import NoReturn
-
-from sieveav import __version__
-
-PHASES = ("data", "each_rcpt")
 
 
 class UsageError(Exception):
-    """The command cannot do this; the text is one line for people."""
+    """The command line asks for what cannot be done. The text is one line for people; the exit status is 2."""
 
 
-class _Parser(argparse.ArgumentParser):
+class Stop(Exception):
+    """Ends a command with the exit status `status`; the reason was printed already."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError, takes no abbreviated options, and shows a description as it is
+    written: paragraphs are wrapped to the terminal, indented lines are not."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog, description=description, formatter_class=_Formatter, allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class _Formatter(argparse.HelpFormatter):
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from sieveav.frontends.output import prose  # for --help only
+
+        return "\n".join(prose(text, width, indent))
 
 
-def _jobs(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"write a number from 1 to 256, not {text!r}")
-    return int(text)
+STANDARD_INPUT = "-"
+
+FILES = frozenset({"FILE", "MESSAGE", "PATH", "SCRIPT"})
+"""The metavars of arguments that are names of files, for shell completion and readers alike."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    top = _Parser(
-        prog="sieveav",
-        description="A Sieve interpreter that knows about viruses.",
-        epilog="Exit status: 0 fine, 1 something found or refused, 2 wrong use or an input that cannot be read.",
-    )
-    top.add_argument("--version", action="version", version=f"sieveav {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+def completes(action: argparse.Action, words: Callable[[], Iterable[str]]) -> None:
+    """Let shells complete the value of `action` with `words()`. Choices and files (`FILES`) need no such call."""
+    action.completer = words  # type: ignore[attr-defined]  # the attribute that argcomplete uses
 
-    def command(name: str, summary: str, formats: tuple[str, ...] = ("text", "json")) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary + ".")
-        made.add_argument("--format", choices=formats, default="text", help="for people (text), or for machines")
-        made.add_argument("--debug", action="store_true", help="log more, and show where a fault of sieveav's own was")
-        return made
 
-    def envelope(made: argparse.ArgumentParser) -> None:
-        made.add_argument(
-            "--to", action="append", metavar="ADDR", help="a recipient; repeat for several (default: the message's)"
-        )
-        made.add_argument(
-            "--from", dest="sender", metavar="ADDR", help='the sender; "" is the null sender (default: the message\'s)'
-        )
-        made.add_argument(
-            "--mailbox", action="append", default=[], metavar="NAME", help="a mailbox that exists, beside INBOX; repeat"
-        )
-        made.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="a context variable, set before any script runs",
-        )
-        made.add_argument("--trace", action="store_true", help="show every test, action, question and answer")
+def add_config(parser: argparse.ArgumentParser, help_text: str, *, required: bool = False) -> None:
+    """Add `--config FILE`, the site's configuration."""
+    parser.add_argument("--config", metavar="FILE", required=required, help=help_text)
 
-    made = command("run", "Run one script on messages, for each recipient")
-    made.add_argument("script", metavar="SCRIPT", help="the user's script of every recipient; - is standard input")
-    made.add_argument("messages", metavar="MESSAGE", nargs="+", help="message files; - is standard input")
-    made.add_argument(
-        "--config", metavar="FILE", help="the site (default: the embedded engine yara, when a script asks)"
-    )
-    envelope(made)
 
-    made = command("decide", "What a site does with messages: its scripts, and each recipient's own")
-    made.add_argument("messages", metavar="MESSAGE", nargs="+", help="message files; - is standard input")
-    made.add_argument("--config", metavar="FILE", required=True, help="the site")
-    envelope(made)
-
-    made = command("scan", "Ask the engines alone; status 1 when something is not clean")
-    made.add_argument("messages", metavar="MESSAGE", nargs="+", help="message files; - is standard input")
-    made.add_argument("--config", metavar="FILE", help="the site (default: the embedded engine yara)")
-    made.add_argument(
-        "--engine", action="append", default=[], metavar="NAME", help="only this engine; repeat for several"
+def add_format(parser: argparse.ArgumentParser, *others: str, is_line: bool = False) -> None:
+    """Add `--format`: text, json, and `others`. With `is_line` the JSON output is one object on each line, else one value."""
+    shape = "one object on each line" if is_line else "one value"
+    more = "".join(f", {name}" for name in others)
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", *others),
+        default="text",
+        help=f"text for people; for programs json ({shape}, see: sieveav explain json){more}; default: text",
     )
 
-    made = command("lint", "Find what is wrong with scripts, all of it")
-    made.add_argument(
-        "paths", metavar="PATH", nargs="+", help="scripts; directories are searched for *.sieve and *.siv; -"
-    )
-    made.add_argument("--config", metavar="FILE", help="the site whose engines and extensions' settings count")
-    made.add_argument("--phase", choices=PHASES, default="each_rcpt", help="the SMTP phase that the scripts are for")
-    made.add_argument(
-        "--fail-on", choices=("error", "warning", "advice"), default="error", help="the least that gives status 1"
-    )
 
-    made = command("check-config", "Find what is wrong with a configuration and with the scripts it names")
-    made.add_argument("file", metavar="FILE", help="the configuration; - is standard input")
-
-    made = command("test", "Run tests of scripts, written in Sieve", formats=("text", "json", "junit", "tap"))
-    made.add_argument("paths", metavar="PATH", nargs="+", help="test files; directories are searched for *.svtest")
-    made.add_argument("--config", metavar="FILE", help="the site that test_run decides for, and whose settings count")
-    made.add_argument("--filter", metavar="NAME", default="", help="only the tests with NAME in their name")
-    made.add_argument(
-        "--jobs", metavar="N", type=_jobs, default=_processors(), help="files at a time (default: %(default)s)"
-    )
-    made.add_argument("--verbose", "-v", action="store_true", help="list the tests that pass, and what was logged")
-
-    command("extensions", "List the extensions of the language")
-    command("engines", "List the engines and their options")
-    made = command("explain", "Explain an extension, a word, a tag, an engine or an option")
-    made.add_argument("name", metavar="NAME")
-    return top
+def add_messages(parser: argparse.ArgumentParser, help_text: str = "a message file; - is standard input") -> None:
+    """Add the positional arguments MESSAGE..."""
+    parser.add_argument("messages", metavar="MESSAGE", nargs="+", help=help_text)

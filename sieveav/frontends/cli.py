@@ -1,6 +1,8 @@
-"""cli: a command line to an exit status: 0 fine, 1 something found or refused, 2 wrong use or an input that cannot be read.
+"""cli: a command line to an exit status. Whatever goes wrong is one line on standard error.
 
-Each command is a function of `commands.py`; what it needs is imported when it runs, for start-up is part of use.
+The status is that of the command (0 if all is well, 1 if something was found or refused), 2 for wrong use or a file that cannot
+be read, 70 for an internal error, 130 after Ctrl-C. Only the file of the command that is named is imported, so that it starts
+fast.
 """
 
 from __future__ import annotations
@@ -12,56 +14,91 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from sieveav.frontends.arguments import UsageError, parser
+from sieveav.frontends.arguments import Stop, UsageError
+from sieveav.frontends.command import COMMANDS
 
-BUG = 70
-"""The status after a fault of our own (EX_SOFTWARE of sysexits.h): none of the three."""
+EX_SOFTWARE = 70
+"""The exit status after an internal error (sysexits.h)."""
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C: 128 and the number of the signal, as of shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; the exit status. Whatever goes wrong is one line on standard error."""
-    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()  # None when closed by the caller
+    """Carry out a command line (that of the process by default) and return the exit status."""
+    sys.stdout, sys.stderr = sys.stdout or _devnull(), sys.stderr or _devnull()  # None when closed by the caller
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
-    debug = False
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not be able to show a character
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    _set_up_log(debug)
     try:
-        parsed = parser().parse_args(arguments)
-        debug = parsed.debug
-        logging.basicConfig(
-            level=logging.DEBUG if debug else logging.CRITICAL, format="%(levelname)s %(name)s: %(message)s"
-        )
-        from sieveav.frontends.commands import COMMANDS
-
-        status = COMMANDS[parsed.command](parsed)
+        status = _run(arguments)
         sys.stdout.flush()
         return status
+    except Stop as stop:
+        return stop.status
     except UsageError as error:
-        return _told(str(error), 2)
-    except BrokenPipeError:  # whoever read us has read enough
+        return _failed(str(error), 2)
+    except BrokenPipeError:  # the reader of the output, such as head, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        name = f"{error.filename}: " if error.filename is not None else ""
-        return _told(f"{name}{error.strerror or error}", 2)
+        from sieveav.frontends.output import error_text
+
+        return _failed(error_text(error), 2)
     except KeyboardInterrupt:
-        return _told("interrupted", 130)
+        return _failed("interrupted", INTERRUPTED)
     except Exception as error:
         if debug:
             raise
-        return _told(f"a fault of our own: {type(error).__name__}: {error} (--debug shows where)", BUG)
+        return _failed(f"internal error: {type(error).__name__}: {error} (--debug shows where)", EX_SOFTWARE)
 
 
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
+def _run(arguments: Sequence[str]) -> int:
+    command = None
+    if arguments and not arguments[0].startswith("-"):
+        command = COMMANDS.find(arguments[0])
+        if command is None:
+            raise UsageError(_unknown(arguments[0]))
+        parser, rest = command.parser(), arguments[1:]
+    else:
+        from sieveav.frontends.overview import overview
+
+        parser, rest = overview(), arguments
+    try:
+        args = parser.parse_args(rest)
+    except SystemExit:  # argparse has printed the help or the version
+        return 0
+    if command is None:
+        raise UsageError("the command is missing (see sieveav --help)")
+    return command.run(args)
 
 
-def _told(text: str, status: int) -> int:
-    from sieveav.language.problems import printable  # start-up: --version needs nothing of the language
+def _unknown(name: str) -> str:
+    from sieveav.language.problems import did_you_mean
 
-    print(f"sieveav: {printable(text)}", file=sys.stderr)  # noqa: T201
+    hint = did_you_mean(name, COMMANDS.everything())
+    return f'unknown command "{name}"; {hint or "see sieveav --help"}'
+
+
+def _set_up_log(debug: bool) -> None:
+    """With `debug` all is logged, else only that a plug-in was left out."""
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+    else:
+        logging.basicConfig(level=logging.CRITICAL, format="sieveav: %(message)s")
+        for name in ("sieveav.plugins", "sieveav.frontends.command"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _failed(text: str, status: int) -> int:
+    from sieveav.frontends.output import print_error
+
+    print_error(text)
     return status
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _devnull() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")

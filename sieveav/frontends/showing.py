@@ -1,39 +1,17 @@
-"""showing: decisions and verdicts to the lines people read and the objects machines read."""
+"""showing: decisions, verdicts and problems to the lines that people read and the objects that programs read."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
-from sieveav.language.problems import Place, Problem, Severity, Source, printable, report
+from sieveav.frontends.output import Cell, columns, counted, is_terminal, paint
+from sieveav.language.problems import Place, Problem, Severity, Source, report
+from sieveav.printing import printable
 from sieveav.running.effects import Refuse
 from sieveav.running.outcome import Fault, Note, Outcome, Response, Step
-from sieveav.site.deciding import Decision, RecipientDecision
+from sieveav.site.transaction import Decision, RecipientDecision
 from sieveav.verdict import FOUND, Status, Verdict, plain
-
-_COLOURS = {"bad": "\x1b[31m", "good": "\x1b[32m", "odd": "\x1b[33m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
-
-
-def paint(text: str, colour: str) -> str:
-    """`text` in a colour, on a terminal only, and not where NO_COLOR or TERM=dumb say that none is wanted."""
-    bare = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
-    return text if bare else f"{_COLOURS[colour]}{text}\x1b[0m"
-
-
-def columns(rows: Sequence[Sequence[tuple[str, str]]], indent: int) -> Iterable[str]:
-    """Rows of (text, colour) cells as lines, their columns aligned; no column is padded beyond 40 characters."""
-    rows = [[(printable(text), colour) for text, colour in row] for row in rows]
-    widths = [
-        max((len(row[i][0]) for row in rows if i < len(row)), default=0) for i in range(max(map(len, rows), default=0))
-    ]
-    for row in rows:
-        cells = []
-        for i, (text, colour) in enumerate(row):
-            padded = text.ljust(min(widths[i], 40)) if i + 1 < len(row) else text
-            cells.append(paint(padded, colour) if colour else padded)
-        yield " " * indent + "   ".join(cells).rstrip()
-
 
 # ---- verdicts
 
@@ -42,7 +20,8 @@ def _colour(status: Status) -> str:
     return "good" if status is Status.CLEAN else "bad" if status in FOUND or status is Status.ERROR else "odd"
 
 
-def verdict_row(verdict: Verdict) -> list[tuple[str, str]]:
+def verdict_row(verdict: Verdict) -> list[Cell]:
+    """A verdict as a row of a table."""
     return [
         (verdict.engine, ""),
         (str(verdict.status), _colour(verdict.status)),
@@ -52,6 +31,7 @@ def verdict_row(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, object]:
+    """A verdict for programs; `ms` in milliseconds."""
     return {
         "engine": verdict.engine,
         "status": str(verdict.status),
@@ -60,6 +40,11 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
         "version": verdict.version,
         "ms": round(verdict.ms, 3),
     }
+
+
+def scan_json(name: str, verdicts: Iterable[Verdict]) -> dict[str, object]:
+    """The verdicts on one message for programs."""
+    return {"message": name, "engines": [verdict_json(verdict) for verdict in verdicts]}
 
 
 # ---- decisions
@@ -73,120 +58,132 @@ def _response(response: Response) -> str:
     return f"{response.code} {response.enhanced} {' / '.join(response.text.splitlines())}".rstrip()
 
 
-def _decided(response: Response, fault: Fault | None) -> str:
-    """What set a response: a line of a script, or the engine's own `action`; a fault says where it was by itself."""
+def _origin(response: Response, fault: Fault | None) -> str:
+    """What gave a response: a line of a script, or an engine's `action`; nothing for a fault, which has its own place."""
     return _where(response.place) or ("the engine's action" if fault is None else "")
 
 
-def _recipient_rows(one: RecipientDecision) -> list[list[tuple[str, str]]]:
-    rows = []
+def _recipient_rows(one: RecipientDecision) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    fault = one.outcome.fault
     if one.response is not None:
-        rows.append([(_response(one.response), "bad"), (_decided(one.response, one.outcome.fault), "dim")])
+        rows.append([(_response(one.response), "bad"), (_origin(one.response, fault), "dim")])
     for action in one.outcome.actions:
         refusal = any(isinstance(effect, Refuse) for effect in action.effects)
         if refusal or action.withheld:
-            continue  # the response, or a note, says it
+            continue  # shown as the response, or as a note
         rows.append([(action.summary(), "" if action.keeps else "odd"), (_where(action.place), "dim")])
-    fault = one.outcome.fault
     if fault is not None:
         rows.append([(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")])
-    rows += [[(f"{n.severity}: {n.text}", "odd"), (_where(n.place), "dim")] for n in _said(one.outcome)]
+    rows += [[(f"{note.severity}: {note.text}", "odd"), (_where(note.place), "dim")] for note in _notes(one.outcome)]
     return [[(one.recipient if i == 0 else "", "bold"), *row] for i, row in enumerate(rows)]
 
 
-def _trace(steps: Iterable[Step]) -> Iterable[str]:
+def _notes(outcome: Outcome) -> list[Note]:
+    """The notes of an outcome, except that of its fault, which is shown by itself."""
+    fault = outcome.fault
+    return [n for n in outcome.notes if fault is None or (n.text, n.place) != (fault.message, fault.place)]
+
+
+def _trace(steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
         yield paint(printable(f"      {_where(step.place):<24} {step.what}: {step.result}"), "dim")
 
 
-def decision_lines(name: str, sender: str, decision: Decision) -> Iterable[str]:
-    """A decision for people: the engines, then what becomes of the message for whom, and which line decided."""
+def decision_lines(name: str, sender: str, decision: Decision) -> Iterator[str]:
+    """A decision for people: the verdicts, then the actions or the reply for each recipient, and the line that decided."""
     yield f"{paint(printable(name), 'bold')}   from {printable(sender) or '<>'}"
     yield from columns([verdict_row(verdict) for verdict in decision.verdicts], 2)
     yield from _trace(decision.trace)
-    if decision.fault is not None:
-        fault = decision.fault
+    fault = decision.fault
+    if fault is not None:
         yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
     if decision.response is not None:
-        decided = _decided(decision.response, decision.fault)
         everyone = ", ".join(one.recipient for one in decision.recipients)
-        yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (decided, "dim")]], 2)
+        origin = _origin(decision.response, fault)
+        yield from columns([[(everyone, "bold"), (_response(decision.response), "bad"), (origin, "dim")]], 2)
         return
-    rows = []
-    for one in decision.recipients:
-        rows += _recipient_rows(one)
-    lines = iter(columns(rows, 2))
-    for one in decision.recipients:
-        for _ in _recipient_rows(one):
-            yield next(lines)
-        yield from _trace(one.outcome.trace)
+    rows = [_recipient_rows(one) for one in decision.recipients]
+    traces = [one.outcome.trace for one in decision.recipients]
+    if not any(traces):
+        yield from columns([row for own in rows for row in own], 2)
+        return
+    for own, trace in zip(rows, traces, strict=True):
+        yield from columns(own, 2)
+        yield from _trace(trace)
 
 
 def fault_text(fault: Fault | None) -> str | None:
-    """A fault in one line, its place first; None for none."""
+    """A fault in one line, its place first; None if there is no fault."""
     if fault is None:
         return None
     place = _where(fault.place)
     return f"{place}: {fault.message}" if place else fault.message
 
 
-def _said(outcome: Outcome) -> list[Note]:
-    """The notes of an outcome, except that of its fault, which is shown by itself."""
-    fault = outcome.fault
-    return [n for n in outcome.notes if fault is None or (n.text, n.place) != (fault.message, fault.place)]
+def _place_json(place: Place | None) -> dict[str, object] | None:
+    return None if place is None else place.as_json()
 
 
-def _notes(outcome: Outcome) -> list[dict[str, object]]:
-    return [
-        {"severity": str(n.severity), "text": n.text, "at": n.place.as_json() if n.place else None}
-        for n in _said(outcome)
-    ]
-
-
-def _steps(steps: Iterable[Step]) -> list[dict[str, object]]:
-    return [{"at": s.place.as_json() if s.place else None, "what": s.what, "result": s.result} for s in steps]
+def _steps_json(steps: Iterable[Step]) -> list[dict[str, object]]:
+    return [{"at": _place_json(step.place), "what": step.what, "result": step.result} for step in steps]
 
 
 def decision_json(name: str, decision: Decision, *, tracing: bool) -> dict[str, object]:
-    """A decision for machines."""
-    found: dict[str, object] = {
+    """A decision for programs; its shape is in schema.json."""
+    fields: dict[str, object] = {
         "message": name,
         "smtp": decision.response.as_json() if decision.response else None,
-        "context": decision.context,
+        "phase": decision.phase or None,
+        "context": {**decision.context.connection, **decision.context.message},
         "engines": [verdict_json(verdict) for verdict in decision.verdicts],
         "recipients": [_recipient_json(one, tracing=tracing) for one in decision.recipients],
+        "fault": fault_text(decision.fault),
     }
-    if decision.fault is not None:
-        found["fault"] = fault_text(decision.fault)
     if tracing:
-        found["trace"] = _steps(decision.trace)
-    return found
+        fields["trace"] = _steps_json(decision.trace)
+    return fields
 
 
 def _recipient_json(one: RecipientDecision, *, tracing: bool) -> dict[str, object]:
-    found: dict[str, object] = {
+    fields: dict[str, object] = {
         "recipient": one.recipient,
         "smtp": one.response.as_json() if one.response else None,
-        "context": one.context,
+        "context": dict(one.context),
         "actions": [action.as_json() for action in one.outcome.actions if not action.withheld],
         "fault": fault_text(one.outcome.fault),
-        "notes": _notes(one.outcome),
+        "notes": [
+            {"severity": str(note.severity), "text": note.text, "at": _place_json(note.place)}
+            for note in _notes(one.outcome)
+        ],
     }
     if tracing:
-        found["trace"] = _steps(one.outcome.trace)
-    return found
+        fields["trace"] = _steps_json(one.outcome.trace)
+    return fields
 
 
 # ---- problems
 
 
-def problem_lines(problems: Iterable[tuple[Source, Problem]]) -> Iterable[str]:
-    """Problems for people, each with the text that it is in."""
+def problem_lines(problems: Iterable[tuple[Source, Problem]], stream: TextIO | None = None) -> Iterator[str]:
+    """Problems for people, each with its line of the text, to be printed to `stream` (standard output)."""
     for source, problem in problems:
         head, *rest = report(source, problem).split("\n")
         colour = "bad" if problem.severity is Severity.ERROR else "odd"
-        yield paint(printable(head), colour)
+        yield paint(printable(head), colour, stream)
         yield from ("\t".join(map(printable, line.split("\t"))) for line in rest)
+
+
+def problem_summary(what: str, problems: Sequence[tuple[Source, Problem]]) -> list[str]:
+    """A line about all that was checked, on a terminal; elsewhere silence means that nothing is wrong."""
+    if not is_terminal():
+        return []
+    counts = [
+        counted(number, severity, "advice" if severity is Severity.ADVICE else "")
+        for severity in Severity
+        if (number := sum(problem.severity is severity for _, problem in problems))
+    ]
+    return [paint(f"{what}, {', '.join(counts) or 'no problems'}", "bad" if counts else "good")]
 
 
 def summary(text: str | None) -> str:

@@ -1,13 +1,12 @@
-"""testing: test files to results, several files at a time, and results to what people and machines read.
+"""testing: test files to results, several files at a time, and results to what people and programs read.
 
-A file that cannot be run counts as one failed test that is named after it. Files run in processes of their own, so that
-none can disturb another; one alone runs in this one.
+A file that cannot be run counts as one failed test with the name of the file. Several files run in processes of their own, so
+that none can disturb another; a single file runs in this process.
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,16 +16,17 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from sieveav.frontends.showing import paint
-from sieveav.language.problems import Problem, Severity, Source, as_json, printable
+from sieveav.frontends.output import paint
+from sieveav.language.problems import Problem, Severity, Source, as_json
+from sieveav.printing import printable
 
 SUFFIX = ".svtest"
-"""What is looked for in folders."""
+"""The test files in folders."""
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test: its name and line, and where and why it failed, "" where it passed."""
+    """One test: its name and line; where and why it failed, both "" if it passed."""
 
     name: str
     line: int
@@ -36,7 +36,7 @@ class TestResult:
 
 @dataclass(frozen=True)
 class FileResult:
-    """The tests of one file, the problems for which it could not be run, what it logged, and the seconds it took."""
+    """The tests of one file, the problems because of which it could not be run, what it logged, and the seconds it took."""
 
     path: str
     tests: tuple[TestResult, ...]
@@ -50,14 +50,14 @@ class FileResult:
 
 
 def run_file(path: str, config: str | None, only: str) -> FileResult:
-    """Run one test file; `only` is part of the names of the tests that are to be run. Never raises for what is in the
-    file; OSError when it cannot be read."""
-    from sieveav.site.rehearsal import Rehearsal  # not in the process that only waits for the others
+    """Run the tests of a file whose names contain `only`, in any case. The site is that of `config`, or the embedded one.
+    Mistakes in the file are failed tests; OSError if it cannot be read."""
+    from sieveav.site.rehearsal import Rehearsal  # not needed in the process that waits for the others
     from sieveav.site.scripts import contents
     from sieveav.site.site import embedded, load
 
     begun = time.perf_counter()
-    site = load(Path(config))[0] if config else embedded()
+    site = load(Path(config)) if config else embedded()
     rehearsal = Rehearsal(site, Path(path), lambda name: only.lower() in name.lower())
     checked = rehearsal.check(contents(Path(path)), path)
     if checked.program is None:
@@ -80,63 +80,52 @@ def run_file(path: str, config: str | None, only: str) -> FileResult:
         line = 0 if fault.place is None else fault.place.line
         tests.append(TestResult(Path(path).name, line, str(fault.place or path), fault.message))
     elif not tests and not only:
-        tests.append(TestResult(Path(path).name, 0, path, "there is no test in the file"))
+        tests.append(TestResult(Path(path).name, 0, path, "the file contains no test"))
     notes = tuple(f"{note.place}: {note.text}" for note in outcome.notes if fault is None or note.text != fault.message)
     return FileResult(path, tuple(tests), (), notes, time.perf_counter() - begun)
 
 
 def run_files(
-    paths: Sequence[str], config: str | None, only: str, jobs: int, progress: Callable[[int, int], None]
+    paths: Sequence[str], config: str | None, only: str, jobs: int, progress: Callable[[int, str], None]
 ) -> list[FileResult]:
-    """Run test files, `jobs` at a time, and tell how far it is: files done, tests failed."""
+    """Run test files, `jobs` at a time; results in the order of `paths`. After each file `progress` is called with the number
+    of files done and a text about the tests that failed so far."""
     run = partial(run_file, config=config, only=only)
     results: dict[str, FileResult] = {}
     failed = 0
-    if jobs == 1 or len(paths) == 1:
+    if jobs == 1 or len(paths) < 2:
         for path in paths:
             results[path] = run(path)
             failed += results[path].failed
-            progress(len(results), failed)
+            progress(len(results), f"{failed} failed")
         return [results[path] for path in paths]
-    quiet = partial(logging.basicConfig, level=logging.getLogger().level)  # as in this process
-    with ProcessPoolExecutor(min(jobs, len(paths)), get_context("spawn"), initializer=quiet) as pool:
+    log_alike = partial(logging.basicConfig, level=logging.getLogger().level)  # as in this process
+    with ProcessPoolExecutor(min(jobs, len(paths)), get_context("spawn"), initializer=log_alike) as pool:
         pending = {pool.submit(run, path): path for path in paths}
         for future in as_completed(pending):
             path = pending[future]
             try:
                 results[path] = future.result()
             except BrokenProcessPool:
-                died = TestResult(Path(path).name, 0, path, "the process that ran it has died")
+                died = TestResult(Path(path).name, 0, path, "the process that ran it died")
                 results[path] = FileResult(path, (died,))
             failed += results[path].failed
-            progress(len(results), failed)
+            progress(len(results), f"{failed} failed")
     return [results[path] for path in paths]
 
 
-def progress_line(total: int) -> Callable[[int, int], None]:
-    """What reports progress on a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty() or total == 1:
-        return lambda _done, _failed: None
-
-    def tell(done: int, failed: int) -> None:
-        end = "\r\x1b[K" if done == total else ""
-        print(f"\r\x1b[K{done}/{total} files, {failed} failed{end}", end="", file=sys.stderr, flush=True)  # noqa: T201
-
-    return tell
-
-
 def counts(results: Iterable[FileResult]) -> tuple[int, int]:
-    """How many tests have passed and failed."""
+    """The numbers of tests that passed and failed."""
     tests = [test for result in results for test in result.tests]
     failed = sum(bool(test.reason) for test in tests)
     return len(tests) - failed, failed
 
 
-# ---- for people and for machines
+# ---- for people and for programs
 
 
 def text(results: Sequence[FileResult], *, verbose: bool) -> Iterator[str]:
-    """A line for each failure, with `verbose` for each test and what was logged, and the summary."""
+    """A line for each failure and the summary; with `verbose` a line for each test, and what was logged."""
     for result in results:
         for note in result.notes if verbose else ():
             yield paint(printable(note), "dim")
@@ -190,8 +179,8 @@ def tap(results: Sequence[FileResult]) -> Iterator[str]:
 
 
 def junit(results: Sequence[FileResult]) -> str:
-    """The XML that CI servers read: a suite for each file."""
-    from xml.sax.saxutils import quoteattr  # for this format only
+    """JUnit's XML, which CI servers read: a suite for each file."""
+    from xml.sax.saxutils import quoteattr  # only for this format
 
     def attribute(value: str) -> str:
         return quoteattr(printable(value))

@@ -1,17 +1,17 @@
-"""grammar: the fields of a word's class to the grammar of the word.
+"""grammar: the annotated attributes of a word's class to the grammar of the word.
 
     class Virustest(Word):
-        match: MatchType = choice("match_type", ":is") # one of the tags the vocabulary has for match_type
+        match: MatchType = choice("match_type", ":is") # one of the tags that the vocabulary has for match_type
         days: int = tag(":days", 7)                    # a tag with a number
         last: bool = tag(":last")                      # a tag alone
-        name: str = optional("")                       # a positional argument that may be left out
+        name: str = optional("")                       # an optional positional argument
         mailbox: str = value(valid=mailbox_flaw)       # a positional argument with a rule
         value: str                                     # a positional argument
-        subject: Shared = derived()                    # no argument: worked out by `check` or `prepare`
+        subject: Shared = derived()                    # not an argument: set by `check` or `prepare`
 
-From these come binding, type errors, the usage line and the catalogue; nothing states the grammar a second time. The
-types of arguments are str, Strings, int, bool (of a bare tag), Test, Tests, Block and Arms. An annotation that is none of
-these is a TypeError when the class is declared.
+Binding, type errors, usage lines and `sieveav explain` all use them; the grammar is written nowhere else. The types of
+arguments are str, Strings, int, bool (of a bare tag), Test, Tests, Block and Arms. Another annotation is a TypeError when
+the class is declared.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ _SHAPES: list[tuple[Any, str, Shape]] = [
 """Type, its name in an annotation, shape."""
 
 REQUIRED: Any = object()
-"""The default of a field that has none."""
+"""The default of an argument that is required."""
 
 Flaw = Callable[[Any], str]
-"""What is wrong with the value of an argument (a string, each string of a list, or a number); "" for nothing."""
+"""Says what is wrong with the value of an argument (a string, each string of a list, or a number); "" if it is valid."""
 
 
 @dataclass(frozen=True)
-class Stated:
-    """What `tag`, `choice`, `optional` or `value` states of a field."""
+class Spec:
+    """What `tag`, `choice`, `optional` or `value` says of an argument."""
 
     tag: str = ""
     kind: str = ""
@@ -74,36 +74,36 @@ class _Derived:
 
 
 def tag(name: str, default: Any = None, *, valid: Flaw | None = None, hint: str = "") -> Any:
-    """A tagged argument: the tag `name`, followed by a value of the field's type; a bool has no value. Not given, it is
-    `default`, which for a bool is False. `valid` and `hint` as with `value`."""
-    return Stated(tag=name.lower(), default=default, valid=valid, hint=hint)
+    """A tagged argument: the tag `name`, followed by a value of the field's type; a bool has no value. Without the tag it is
+    `default`, which for a bool is False. `valid` and `hint` as in `value`."""
+    return Spec(tag=name.lower(), default=default, valid=valid, hint=hint)
 
 
 def choice(kind: str, default: str | None, by: str = "") -> Any:
-    """A field that is one of the vocabulary's choices of `kind`, named by its own tag or, with `by`, by the string after
-    that tag; not given, it is the choice named `default`, or None."""
-    return Stated(tag=by.lower(), kind=kind, default=default)
+    """An argument that is one of the vocabulary's choices of `kind`. It is named by its own tag or, with `by`, by the string
+    after that tag. Without either it is the choice named `default`, or None."""
+    return Spec(tag=by.lower(), kind=kind, default=default)
 
 
 def optional(default: Any, *, valid: Flaw | None = None, hint: str = "") -> Any:
-    """A positional argument that may be left out, and is then `default`."""
-    return Stated(default=default, valid=valid, hint=hint)
+    """An optional positional argument; `default` if it is left out."""
+    return Spec(default=default, valid=valid, hint=hint)
 
 
 def value(*, valid: Flaw | None = None, hint: str = "") -> Any:
-    """A positional argument with a rule. `valid(value)` says what is wrong, "" for nothing: a constant is then a problem
-    with `hint` when the script is checked, a value made of variables a fault with the same text when it runs."""
-    return Stated(default=REQUIRED, valid=valid, hint=hint)
+    """A positional argument with a rule: `valid(value)` says what is wrong, "" for a valid value. For a constant that is a
+    problem with `hint` when the script is checked, for a value with variables a run-time error with the same text."""
+    return Spec(default=REQUIRED, valid=valid, hint=hint)
 
 
 def derived(default: Any = REQUIRED) -> Any:
-    """An attribute that is no argument: `check`, `prepare` or the checker sets it."""
+    """An attribute that is not an argument: `check`, `prepare` or the checker sets it."""
     return _Derived(default)
 
 
-@dataclass(frozen=True)  # without slots: `positional` is asked for often, and remembered
+@dataclass(frozen=True)  # without slots: `positional` is needed often, so it is remembered
 class Field:
-    """One argument of a word: `tag` and `kind` are "" for a positional one."""
+    """One argument of a word. `tag` and `kind` are "" for a positional argument."""
 
     name: str
     shape: Shape
@@ -122,6 +122,16 @@ class Field:
         """The name as usage lines and rules show it."""
         return self.name.replace("_", "-")
 
+    @property
+    def type_name(self) -> str:
+        """Its type in words, such as "string list"."""
+        return self.shape.replace("-", " ")
+
+    @property
+    def rule(self) -> str:
+        """The rule of the problem that its value is invalid."""
+        return f"{self.shown}-invalid"
+
 
 @dataclass(frozen=True)
 class Grammar:
@@ -134,7 +144,7 @@ class Grammar:
         return {field.shape: field for field in self.fields if field.positional}
 
     def of(self, shape: Shape) -> Field | None:
-        """The field for what is not a value, a test or a block, if the word takes one."""
+        """The positional argument of that shape, the last one if there are several; None if there is none."""
         return self._by_shape.get(shape)
 
     @cached_property
@@ -148,13 +158,17 @@ class Grammar:
         return sum(field.default is REQUIRED for field in self.values)
 
     @cached_property
-    def nests(self) -> bool:
-        """Whether it takes tests or a block."""
-        return any(shape in self._by_shape for shape in (Shape.TEST, Shape.TESTS, Shape.BLOCK))
+    def nested(self) -> tuple[Field, ...]:
+        """The fields for tests and blocks."""
+        return tuple(f for f in self.fields if f.shape in (Shape.TEST, Shape.TESTS, Shape.BLOCK))
 
     @cached_property
-    def rules(self) -> dict[str, Flaw]:
-        """The rules of the arguments that have one, by field."""
+    def takes_tests(self) -> bool:
+        return any(f.shape is not Shape.BLOCK for f in self.nested)
+
+    @cached_property
+    def flaws(self) -> dict[str, Flaw]:
+        """What says whether an argument is valid, by field; for those that have it."""
         return {field.name: field.valid for field in self.fields if field.valid is not None}
 
     @cached_property
@@ -182,54 +196,54 @@ class Grammar:
 _VALUES = frozenset({Shape.STRING, Shape.STRINGS, Shape.NUMBER})
 
 
-def take_stated(cls: type) -> dict[str, tuple[Any, Stated]]:
-    """The fields that `cls` itself states: name -> annotation and statement; what states them is taken out of the class,
-    so that an attribute is there only once it has a value. TypeError for an annotation with any other value."""
-    stated: dict[str, tuple[Any, Stated]] = {}
+def take_specs(cls: type) -> dict[str, tuple[Any, Spec]]:
+    """The arguments that `cls` itself declares, name -> annotation and spec. The specs are removed from the class, so that
+    an attribute exists only once it has a value. TypeError for an annotation with any other value."""
+    specs: dict[str, tuple[Any, Spec]] = {}
     for name, annotation in vars(cls).get("__annotations__", {}).items():
-        statement = vars(cls).get(name, REQUIRED)
         if str(annotation).startswith(("ClassVar", "typing.ClassVar")):
             continue
-        if isinstance(statement, _Derived):
-            if statement.default is REQUIRED:
+        value = vars(cls).get(name, REQUIRED)
+        if isinstance(value, _Derived):
+            if value.default is REQUIRED:
                 delattr(cls, name)
             else:
-                setattr(cls, name, statement.default)
-        elif isinstance(statement, Stated):
+                setattr(cls, name, value.default)
+        elif isinstance(value, Spec):
             delattr(cls, name)
-            stated[name] = (annotation, statement)
-        elif statement is REQUIRED:
-            stated[name] = (annotation, Stated(default=REQUIRED))
+            specs[name] = (annotation, value)
+        elif value is REQUIRED:
+            specs[name] = (annotation, Spec(default=REQUIRED))
         else:
             raise TypeError(
                 f"{cls.__name__}.{name}: an argument with a default is written = optional(...) or = tag(...), any other "
                 "attribute = derived(...) or without annotation"
             )
-    return stated
+    return specs
 
 
 @cache
 def grammar_of(cls: type) -> Grammar:
-    """The grammar that the fields of `cls` state, those of its bases first; a field stated again has the later place.
-    TypeError names a field that is of none of the types above."""
+    """The grammar of `cls`: the arguments of its bases first. One that is declared again has the later position. TypeError
+    names an argument of a type that no script can write."""
     owners = {name: owner for owner in reversed(cls.__mro__) for name in vars(owner).get("__annotations__", {})}
     fields = []
     for owner in reversed(cls.__mro__):
-        for name, (annotation, stated) in vars(owner).get("stated", {}).items():
+        for name, (annotation, spec) in vars(owner).get("specs", {}).items():
             if owners[name] is owner:
-                fields.append(_field(f"{cls.__name__}.{name}", name, annotation, stated))
+                fields.append(_field(f"{cls.__name__}.{name}", name, annotation, spec))
     return Grammar(tuple(fields))
 
 
-def _field(where: str, name: str, annotation: Any, stated: Stated) -> Field:
-    if stated.kind:
-        return Field(name, Shape.STRING, stated.tag, stated.kind, stated.default)
-    written = annotation.rpartition(".")[2] if isinstance(annotation, str) else annotation
-    shape = next((shape for type_, named, shape in _SHAPES if written in (type_, named)), None)
-    if shape is None or (shape is Shape.BARE and not stated.tag):
+def _field(where: str, name: str, annotation: Any, spec: Spec) -> Field:
+    if spec.kind:
+        return Field(name, Shape.STRING, spec.tag, spec.kind, spec.default)
+    type_name = annotation.rpartition(".")[2] if isinstance(annotation, str) else annotation
+    shape = next((shape for type_, named, shape in _SHAPES if type_name in (type_, named)), None)
+    if shape is None or (shape is Shape.BARE and not spec.tag):
         types = ", ".join(named for _, named, _ in _SHAPES)
         raise TypeError(
-            f"{where} is of no type that a script can write ({types}; bool for a tag); write = derived() if it is no argument"
+            f"{where}: the type of an argument is one of {types} (bool for a tag); write = derived() for another attribute"
         )
-    default = False if shape is Shape.BARE and stated.default is None else stated.default
-    return Field(name, shape, stated.tag, "", default, stated.valid, stated.hint)
+    default = False if shape is Shape.BARE and spec.default is None else spec.default
+    return Field(name, shape, spec.tag, "", default, spec.valid, spec.hint)

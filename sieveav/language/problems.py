@@ -1,4 +1,4 @@
-"""problems: a place in a text and what is wrong there, as data that every front end can show.
+"""problems: a place in a text and what is wrong there, to data and text that every front end can show.
 
 Positions are offsets in characters (code points) of the text as it was decoded, the end exclusive; a `Source` turns
 them into lines and columns, which count from 1.
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
+
+from sieveav.printing import printable as printable
 
 
 class Span(NamedTuple):
@@ -27,18 +29,27 @@ class Severity(StrEnum):
     ADVICE = "advice"
 
 
+class Edit(NamedTuple):
+    """A change of a text: `text` replaces what is at `span`. With an empty span it is inserted."""
+
+    span: Span
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a text: `rule` is its name in words (`tag-unknown`), `hint` what to write instead, or ""."""
+    """One thing wrong in a text: `rule` is its name (see sieveav/language/rules.py), `hint` says what to write instead, or is
+    "". `edits` together mend it, where that is mechanical and certainly right."""
 
     rule: str
     message: str
     span: Span
     hint: str = ""
     severity: Severity = Severity.ERROR
+    edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
-        # scripts and configurations are quoted in problems, and problems are logged: a text may not make a line of its own
+        # Scripts and configurations are quoted in problems, and problems are logged: no text may add a line to a log.
         object.__setattr__(self, "message", printable(self.message))
         object.__setattr__(self, "hint", printable(self.hint))
 
@@ -50,7 +61,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the path it is known by; knows its lines."""
+    """A text and its path, for people; finds lines and columns."""
 
     path: str
     text: str
@@ -78,8 +89,8 @@ class Source:
 
 
 class Place:
-    """Where in which text: `path`, `line` and `column`, both from 1, worked out when they are asked for. Without an
-    offset it is the whole text, whose line is 0."""
+    """A place in a text: `path`, `line` and `column`, both from 1, worked out when they are read. Without an offset it is the
+    whole text, whose line is 0."""
 
     __slots__ = ("_offset", "_source")
 
@@ -104,7 +115,7 @@ class Place:
         return self.position.column
 
     def as_json(self) -> dict[str, object]:
-        """The place as machines read it; the path alone for a whole text."""
+        """The place for machines; only the path for a whole text."""
         if self._offset is None:
             return {"path": self.path}
         line, column = self.position
@@ -123,32 +134,37 @@ class Place:
         return hash((self.path, self.position))
 
 
-def printable(text: str) -> str:
-    """`text` with `?` for what would move a terminal's cursor or cannot be shown: much of it was chosen by strangers."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
 def excerpt(source: Source, span: Span) -> list[str]:
-    """The line where `span` begins, with marks below it: two lines for people. Control characters show as `?`."""
+    """The line where `span` begins, with marks below it: two lines for people. Control characters are shown as `?`."""
     position = source.position(span.start)
     line = source.line(position.line)
     begin = position.column - 1
     end = max(begin + 1, min(begin + span.end - span.start, len(line)))
-    shown_from = 0
-    if len(line) > _WIDEST:  # a machine-made line: show the part that matters
+    if len(line) > _WIDEST:  # a line written by a program: show the part that matters
         shown_from = max(0, begin - _WIDEST // 2)
         line, begin, end = line[shown_from : shown_from + _WIDEST], begin - shown_from, end - shown_from
     shown = "\t".join(map(printable, line.split("\t")))
-    pad = "".join("\t" if c == "\t" else " " for c in shown[:begin])
+    end = min(end, _WIDEST)
+    pad = "".join("\t" if c == "\t" else " " * _columns(c) for c in shown[:begin])
+    marks = "^" * max(1, _columns(shown[begin:end]) if end <= len(shown) else end - begin)
     number = f"{position.line:>4}"
-    return [f"{number} | {shown}", f"{' ' * len(number)} | {pad}{'^' * max(1, min(end, _WIDEST) - begin)}"]
+    return [f"{number} | {shown}", f"{' ' * len(number)} | {pad}{marks}"]
 
 
 _WIDEST = 160
 
 
+def _columns(text: str) -> int:
+    """The columns that `text` takes on a terminal: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width  # most scripts are ASCII
+
+    return sum(2 if east_asian_width(c) in "WF" else category(c) not in ("Mn", "Me") for c in text)
+
+
 def report(source: Source, problem: Problem) -> str:
-    """A problem as people read it: place, severity, message, rule, the line with marks, the hint."""
+    """A problem for people: place, severity, message, rule, the line with marks, the hint."""
     line, column = source.position(problem.span.start)
     head = f"{source.path}:{line}:{column}: {problem.severity}: {problem.message} [{problem.rule}]"
     lines = [head, *excerpt(source, problem.span)]
@@ -158,7 +174,7 @@ def report(source: Source, problem: Problem) -> str:
 
 
 def as_json(source: Source, problem: Problem) -> dict[str, object]:
-    """A problem as machines read it; lines and columns from 1, the end exclusive."""
+    """A problem for machines; lines and columns from 1, the end exclusive."""
     line, column = source.position(problem.span.start)
     end_line, end_column = source.position(max(problem.span.start, problem.span.end))
     return {
@@ -175,8 +191,18 @@ def as_json(source: Source, problem: Problem) -> dict[str, object]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint naming the word of `known` that `word` was probably meant to be, or ""."""
-    from difflib import get_close_matches  # for whoever makes mistakes
+    """The hint that names the one of `known` that `word` is probably a typo of, or ""."""
+    near = nearest(word, known)
+    return f'did you mean "{near}"?' if near else ""
 
-    near = get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.7)
-    return f'did you mean "{near[0]}"?' if near else ""
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that `word` is probably a typo of, or ""."""
+    from difflib import get_close_matches  # only problems need it
+
+    near = get_close_matches(word[:_LONGEST].lower(), sorted(known), n=1, cutoff=0.7)
+    return near[0] if near else ""
+
+
+_LONGEST = 100
+"""Characters of a word that are compared: a typo is in a short one, and the comparison takes quadratic time."""

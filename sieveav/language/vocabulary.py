@@ -1,12 +1,12 @@
-"""vocabulary: the words currently available to a script: the base's, and those of the extensions it has required.
+"""vocabulary: the extensions that a script has required to the words it may use.
 
-What is not required is not known (RFC 5228, 2.10.5); the library of all extensions serves for hints only, except in a
-dialect that needs no `require`.
+A word whose extension is not required is unknown (RFC 5228, 2.10.5). The library of all extensions is used for hints only,
+except in a dialect that needs no `require`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sieveav.language.extension import Declared, Extension
@@ -14,16 +14,19 @@ from sieveav.language.program import Amender
 from sieveav.options import Option
 from sieveav.plugins import identifier
 
+Names = Sequence[str] | Mapping[str, str]
+"""Names that the host gives to a family of words; with a mapping, each with the pattern of its word."""
+
 
 class Library(Protocol):
     """Where extensions are found."""
 
     def find(self, capability: str) -> Extension | None:
-        """The extension of that capability, loaded if need be."""
+        """The extension of that capability, imported if necessary; None if there is none."""
         ...
 
     def later(self, capability: str) -> bool:
-        """Whether `capability` is known to be missing: a real one, which this version does not have."""
+        """Whether `capability` is a documented one that this version does not support."""
         ...
 
     def everything(self) -> Mapping[str, Extension]:
@@ -32,16 +35,16 @@ class Library(Protocol):
 
 
 class Settings(Mapping[str, Any]):
-    """The settings of one extension: what the host gives, else the defaults. A live view of the host's mapping."""
+    """The settings of one extension: the host's values, else the defaults. A live view of the host's mapping."""
 
-    def __init__(self, given: Mapping[str, Mapping[str, Any]], extension: Extension) -> None:
-        self._given = given
+    def __init__(self, values: Mapping[str, Mapping[str, Any]], extension: Extension) -> None:
+        self._values = values
         self._capability = extension.capability
         self._options: Mapping[str, Option] = extension.settings
 
     def __getitem__(self, name: str) -> Any:
-        given = self._given.get(self._capability)
-        return given[name] if given is not None and name in given else self._options[name].default
+        values = self._values.get(self._capability)
+        return values[name] if values is not None and name in values else self._options[name].default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._options)
@@ -49,7 +52,7 @@ class Settings(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._options)
 
-    def __hash__(self) -> int:  # by identity: what a subject that depends on settings is told apart by
+    def __hash__(self) -> int:  # by identity: subjects that depend on settings are compared by it
         return id(self)
 
     def __eq__(self, other: object) -> bool:
@@ -57,11 +60,11 @@ class Settings(Mapping[str, Any]):
 
 
 class Vocabulary:
-    """The words known in one script.
+    """The words available to one script.
 
-    `names` are the families' members that the host knows (`{"engines": ("clamav", "yara")}`), `settings` the values of
-    extensions' settings by capability and name where they are not the defaults (the mapping stays the host's, changes are
-    seen), `phase` the phase that the script is for, `dialect` "" or the name of one.
+    `names` are the members of families that the host knows (`{"engines": ("clamav", "yara")}`). `settings` are the values of
+    extensions' settings that are not the defaults, by capability and name; changes of the mapping are seen. `phase` is the
+    phase in which the script runs, `dialect` is "" or the name of one.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Vocabulary:
         base: Iterable[Extension],
         library: Library,
         *,
-        names: Mapping[str, Sequence[str]] | None = None,
+        names: Mapping[str, Names] | None = None,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         phase: str = "each_rcpt",
         dialect: str = "",
@@ -80,31 +83,34 @@ class Vocabulary:
         self.dialect = dialect
         self.capabilities: set[str] = set()
         self.conditional: dict[str, frozenset[str]] = {}
-        """The capabilities that the script has only asked for, each with those asked for that bring it: see
-        `learn_if_there`."""
+        """The capabilities that the script has only asked for, each with the ones asked for that imply it: see
+        `learn_if_available`."""
         self.deferring = False
-        """Whether an unknown word is an error only when it is met (`Extension.defers`)."""
+        """Whether an unknown word is an error only when it runs (`Extension.defers`)."""
         self.commands: dict[str, Declared] = {}
         self.tests: dict[str, Declared] = {}
         self.tags: dict[str, dict[str, Declared]] = {}
+        """Word or tag -> the foreign tags on it, by name."""
         self.choices: dict[str, dict[str, Declared]] = {}
+        """Kind -> its choices by name."""
         self.namespaces: dict[str, Declared] = {}
         self.readers: list[Declared] = []
         self.collisions: list[str] = []
-        """What two required extensions both bring, in words, not reported so far."""
-        self._given_settings = settings if settings is not None else {}
+        """What two required extensions both define, in words; not reported so far."""
+        self._host_settings = settings if settings is not None else {}
         self._settings: dict[str, Settings] = {}
         self._amenders: list[Declared] = []
+        self._families: list[Declared] = []
         self._tags_on: dict[str, dict[str, Declared]] = {}
-        """Word -> its foreign tags, as long as nothing is learnt."""
+        """Word -> its foreign tags, until an extension is learnt."""
         for extension in base:
             self.learn(extension)
-        if dialect:  # a dialect needs no require: its words, tests and match types are there; readers are not
+        if dialect:  # a dialect needs no require for words, tests and match types; it does for readers
             for extension in library.everything().values():
                 self.learn(extension, required=False)
 
     def require(self, capability: str) -> bool:
-        """Learn the words of `capability`, and of those it implies; False when there is no such thing."""
+        """Learn the words of `capability`, and of those it implies. False if an extension is missing."""
         if capability in self.capabilities:
             self.conditional.pop(capability, None)
             return True
@@ -112,87 +118,99 @@ class Vocabulary:
         if extension is None:
             return False
         self.learn(extension)
-        known = [self.require(implied) for implied in extension.implies]  # all of them, even after one that is not
-        return all(known)
+        learnt = [self.require(implied) for implied in extension.implies]  # all of them, even if one is missing
+        return all(learnt)
 
-    def learn_if_there(self, capabilities: Iterable[str]) -> bool:
-        """Learn the words of all of `capabilities`, or of none: RFC 5463, 4. False when one is missing, or changes how
+    def learn_if_available(self, capabilities: Iterable[str]) -> bool:
+        """Learn the words of all of `capabilities`, or of none: RFC 5463, 4. False if one is missing, or changes how
         scripts are read."""
-        brought: dict[str, dict[str, Extension]] = {}
+        learning: dict[str, dict[str, Extension]] = {}
         for asked in capabilities:
-            found = self._brought(asked)
-            if found is None:
+            extensions = self._with_implied(asked)
+            if extensions is None:
                 return False
-            brought[asked] = found
-        for asked, found in brought.items():
-            for capability, extension in found.items():
+            learning[asked] = extensions
+        for asked, extensions in learning.items():
+            for capability, extension in extensions.items():
                 if capability not in self.capabilities:
                     self.learn(extension)
                 self.conditional[capability] = self.conditional.get(capability, frozenset()) | {asked}
         return True
 
-    def _brought(self, capability: str) -> dict[str, Extension] | None:
-        """What comes with `capability`, itself the first, beside what is required; None when any of it is missing, or
-        changes how scripts are read."""
-        found: dict[str, Extension] = {}
+    def _with_implied(self, capability: str) -> dict[str, Extension] | None:
+        """The extensions of `capability` and of what it implies that are not required so far, by capability. None if any of
+        them is missing, or changes how scripts are read."""
+        extensions: dict[str, Extension] = {}
         names = [capability]
         for name in names:
-            if name in found or (name in self.capabilities and name not in self.conditional):
+            if name in extensions or (name in self.capabilities and name not in self.conditional):
                 continue
             extension = self.library.find(name)
             if extension is None or any(declared.seam == "reader" for declared in extension.declared):
                 return None
-            found[name] = extension
+            extensions[name] = extension
             names += extension.implies
-        return found
+        return extensions
 
     def learn(self, extension: Extension, *, required: bool = True) -> None:
-        """Add what `extension` declares."""
+        """Add the declarations of `extension`."""
         if required and extension.capability:  # the base has none
             self.capabilities.add(extension.capability)
         if required and extension.defers:
             self.deferring = True
         for declared in extension.declared:
-            self._learn(declared, required)
+            _LEARN[declared.seam](self, declared, required)
         self._tags_on.clear()
 
     def settings(self, extension: Extension) -> Settings:
         """The settings of `extension`: the same view for every word of the script."""
         view = self._settings.get(extension.capability)
         if view is None:
-            view = self._settings[extension.capability] = Settings(self._given_settings, extension)
+            view = self._settings[extension.capability] = Settings(self._host_settings, extension)
         return view
 
-    def _learn(self, declared: Declared, required: bool) -> None:
-        seam, name = declared.seam, declared.name
-        if seam == "tag":
-            for word in declared.on:
-                self._add(self.tags.setdefault(word, {}), declared, required, f"the tag {name} of {word}")
-        elif seam == "choice":
-            self._add(self.choices.setdefault(declared.kind, {}), declared, required, f"{declared.kind} {name}")
-        elif seam == "reader":
-            active = declared.dialect == self.dialect if declared.dialect else required
-            if active and declared not in self.readers:
-                self.readers = sorted([*self.readers, declared], key=lambda reader: reader.order)
-        elif seam == "family":
-            for word, command in _members(declared, self.names):
-                self.commands[word] = command
-        elif seam == "amender":
-            if declared not in self._amenders:
-                self._amenders = sorted([*self._amenders, declared], key=lambda amender: amender.order)
-        else:
-            tables = {"test": self.tests, "namespace": self.namespaces}
-            self._add(tables.get(seam, self.commands), declared, required, f"the {seam} {name}")
+    # one method for each seam
+
+    def _learn_command(self, declared: Declared, required: bool) -> None:
+        self._add(self.commands, declared, required, f"{declared.seam} {declared.name}")
+
+    def _learn_test(self, declared: Declared, required: bool) -> None:
+        self._add(self.tests, declared, required, f"test {declared.name}")
+
+    def _learn_family(self, declared: Declared, required: bool) -> None:  # noqa: ARG002
+        self._families.append(declared)
+        for word, command in _members(declared, self.names):
+            self.commands[word] = command
+
+    def _learn_tag(self, declared: Declared, required: bool) -> None:
+        for word in declared.on:
+            self._add(self.tags.setdefault(word, {}), declared, required, f"tag {declared.name} of {word}")
+
+    def _learn_choice(self, declared: Declared, required: bool) -> None:
+        what = f"{declared.kind.replace('_', ' ')} {declared.name}"
+        self._add(self.choices.setdefault(declared.kind, {}), declared, required, what)
+
+    def _learn_namespace(self, declared: Declared, required: bool) -> None:
+        self._add(self.namespaces, declared, required, f"namespace {declared.name}")
+
+    def _learn_reader(self, declared: Declared, required: bool) -> None:
+        active = declared.dialect == self.dialect if declared.dialect else required
+        if active and declared not in self.readers:
+            self.readers = sorted([*self.readers, declared], key=lambda reader: reader.order)
+
+    def _learn_amender(self, declared: Declared, required: bool) -> None:  # noqa: ARG002
+        if declared not in self._amenders:
+            self._amenders = sorted([*self._amenders, declared], key=lambda amender: amender.order)
 
     def _add(self, table: dict[str, Declared], declared: Declared, required: bool, what: str) -> None:
-        """Add a declaration to a table. Two required extensions may bring the same thing only if it is one class."""
+        """Add a declaration to a table. Two required extensions may define the same thing only if it is one class."""
         other = table.get(declared.name)
         if other is not None and other.made is not declared.made and other.extension is not declared.extension:
             if not required:
                 return
             if other.extension.capability in self.capabilities or not other.extension.capability:
-                brought = f'by "{other.extension.capability}"' if other.extension.capability else "by the base language"
-                self.collisions.append(f'{what} is brought by "{declared.extension.capability}" and {brought}')
+                first = f'"{other.extension.capability}"' if other.extension.capability else "the base language"
+                self.collisions.append(f'{first} and "{declared.extension.capability}" both define the {what}')
         table[declared.name] = declared
 
     def alike(self, declared: Declared) -> list[str]:
@@ -204,7 +222,7 @@ class Vocabulary:
         return names
 
     def tags_on(self, declared: Declared, written: Iterable[str]) -> dict[str, Declared]:
-        """The foreign tags that the word takes where the tags `written` are on it."""
+        """The foreign tags that a word takes, by name, where the tags `written` are on it."""
         tags = self._tags_on.get(declared.name)
         if tags is None:
             tags = self._tags_on[declared.name] = self._joined(self.alike(declared))
@@ -213,45 +231,74 @@ class Vocabulary:
     def _joined(self, names: Iterable[str]) -> dict[str, Declared]:
         return {name: declared for carrier in names for name, declared in self.tags.get(carrier, {}).items()}
 
-    def carriers(self, tag: str, taken: Iterable[str]) -> list[str]:
-        """Those of the tags `taken` beside which `tag` would be allowed."""
-        return [carrier for carrier in taken if tag in self.tags.get(carrier, {})]
+    def carriers(self, tag: str, tags: Iterable[str]) -> list[str]:
+        """Those of `tags` beside which `tag` would be allowed."""
+        return [carrier for carrier in tags if tag in self.tags.get(carrier, {})]
 
     def amenders(self) -> dict[str, tuple[Amender, ...]]:
-        """What amends the actions of which word, by its name."""
+        """The amenders of each word's actions, by the name of the word."""
         amenders: dict[str, tuple[Amender, ...]] = {}
         if self._amenders:
             for name, command in self.commands.items():
                 alike = self.alike(command)
-                found = [a for a in self._amenders if not set(alike).isdisjoint(a.on)]
-                if found:
-                    amenders[name] = tuple(Amender(a.made, a.unless) for a in found)
+                applying = [a for a in self._amenders if not set(alike).isdisjoint(a.on)]
+                if applying:
+                    amenders[name] = tuple(Amender(a.made, a.unless) for a in applying)
         return amenders
 
-    def requiring(self, seam: str, name: str, *, on: str = "", kind: str = "") -> str:
-        """The hint which `require` would bring the word, tag or choice `name`, "" when none would; all extensions are
-        searched."""
+    def missing_member(self, word: str) -> tuple[str, Sequence[str]] | None:
+        """If `word` has the form of a family's words, but the host does not give its name: what is wrong, and the names that
+        the host gives. Else None."""
+        for family in self._families:
+            head, _, tail = family.name.partition("{}")
+            name = word[len(head) : len(word) - len(tail)]
+            if family.missing and name and word == f"{head}{name}{tail}":
+                return family.missing.replace("{}", name), tuple(self.names.get(family.family, ()))
+        return None
+
+    def capability_of(self, seam: str, name: str, *, on: str = "", kind: str = "") -> str:
+        """The capability that defines the word, tag or choice `name`, "" if none does. Searches all extensions."""
         for extension in self.library.everything().values():
-            if any(self._brings(declared, seam, name, on, kind) for declared in extension.declared):
-                return f'write: require "{extension.capability}";'
+            if any(self._defines(declared, seam, name, on, kind) for declared in extension.declared):
+                return extension.capability
         return ""
 
-    def _brings(self, declared: Declared, seam: str, name: str, on: str, kind: str) -> bool:
+    def _defines(self, declared: Declared, seam: str, name: str, on: str, kind: str) -> bool:
         if declared.seam == "family":
-            return seam == "action" and any(
-                _member_word(declared, member) == name for member in self.names.get(declared.family, ())
-            )
+            return seam == "action" and name in _words(declared, self.names)
         same = declared.seam == seam or {declared.seam, seam} == {"action", "command"}
         return same and declared.name == name and declared.kind == kind and (not on or on in declared.on)
 
 
-def _member_word(family: Declared, member: str) -> str:
-    return family.name.replace("{}", identifier(member))
+_LEARN: Mapping[str, Callable[[Vocabulary, Declared, bool], None]] = {
+    "action": Vocabulary._learn_command,
+    "command": Vocabulary._learn_command,
+    "test": Vocabulary._learn_test,
+    "family": Vocabulary._learn_family,
+    "tag": Vocabulary._learn_tag,
+    "choice": Vocabulary._learn_choice,
+    "namespace": Vocabulary._learn_namespace,
+    "reader": Vocabulary._learn_reader,
+    "amender": Vocabulary._learn_amender,
+}
+"""Seam -> how its declarations are learnt."""
 
 
-def _members(family: Declared, names: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, Declared]]:
-    """The words of a family: one for each name that the host gives."""
-    for member in names.get(family.family, ()):
-        word = _member_word(family, member)
+def require_hint(capability: str) -> str:
+    """The hint to require `capability`."""
+    return f'write: require "{capability}";'
+
+
+def _words(family: Declared, names: Mapping[str, Names]) -> dict[str, str]:
+    """Word -> member of a family: one for each name that the host gives. A name can have a pattern of its own; with "" it has
+    no word."""
+    members = names.get(family.family, ())
+    patterns = members if isinstance(members, Mapping) else dict.fromkeys(members, family.name)
+    return {pattern.replace("{}", identifier(member)): member for member, pattern in patterns.items() if pattern}
+
+
+def _members(family: Declared, names: Mapping[str, Names]) -> Iterable[tuple[str, Declared]]:
+    """The words of a family, each declared as an action."""
+    for word, member in _words(family, names).items():
         made = type(word, (family.made,), {"member": member, "__doc__": family.made.__doc__})
         yield word, Declared("action", word, made, family.extension, phases=family.phases)

@@ -1,7 +1,7 @@
-"""word: the base class of whatever an extension declares: what the checker sets, and the hooks that it calls.
+"""word: the base classes of what an extension declares: the attributes that the checker sets, and the hooks that it calls.
 
-Every command, test, tag and choice of a script is one instance of such a class, made once while the script is checked
-and used by all runs: a word changes nothing in itself when it runs.
+Every command, test, tag and choice of a script is one instance of such a class. It is made once, while the script is
+checked, and all runs use it, so a word changes nothing in itself when it runs.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sieveav.language.grammar import Stated, derived, take_stated
+from sieveav.language.grammar import Spec, derived, take_specs
 from sieveav.language.problems import Place, Source, Span
+from sieveav.language.tokens import statement_text
 
 if TYPE_CHECKING:
     from sieveav.language.use import Use
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Word:
     """A command with `run(run)` or a test with `holds(run)`. Its annotated attributes are its arguments (see grammar)."""
 
-    stated: ClassVar[dict[str, tuple[Any, Stated]]] = {}
-    """The arguments that the class itself states."""
+    specs: ClassVar[dict[str, tuple[Any, Spec]]] = {}
+    """The arguments that the class itself declares."""
     breaks: ClassVar[bool] = False
     """Whether it is a loop that `break` leaves."""
     focuses: ClassVar[str] = ""
@@ -33,7 +34,7 @@ class Word:
     tags: tuple[Any, ...] = derived(())
     """The tags of other extensions on it, in the order in which they amend."""
     written: Set[str] = derived(frozenset())
-    """The names of all tags on it, its own too."""
+    """The names of all tags that the script wrote on it, its own ones too."""
     settings: Mapping[str, Any] = derived({})
     """The settings of its extension, a live view: read them in `check`, `holds` and `run`, never in `prepare`."""
     marks: Set[str] = derived(frozenset())
@@ -41,21 +42,28 @@ class Word:
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        cls.stated = take_stated(cls)
+        cls.specs = take_specs(cls)
 
     @property
     def place(self) -> Place:
         """Where it is, as faults and actions name it."""
-        return Place(self.origin, self.span.start)  # made when asked for: most words are never asked
+        return Place(self.origin, self.span.start)  # made on request: most words are never asked
+
+    @property
+    def source_text(self) -> str:
+        """Its text in the script, up to its block: on one line, without comments, cut to 60 characters. For people; worked
+        out on each request."""
+        return statement_text(self.origin.text, self.span.start)
 
     def check(self, use: Use) -> None:
-        """Complain of what is wrong with the arguments, once, when all are bound."""
+        """Report what is wrong with the arguments: called once, when all are bound."""
 
     def prepare(self) -> None:
-        """Derive what follows from the arguments alone: once, or after each change of an argument made of variables."""
+        """Derive what follows from the arguments alone: called once, and for a word with variables in its arguments each time
+        they have new values."""
 
 
-Word.stated = take_stated(Word)  # no `__init_subclass__` runs for it
+Word.specs = take_specs(Word)  # no `__init_subclass__` runs for it
 
 
 class ForeignTag(Word):
@@ -70,7 +78,7 @@ class ForeignTag(Word):
     """On `address`: whether any header field may be read as one of addresses."""
 
     def amend(self, thing: Any) -> Any:
-        """What takes the place of the action or subject."""
+        """The action or subject that replaces `thing`."""
         return thing
 
 

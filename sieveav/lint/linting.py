@@ -1,48 +1,38 @@
-"""linting: a checked script to all findings: the checker's problems, and advice that a run has no use for."""
+"""linting: a checked script to all its problems: the checker's, and those of every lint rule that is installed."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
 from sieveav.language.checking import Checked
-from sieveav.language.phrases import Phrase, String
-from sieveav.language.problems import Problem, Severity
-from sieveav.running.addresses import parse_addr_spec
+from sieveav.language.problems import Problem, Span
+from sieveav.lint.rule import RULES, Rule, Script
+
+_log = logging.getLogger(__name__)
+
+RULE_FAILED = "rule-failed"
+"""The rule of the problem that a lint rule raised an exception."""
 
 
-def findings(checked: Checked) -> list[Problem]:
-    """All that is to be said of a script, in order of place."""
-    return sorted([*checked.problems, *_addresses(checked.phrases)], key=lambda problem: problem.span)
+def findings(checked: Checked, rules: Iterable[Rule] | None = None) -> list[Problem]:
+    """All problems of a script, in order of place; by the rules that are installed, unless others are named."""
+    script = Script(checked)
+    problems = list(checked.problems)
+    for rule in RULES.everything().values() if rules is None else rules:
+        problems += _problems(rule, script)
+    return sorted(problems, key=lambda problem: problem.span)
 
 
-def _walk(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
-    for phrase in phrases:
-        yield phrase
-        yield from _walk(phrase.tests)
-        yield from _walk(phrase.block or ())
-
-
-def _addresses(phrases: Iterable[Phrase]) -> Iterator[Problem]:
-    """Advice on addresses that are right by the standard and that other systems may refuse all the same: local names
-    such as root@localhost, and forms of internationalised addresses. An error is only what is no address at all, and
-    that the checker has said."""
-    for phrase in _walk(phrases):
-        if phrase.word != "redirect":
-            continue
-        for argument in phrase.arguments:
-            spec = (
-                parse_addr_spec(argument.value) if isinstance(argument, String) and "$" not in argument.value else None
-            )
-            if spec is None:
-                continue
-            from email_validator import EmailNotValidError, validate_email  # 28 ms, for scripts that redirect
-
-            try:
-                written = validate_email(spec, check_deliverability=False).normalized
-            except EmailNotValidError as error:
-                message = f"other systems may refuse this address: {error}"
-                yield Problem("address-advice", message, argument.span, "", Severity.ADVICE)
-                continue
-            if written.lower() != spec.lower():
-                message = "this address has a more usual form"
-                yield Problem("address-advice", message, argument.span, f"write {written}", Severity.ADVICE)
+def _problems(rule: Rule, script: Script) -> Iterator[Problem]:
+    """The problems that one rule finds. A rule that raises has a bug: that is an error too, which names the rule, because the
+    script was not linted as it should be; the other rules still run."""
+    try:
+        for problem in rule.check(script):
+            if not isinstance(problem, Problem):
+                raise TypeError(f"{problem!r} is not a Problem")  # it is what the rule did wrong
+            yield problem
+    except Exception as error:  # a rule of another package may raise anything
+        _log.debug("%s: lint rule %s", script.source.path, rule.name, exc_info=True)
+        message = f"the lint rule {rule.name} of {rule.module or '?'} failed: {type(error).__name__}: {error}"
+        yield Problem(RULE_FAILED, message, Span(0, 0), "report this to its author")

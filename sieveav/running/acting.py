@@ -1,10 +1,10 @@
-"""acting: the base class of the words that stand for an action: fields to an `Action`, made once for each place.
+"""acting: the base class of words that take an action: arguments to an `Action`, made once for each place in a script.
 
 @fileinto.action()
 class Fileinto(Acting):
     mailbox: str = value(valid=mailbox_flaw)
 
-    def stands_for(self) -> Action:
+    def make_action(self) -> Action:
         return Action("fileinto", (Store(self.mailbox),))
 """
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 
 class Acting(Word):
-    """A word that takes one action each time it is met.
+    """A word that takes the same action each time it runs.
 
-    What depends on the arguments alone is `stands_for`. A word whose action depends on the message has `run` instead, which
-    calls `run.act(self.amended(action), self.written)`.
+    `make_action` gives the action, which depends on the arguments alone. A word whose action depends on the message
+    overrides `run` instead, which calls `run.act(self.amended(action), self.written)`.
     """
 
     action: Action = derived()
 
-    def stands_for(self) -> Action:
-        """The action, by the arguments alone; without its place, and before tags amend it."""
+    def make_action(self) -> Action:
+        """The action according to the arguments, without its place and before tags amend it."""
         raise NotImplementedError
 
     def amended(self, action: Action) -> Action:
-        """`action` with its place, as the tags of the word have it."""
+        """`action` with its place, amended by the tags of the word."""
         action = action.at(self.place)
         for tag in self.tags:
             action = tag.amend(action)
         return action
 
     def prepare(self) -> None:
-        if type(self).stands_for is Acting.stands_for:
+        if type(self).make_action is Acting.make_action:
             return
-        self.action = self.amended(self.stands_for())
+        self.action = self.amended(self.make_action())
 
     def run(self, run: Run) -> None:
         run.act(self.action, self.written)

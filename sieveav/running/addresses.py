@@ -1,10 +1,10 @@
-"""addresses: the text of a header field to the mailboxes in it, and a script's own addresses to their parts.
+"""addresses: the text of a header field to the mailboxes in it, and the addresses in a script to their parts.
 
-One regular expression reads a field that holds plain mailboxes, which is nearly every field. What it refuses (comments,
-groups, routes, white space in odd places, and what is no address) is read by a slower way that is still linear: comments
-are taken out, then the field is split at its commas, and each item is read for itself, so a bad address spoils none of
-its neighbours. What is no address is kept as text, for `:all` alone (RFC 5228, 2.7.4). What a script sends mail to is held
-to RFC 5228, 2.4.2.3.
+One regular expression reads a field of plain mailboxes, which is nearly every field. A field that does not match (comments,
+groups, routes, white space in odd places, invalid addresses) is read by a slower way that is still linear: comments are
+removed, the field is split at its commas, and each item is read by itself, so an invalid address does not affect its
+neighbours. An invalid address is kept as text, for `:all` alone (RFC 5228, 2.7.4). For addresses that a script sends mail
+to, RFC 5228, 2.4.2.3 applies.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from sieveav import headers
 
-# Groups that repeat are atomic, (?>(?:...)*), not possessive, (?:...)*+: until 3.11.5 Python loses its place after the
+# Repeated groups are atomic, (?>(?:...)*), not possessive, (?:...)*+: before 3.11.5 Python loses its position after the
 # last, failing, round of the latter.
 
-# RFC 5322, 3.2.3: atext, and all that is not ASCII (RFC 6532). Said by what it is not, which compiles 20 times quicker.
+# RFC 5322, 3.2.3: atext, and everything outside ASCII (RFC 6532). A negated set compiles 20 times faster.
 _ATOM = r'[^\x00-\x20()<>\[\]:;@\\,."\x7f]'
 _QUOTED = r'"[^"\\\r\n]*+(?>(?:\\[^\r\n][^"\\\r\n]*+)*)"'
 _LOCAL = rf"(?:{_ATOM}++(?>(?:\.{_ATOM}++)*)|{_QUOTED})"
@@ -38,8 +38,8 @@ _MAILBOX = re.compile(
 
 
 class Address(NamedTuple):
-    """One address: `text` as written, and its parts, None where it has none: both, where it is no address. `local` is
-    unquoted."""
+    """One address: `text` as written, and its parts; a missing part is None, and both are if the address is invalid.
+    `local` is unquoted."""
 
     text: str
     local: str | None
@@ -47,21 +47,20 @@ class Address(NamedTuple):
 
 
 def mailboxes(text: str) -> list[Address]:
-    """The addresses in the (unfolded) value of a header field, in their order; what is there in the place of an address
-    and is none is an Address without parts."""
-    found: list[Address] = []
+    """The addresses in the (unfolded) value of a header field, in order; an invalid one is an Address without parts."""
+    addresses: list[Address] = []
     at, end = 0, len(text)
     match = _MAILBOX.match
     while at < end:
         m = match(text, at)
         if m is None:
             for item in _items(_without_comments(text[at:])):
-                found += _read(item)
-            return found
+                addresses += _read(item)
+            return addresses
         local, domain, local2, domain2 = m.groups()
-        found.append(_address(local or local2, domain or domain2))
+        addresses.append(_address(local or local2, domain or domain2))
         at = m.end()
-    return found
+    return addresses
 
 
 def _address(local: str, domain: str) -> Address:
@@ -72,15 +71,15 @@ def _unquoted(word: str) -> str:
     return re.sub(r"\\(.)", r"\1", word[1:-1]) if word[0] == '"' else word
 
 
-# ---- fields that hold more than plain mailboxes
+# ---- fields that contain more than plain mailboxes
 
 _OUTSIDE = re.compile(rf'{_QUOTED}|\\["\\]|\(')
 _INSIDE = re.compile(r"(?>(?:\\.)+)|\(++|\)++", re.DOTALL)
 
 
 def _without_comments(text: str) -> str:
-    """`text` with a space for each comment (RFC 5322, 3.2.2). They may nest, which is counted, so no depth is too much;
-    what begins a comment that never ends stays, and so spoils the address that it stands in."""
+    """`text` with a space for each comment (RFC 5322, 3.2.2). Comments may nest to any depth: it is only counted. The
+    beginning of an unterminated comment stays, so the address that contains it is invalid."""
     if "(" not in text:
         return text
     kept: list[str] = []
@@ -97,10 +96,10 @@ def _without_comments(text: str) -> str:
 
 
 def _comment_end(text: str, at: int) -> int | None:
-    """Where the comment ends that was opened before `at`."""
+    """The end of the comment that begins before `at`."""
     depth = 1
-    for found in _INSIDE.finditer(text, at):
-        start, end = found.span()
+    for token in _INSIDE.finditer(text, at):
+        start, end = token.span()
         if text[start] == "(":
             depth += end - start
         elif text[start] == ")":
@@ -112,32 +111,32 @@ def _comment_end(text: str, at: int) -> int | None:
 
 _WHITE = r"[ \t\r\n]*+"
 _ANGLED = rf'(?>(?:{_QUOTED}|\\["\\]?|[^<>"\\]++)*)'
-"""What stands before, within or after angle brackets: anything but them, save in a quoted string."""
+"""Text before, within or after angle brackets: anything but them, except in a quoted string."""
 
 _SEPARATOR = re.compile(rf'{_QUOTED}|<{_ANGLED}>|\\["\\]|@{_WHITE}{_LITERAL}|(?P<separator>[,;][,;\s]*+|:)')
 _GROUP_NAME = re.compile(rf'(?>(?:{_QUOTED}|[^"<>@]++)*)')
 
 
 def _items(text: str) -> Iterator[str]:
-    """What the separators of `text` (without comments) separate: its mailboxes, without the names of groups.
+    """The items of `text` (without comments) between separators: its mailboxes, without the names of groups.
 
-    A separator is a comma, or the semicolon after a group, outside of quoted strings, angle brackets and domain literals;
-    a quote or bracket that is never closed holds none back.
+    A separator is a comma, or the semicolon after a group, outside of quoted strings, angle brackets and domain literals.
+    A quote or bracket that is never closed has no effect.
     """
-    start, named = 0, True
-    for found in _SEPARATOR.finditer(text):
-        separator = found["separator"]
+    start, may_be_group = 0, True
+    for token in _SEPARATOR.finditer(text):
+        separator = token["separator"]
         if separator is None:
             continue
         if separator == ":":
-            name = text[start : found.start()] if named else ""
+            name = text[start : token.start()] if may_be_group else ""
             if name.strip() and _GROUP_NAME.fullmatch(name):
-                start = found.end()  # RFC 5228, 5.1: never acts on group names
+                start = token.end()  # RFC 5228, 5.1: never acts on group names
             else:
-                named = False
+                may_be_group = False
             continue
-        yield text[start : found.start()]
-        start, named = found.end(), True
+        yield text[start : token.start()]
+        start, may_be_group = token.end(), True
     yield text[start:]
 
 
@@ -146,7 +145,7 @@ _QUOTED_STRING = re.compile(_QUOTED)
 
 
 def _read(item: str) -> Iterator[Address]:
-    """The address that `item` is, and what else of it may be meant as one; nothing where there is nothing, or <>."""
+    """The address in `item`, and any other text in it that may be meant as an address; nothing for an empty item or <>."""
     item = item.strip()
     if not item:
         return
@@ -158,47 +157,47 @@ def _read(item: str) -> Iterator[Address]:
     name = bracketed["name"].strip() if bracketed is not None else ""
     content = bracketed["content"].strip() if bracketed is not None else ""
     if bracketed is None or (name and not content):
-        yield _no_address(item)
+        yield _invalid(item)
         return
     if bracketed["opening"].strip() == "<" and bracketed["closing"].strip() == ">":
-        address = _spec(_sent_to(content))
+        address = _spec(_target(content))
     if address is not None:
         yield address
     elif content:
-        yield _no_address(content)
+        yield _invalid(content)
     if "@" in name and "@" in _QUOTED_STRING.sub("", name):
-        yield _no_address(name)  # no phrase holds an @: what looks like an address is seen, though it is none
+        yield _invalid(name)  # a phrase contains no @, so this may be meant as an address
 
 
-def _no_address(text: str) -> Address:
-    """RFC 5228, 2.7.4: what is not syntactically valid is not matched by its parts; it is still there, as text."""
+def _invalid(text: str) -> Address:
+    """RFC 5228, 2.7.4: a syntactically invalid address has no parts to match, but its text remains."""
     return Address(re.sub(r"[ \t\r\n]+", " ", text), None, None)
 
 
 _ROUTE = re.compile(rf"(?>(?:[,\s]*+@{_DOMAIN})+)\s*+:")
-"""RFC 5322, 4.4; RFC 5228, 5.4: a source route is passed over."""
+"""RFC 5322, 4.4; RFC 5228, 5.4: source routes are ignored."""
 
 
-def _sent_to(content: str) -> str:
-    """What stands in angle brackets, without a route or what makes it a URL (RFC 2369, 2: `List-Post: <mailto:...>`)."""
+def _target(content: str) -> str:
+    """The content of angle brackets, without a route or the rest of a URL (RFC 2369, 2: `List-Post: <mailto:...>`)."""
     if content[:7].lower() == "mailto:":
         return content[7:].partition("?")[0]
     route = _ROUTE.match(content)
     return content if route is None else content[route.end() :]
 
 
-# Senders put dots anywhere in a local part, and mean it; servers take them, so one rule is for fields and envelopes.
+# Senders put dots anywhere in a local part, and servers accept that; so the same rule is for fields and envelopes.
 _ANY_SPEC = re.compile(rf"(?P<local>\.*+{_ATOM}(?>(?:{_ATOM}|\.)*)|{_QUOTED})@(?P<domain>{_DOMAIN})")
 _LOOSE_SPEC = re.compile(
     rf"(?P<local>(?>(?:{_ATOM}++|{_QUOTED}|[. \t\r\n])+))@"
     rf"{_WHITE}(?P<domain>{_LITERAL}|{_LABEL}++(?>(?:{_WHITE}\.{_WHITE}{_LABEL}++)*)){_WHITE}"
 )
-"""RFC 5322, 4.4: white space, and comments, may stand around the words of an address; some may be quoted."""
+"""RFC 5322, 4.4: white space and comments may surround the words of an address; some words may be quoted."""
 _WORD = re.compile(rf"{_QUOTED}|{_ATOM}++|\.++")
 
 
 def _spec(text: str) -> Address | None:
-    """The address that `text` is, as others write it; None where it is none."""
+    """`text` as an address of the forms that occur in mail; None if it is not one."""
     m = _ANY_SPEC.fullmatch(text)
     if m is not None:
         return _address(m["local"], m["domain"])
@@ -207,7 +206,7 @@ def _spec(text: str) -> Address | None:
         return None
     words = _WORD.findall(m["local"])
     if all(word[0] == "." for word in words) or any(a[0] != "." != b[0] for a, b in pairwise(words)):
-        return None  # dots alone, or two words without one between them
+        return None  # only dots, or two words without a dot between them
     domain = re.sub(r"[ \t\r\n]+", "", m["domain"])
     return Address(f"{''.join(words)}@{domain}", "".join(map(_unquoted, words)), domain)
 
@@ -224,11 +223,11 @@ _SIEVE_ADDRESS = re.compile(
 
 
 def parse_addr_spec(text: str) -> str | None:
-    """The addr-spec of an address that a script sends mail to, without comments and white space; None where `text` is
-    none.
+    """The addr-spec of an address that a script sends mail to, without comments and white space; None if `text` is not a
+    valid address.
 
     RFC 5228, 2.4.2.3: addr-spec, or phrase <addr-spec>; no route, no group. RFC 2822, 3.2.4 and 3.4.1: comments and white
-    space may stand around the local part and the domain. RFC 5321, 4.5.3.1 bounds the lengths.
+    space may surround the local part and the domain. RFC 5321, 4.5.3.1 limits the lengths.
     """
     m = _SIEVE_ADDRESS.fullmatch(_without_comments(text))
     return None if m is None else _sendable(m)
@@ -243,30 +242,30 @@ def _sendable(m: re.Match[str]) -> str | None:
 
 
 def address_flaw(text: str) -> str:
-    """Why `text` cannot be an address that mail is sent to, "" when it can."""
+    """Why mail cannot be sent to `text`, "" if it can."""
     return "not a valid email address" if parse_addr_spec(text) is None else ""
 
 
 LIST_LENGTH = 2048
-"""Characters of a list of mailboxes that a script gives."""
+"""Characters of a mailbox-list in a script."""
 
 
 def parse_mailbox_list(text: str) -> list[tuple[str, str]] | None:
-    """The names, "" where there is none, and the addr-specs of a mailbox-list that a script gives (RFC 5322, 3.4), as those
-    in the From field of what it sends; None where `text` is none. Names are unquoted, and their encoded words decoded."""
+    """The names, "" if there is none, and the addr-specs of a mailbox-list in a script (RFC 5322, 3.4), such as the From
+    field of a message that it sends; None if `text` is not a valid list. Names are unquoted, their encoded-words decoded."""
     if len(text) > LIST_LENGTH:
         return None
     text = _without_comments(text)
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     at = -1
     while at < len(text):
         m = _SIEVE_ADDRESS.match(text, at + 1)
         spec = None if m is None else _sendable(m)
         if m is None or spec is None or text[m.end() : m.end() + 1] not in ("", ","):
             return None
-        found.append((_name(m["name"] or ""), spec))
+        pairs.append((_name(m["name"] or ""), spec))
         at = m.end()
-    return found
+    return pairs
 
 
 def _name(phrase: str) -> str:
@@ -277,15 +276,15 @@ def _name(phrase: str) -> str:
 
 
 def mailbox_list_flaw(text: str) -> str:
-    """Why `text` cannot be the authors of a message that a script sends, "" when it can."""
-    return "not a valid email address, or list of them" if parse_mailbox_list(text) is None else ""
+    """Why `text` cannot be the authors of a message that a script sends, "" if it can."""
+    return "not a valid email address or list of addresses" if parse_mailbox_list(text) is None else ""
 
 
 # ---- addresses of the envelope
 
 
 def envelope(text: str) -> Address:
-    """An envelope address, with or without its angle brackets; the null reverse-path is the empty text with empty parts."""
+    """An envelope address, with or without angle brackets; the null reverse-path is an empty text with empty parts."""
     text = text.strip()
     if text.startswith("<") and text.endswith(">"):
         text = text[1:-1]
@@ -293,7 +292,7 @@ def envelope(text: str) -> Address:
     if route is not None:
         text = text[route.end() :]  # RFC 5228, 5.4: source routes are dropped
     if text.lower() == "postmaster":
-        return Address(text, text, None)  # RFC 5321, 4.1.1.3: the one address that needs no domain
+        return Address(text, text, None)  # RFC 5321, 4.1.1.3: the only address that needs no domain
     if not text:
         return Address("", "", "")  # RFC 5228, 5.4: the null reverse-path is "", whatever part is asked for
     return _spec(text) or Address(text, None, None)

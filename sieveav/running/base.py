@@ -1,7 +1,7 @@
-"""base: the words every script knows without `require`: RFC 5228's commands, tests and what they compare with.
+"""base: the words of RFC 5228 that need no `require`: commands, tests, comparators, match types and address parts.
 
-They are declared just as an extension's are; an extension's file is best written with this one beside it. Over 400 lines,
-for it is one RFC's words, each a few lines long.
+They are declared in the same way as those of extensions, so this file is an example for authors of extensions. Over 400
+lines, because it is all of one RFC, in classes of a few lines.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sieveav.language.word import Choice, Word
 from sieveav.running.acting import Acting
 from sieveav.running.addresses import Address, address_flaw, parse_addr_spec
 from sieveav.running.effects import Discard, Send, Store
-from sieveav.running.globs import Glob, Tick, matcher
 from sieveav.running.matching import MANY, Capturer, Comparator, Matcher, Matching, MatchType
 from sieveav.running.message import AddressValues, Fields, Fold, HeaderValues, names_of
 from sieveav.running.outcome import Action
+from sieveav.running.patterns import MatchesPattern, Tick, matcher
 from sieveav.running.run import Run
 
 base = Extension("", "RFC 5228")
@@ -32,7 +32,7 @@ base = Extension("", "RFC 5228")
 
 @base.command("if")
 class If(Word):
-    """if, elsif, else: the block of the first arm whose test holds. RFC 5228, 3.1."""
+    """if, elsif, else: run the block of the first arm whose test is true. RFC 5228, 3.1."""
 
     arms: Arms
     only: Any = derived(None)
@@ -44,7 +44,7 @@ class If(Word):
             self.run = self._one  # type: ignore[method-assign]
 
     def _one(self, run: Run) -> None:
-        """What nearly every rule of a long script is: one test, one block."""
+        """`run` for one test and one block, which is nearly every rule: saves 0.5 of 18 µs in 25 rules."""
         if run.evaluate(self.only) if run.instrumented else self.only.holds(run):
             self.then.run(run)
 
@@ -57,7 +57,7 @@ class If(Word):
 
 @base.command()
 class Stop(Word):
-    """stop: the script ends here; what was decided stands. RFC 5228, 3.3."""
+    """stop: end the script; the actions taken so far remain. RFC 5228, 3.3."""
 
     def run(self, run: Run) -> None:
         run.stop()
@@ -68,45 +68,46 @@ class Stop(Word):
 
 @base.action("keep", phases=OF_A_MESSAGE)
 class Keep(Acting):
-    """keep: the message goes where it would have gone without a script. RFC 5228, 4.3."""
+    """keep: store the message where it is stored without a script. RFC 5228, 4.3."""
 
-    def stands_for(self) -> Action:
+    def make_action(self) -> Action:
         return Action("keep", (Store(),), cancels_keep=False, keeps=True)
 
 
 @base.action("discard", phases=OF_A_MESSAGE)
 class DiscardCommand(Acting):
-    """discard: the message is dropped silently, unless something else is done with it too. RFC 5228, 4.4."""
+    """discard: drop the message silently, unless another action applies to it too. RFC 5228, 4.4."""
 
-    def stands_for(self) -> Action:
+    def make_action(self) -> Action:
         return Action("discard", (Discard(),))
 
 
 class RedirectTarget(Choice):
-    """What the argument of redirect names: `flaw(text)` is the rule for it (`rule` by name) and `hint` what to write,
-    `addresses(text, run)` gives the addresses."""
+    """The kind of redirect's argument: an address unless a tag says otherwise."""
 
     rule = "address-invalid"
+    """The rule of the problem that the argument is invalid."""
     hint = ""
+    """What to write instead."""
     mentions = ""
-    """What it names outside of the script (`use.mentions`), "" for nothing."""
+    """The kind of thing outside of the script that the argument names (`use.mentions`), "" if none."""
 
     def flaw(self, text: str) -> str:
-        """What is wrong with the argument, "" for nothing."""
+        """What is wrong with the argument, "" if nothing."""
         raise NotImplementedError
 
     def addresses(self, text: str, run: Any) -> tuple[str, ...]:
-        """Where the message goes."""
+        """The addresses that the message is sent to."""
         raise NotImplementedError
 
     def details(self, text: str) -> dict[str, object]:  # noqa: ARG002
-        """What the actions show beside the address."""
+        """Fields that the actions show in addition to the address."""
         return {}
 
 
 @base.choice("redirect_target", "address")
 class ToAddress(RedirectTarget):
-    """redirect to an address, where no tag says that the argument is something else."""
+    """redirect to an address: the default, without a tag."""
 
     hint = 'write it as "user@example.com"'
 
@@ -121,10 +122,9 @@ class ToAddress(RedirectTarget):
 
 @base.action("redirect")
 class Redirect(Acting):
-    """redirect: the message goes on to an address, its content unchanged. RFC 5228, 4.2.
+    """redirect: send the message on to an address, its content unchanged. RFC 5228, 4.2.
 
-    What the argument names is a choice of the kind "redirect_target", a `RedirectTarget`, so that other extensions can add
-    theirs (RFC 6134).
+    The kind of argument is a choice "redirect_target", a `RedirectTarget`, so that extensions can add others (RFC 6134).
     """
 
     to: Any = choice("redirect_target", "address")
@@ -140,8 +140,8 @@ class Redirect(Acting):
                 use.mentions(self.to.mentions, address)
 
     def prepare(self) -> None:
-        known = isinstance(self.to, ToAddress) and not self.to.flaw(self.address)
-        self.actions = self._actions(self.to.addresses(self.address, None)) if known else ()
+        is_constant = isinstance(self.to, ToAddress) and not self.to.flaw(self.address)
+        self.actions = self._actions(self.to.addresses(self.address, None)) if is_constant else ()
 
     def _actions(self, addresses: Iterable[str]) -> tuple[Action, ...]:
         details = self.to.details(self.address)
@@ -161,7 +161,7 @@ class Redirect(Acting):
 
 @base.test("true", phases=PHASES)
 class Always(Word):
-    """true holds. RFC 5228, 5.10."""
+    """true: always true. RFC 5228, 5.10."""
 
     def holds(self, run: Run) -> bool:  # noqa: ARG002
         return True
@@ -169,7 +169,7 @@ class Always(Word):
 
 @base.test("false", phases=PHASES)
 class Never(Word):
-    """false does not hold. RFC 5228, 5.6."""
+    """false: always false. RFC 5228, 5.6."""
 
     def holds(self, run: Run) -> bool:  # noqa: ARG002
         return False
@@ -177,7 +177,7 @@ class Never(Word):
 
 @base.test("not", phases=PHASES)
 class Not(Word):
-    """not: holds when the test does not. RFC 5228, 5.8."""
+    """not: true if its test is false. RFC 5228, 5.8."""
 
     test: Test
 
@@ -187,7 +187,7 @@ class Not(Word):
 
 @base.test("anyof", phases=PHASES)
 class AnyOf(Word):
-    """anyof: holds when one of the tests does; those after it are not asked. RFC 5228, 5.3."""
+    """anyof: true if one of the tests is true; the tests after that one are not evaluated. RFC 5228, 5.3."""
 
     tests: Tests
 
@@ -202,7 +202,7 @@ class AnyOf(Word):
 
 @base.test("allof", phases=PHASES)
 class AllOf(Word):
-    """allof: holds when all of the tests do; those after one that does not are not asked. RFC 5228, 5.2."""
+    """allof: true if all tests are true; the tests after a false one are not evaluated. RFC 5228, 5.2."""
 
     tests: Tests
 
@@ -217,7 +217,7 @@ class AllOf(Word):
 
 @base.test("size")
 class Size(Word):
-    """size: whether the message has more, or fewer, octets than the limit. RFC 5228, 5.9."""
+    """size: whether the message has more (:over) or fewer (:under) octets than the limit. RFC 5228, 5.9."""
 
     relation: Any = choice("size_relation", None)
     limit: int
@@ -225,18 +225,20 @@ class Size(Word):
 
     def check(self, use: Use) -> None:
         if not use.has("relation"):
-            use.complain(None, "size takes :over or :under", "usage: size :over <limit: number>", rule="tag-missing")
+            use.complain(None, "size requires :over or :under", "usage: size :over <limit: number>", rule="tag-missing")
 
     def prepare(self) -> None:
         self.compare = self.relation.compare
 
     def holds(self, run: Run) -> bool:
+        if run.tracer is not None:
+            run.tracer.compared([str(run.message.size)])
         return self.compare(run.message.size, self.limit)  # type: ignore[no-any-return]
 
 
 @base.choice("size_relation", ":over")
 class Over(Choice):
-    compare = gt  # RFC 5228, 5.9: exactly the limit is neither over nor under it
+    compare = gt  # RFC 5228, 5.9: a message of exactly the limit is neither over nor under it
 
 
 @base.choice("size_relation", ":under")
@@ -246,7 +248,7 @@ class Under(Choice):
 
 @base.test("exists")
 class Exists(Word):
-    """exists: whether all of the header fields are there. RFC 5228, 5.5."""
+    """exists: whether the message has all of the header fields. RFC 5228, 5.5."""
 
     names: Strings
     sources: list[Any] = derived()
@@ -265,14 +267,14 @@ class Exists(Word):
 
 
 def header_name_flaw(text: str) -> str:
-    """Why no header field can have the name `text`, "" when one can."""
+    """Why `text` cannot be the name of a header field, "" if it can."""
     text = text.strip()
-    right = text and all("!" <= c <= "~" and c != ":" for c in text)  # RFC 5322, 3.6.8
-    return "" if right else "no header field has this name"
+    is_valid = text and all("!" <= c <= "~" and c != ":" for c in text)  # RFC 5322, 3.6.8
+    return "" if is_valid else "not a valid header field name"
 
 
 def check_names(use: Use, field: str) -> None:
-    """Advise on header names that no field has. RFC 5228, 2.4.2.2: they are no errors."""
+    """Warn of names that no header field can have. RFC 5228, 2.4.2.2: they are not errors."""
     for name in use.strings(field):
         flaw = header_name_flaw(name.value)
         if flaw:
@@ -308,7 +310,7 @@ ADDRESS_FIELDS = frozenset(
     list-post list-owner list-subscribe list-unsubscribe x-beenthere
     """.split()
 )
-"""RFC 5228, 5.1: the fields that hold addresses, and SHOULD be taken: those of RFC 5322, and what transports and lists add."""
+"""RFC 5228, 5.1: the fields that contain addresses: those of RFC 5322 and those that transports and lists add."""
 
 OTHER_FIELDS = frozenset(
     """
@@ -316,7 +318,7 @@ OTHER_FIELDS = frozenset(
     content-type content-transfer-encoding content-id content-description content-disposition content-language list-id
     """.split()
 )
-"""Fields that by their standards (RFC 5322, 2045, 2919) hold something else."""
+"""Fields that contain something else, according to their standards (RFC 5322, 2045, 2919)."""
 
 
 @base.test("address")
@@ -331,19 +333,20 @@ class AddressTest(Matching):
         super().check(use)
         check_names(use, "names")
         if any(tag.any_field for tag in self.tags):
-            return  # a tag that looks elsewhere may read any field as one of addresses (RFC 5703, 4.2)
+            return  # with this tag, any field may be read as a list of addresses (RFC 5703, 4.2)
         for name in use.strings("names"):
             text = name.value.strip().lower()
             if text in ADDRESS_FIELDS or header_name_flaw(text):
                 continue
-            message = f"this header field {'holds no' if text in OTHER_FIELDS else 'is not known to hold'} addresses"
-            hint = 'look at other fields with "header"'
+            verb = "does not contain" if text in OTHER_FIELDS else "is not known to contain"
+            message = f"this header field {verb} addresses"
+            hint = 'use the test "header" for other fields'
             use.complain(name, message, hint, rule="header-no-address", severity=Severity.WARNING)
 
     def subject_for(self, fold: Fold) -> AddressValues:
         names = names_of(self.names)
         if not any(tag.any_field for tag in self.tags):
-            # RFC 5228, 5.1: MUST be restricted to headers that contain addresses; a field of anybody's own may be one
+            # RFC 5228, 5.1: MUST be restricted to headers that contain addresses; an unknown field may be one of them
             names = tuple(name for name in names if name not in OTHER_FIELDS)
         return AddressValues(Fields(names), self.address_part.part, fold)
 
@@ -381,7 +384,7 @@ class Octet(Comparator):
 
 
 def ascii_upper(text: str) -> str:
-    """`text` with ASCII letters in upper case and all else as it is."""
+    """`text` with ASCII letters in upper case and everything else unchanged."""
     if text.isascii():
         return text.upper()
     return text.encode("utf-8", "surrogatepass").upper().decode("utf-8", "surrogatepass")
@@ -389,7 +392,7 @@ def ascii_upper(text: str) -> str:
 
 @base.comparator("i;ascii-casemap")
 class AsciiCasemap(Comparator):
-    """i;ascii-casemap: octet by octet, ASCII letters without regard to case. RFC 4790, 9.2."""
+    """i;ascii-casemap: octet by octet, ignoring the case of ASCII letters. RFC 4790, 9.2."""
 
     fold = staticmethod(ascii_upper)
 
@@ -404,23 +407,23 @@ def _folded(comparator: Comparator, texts: Sequence[str]) -> list[str]:
 
 @base.match_type(":is")
 class Is(MatchType):
-    """:is: the value is the key."""
+    """:is: the value equals the key."""
 
     def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
-        wanted = frozenset(_folded(comparator, keys))
-        return lambda values, run: not wanted.isdisjoint(values)  # noqa: ARG005
+        folded = frozenset(_folded(comparator, keys))
+        return lambda values, run: not folded.isdisjoint(values)  # noqa: ARG005
 
 
 @base.match_type(":contains")
 class Contains(MatchType):
-    """:contains: the key is a part of the value."""
+    """:contains: the key is a substring of the value."""
 
     needs = "substring"
 
     def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
-        wanted = _folded(comparator, keys)
-        if len(wanted) == 1:
-            (only,) = wanted
+        folded = _folded(comparator, keys)
+        if len(folded) == 1:
+            (only,) = folded
 
             def one(values: Sequence[str], run: Run) -> bool:  # noqa: ARG001
                 for value in values:
@@ -432,7 +435,7 @@ class Contains(MatchType):
 
         def several(values: Sequence[str], run: Run) -> bool:
             for value in values:
-                for i, key in enumerate(wanted):
+                for i, key in enumerate(folded):
                     if key in value:
                         return True
                     if i % MANY == MANY - 1:
@@ -448,40 +451,40 @@ def octets(text: str) -> str:
 
 
 def characters(text: str) -> str:
-    """The text whose octets those are; octets that are no UTF-8 become replacement characters."""
+    """The opposite of `octets`, with U+FFFD for octets that are not UTF-8."""
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
 class _Pattern:
-    """One key of :matches. Where the comparator's characters are octets, `?` is one octet, so a pattern with `?` looks
-    at a value that is not ASCII octet by octet."""
+    """One key of :matches. If the comparator compares octets, `?` matches one octet, so a pattern with `?` is matched octet
+    by octet against a value that is not ASCII."""
 
     def __init__(self, key: str, comparator: Comparator) -> None:
         folded = _folded(comparator, [key])[0]
-        self.glob = Glob(folded)
-        self.by_octets = comparator.octets and self.glob.has_holes
+        self.pattern = MatchesPattern(folded)
+        self.by_octets = comparator.octets and self.pattern.has_wildcards
         self.matches: Callable[[str, Tick], Any] = matcher(folded)
         if self.by_octets:
-            self.octet_glob = Glob(octets(folded))
+            self.octet_pattern = MatchesPattern(octets(folded))
             self.matches = self._by_octets
 
     def _by_octets(self, value: str, tick: Tick) -> bool:
         if value.isascii():
-            return self.glob.places(value, tick) is not None
-        return self.octet_glob.places(octets(value), tick) is not None
+            return self.pattern.positions(value, tick) is not None
+        return self.octet_pattern.positions(octets(value), tick) is not None
 
     def captures(self, value: str, fold: Fold, tick: Tick) -> tuple[str, ...] | None:
         folded = value if fold is None else fold(value)
         if self.by_octets and not value.isascii():
-            found = self.octet_glob.captures(octets(folded), octets(value), tick)
-            return None if found is None else tuple(characters(text) for text in found)
-        # a folding that changes lengths (i;unicode-casemap) leaves no way back: the match values are the folded ones
-        return self.glob.captures(folded, value if len(value) == len(folded) else folded, tick)
+            captures = self.octet_pattern.captures(octets(folded), octets(value), tick)
+            return None if captures is None else tuple(characters(text) for text in captures)
+        # where folding changes the length (i;unicode-casemap), the match values are the folded ones
+        return self.pattern.captures(folded, value if len(value) == len(folded) else folded, tick)
 
 
 @base.match_type(":matches")
 class Matches(MatchType):
-    """:matches: the key is a pattern for the whole value; * is any characters, ? is one."""
+    """:matches: the key is a pattern for the whole value; * matches any characters, ? one character."""
 
     needs = "substring"
     captures = True
@@ -521,9 +524,9 @@ class Matches(MatchType):
                 for i, pattern in enumerate(patterns):
                     if i % MANY == 0:
                         run.tick()
-                    found = pattern.captures(value, fold, run.tick)
-                    if found is not None:
-                        return found
+                    captured = pattern.captures(value, fold, run.tick)
+                    if captured is not None:
+                        return captured
             return None
 
         return captures

@@ -1,9 +1,9 @@
-"""carrying: an outcome to what is done, in an order in which nothing is lost.
+"""carrying: an outcome to stores, sends and other operations, in an order that loses nothing.
 
     stores  ▸  pipes and calls  ▸  sends  ▸  copies that may fail  ▸  records  ▸  counts
 
-Edits are applied on the way: each effect gets the message as it was at that action. What stores, sends and remembers is a
-`Carrier`; a front end brings one and knows no word of the language.
+Edits are applied on the way: each effect gets the message as it was at that action. A front end supplies the `Carrier`,
+which stores, sends and records, and needs no knowledge of the language.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from sieveav.running.outcome import Action, Note, Outcome
 
 @dataclass(frozen=True)
 class Delivery:
-    """One effect to be carried out: the action it is of (None for a record), and the message that it is about, as the
-    edits before it have left it."""
+    """One effect to carry out, its action (None for a record), and the message after all earlier edits."""
 
     action: Action | None
     effect: Effect
@@ -28,7 +27,7 @@ class Delivery:
 
 
 class Carrier(Protocol):
-    """Who does it. Each gives what went wrong in words for people, "" for nothing."""
+    """Carries out effects. Each method returns what went wrong, for people to read, or "" on success."""
 
     def store(self, effect: Store, message: bytes) -> str: ...
     def send(self, effect: Send, message: bytes) -> str: ...
@@ -39,14 +38,14 @@ class Carrier(Protocol):
 
 
 _ORDER: dict[type, int] = {Store: 0, Pipe: 1, Call: 1, Send: 2, Record: 4, Count: 5}
-"""What comes first. Refusals and discards are the protocol's; edits are in the messages."""
+"""Rank of each effect. Refusals and discards belong to the protocol; edits are applied to the messages."""
 
-_AT_LAST = 3
-"""A copy that may fail, such as that of a sent message (RFC 8580), comes after what was sent."""
+_BEST_EFFORT = 3
+"""Rank of a store that may fail, such as the copy of a sent message (RFC 8580), which comes after the sends."""
 
 
 def staged(message: Message, outcome: Outcome) -> list[Delivery]:
-    """What an outcome (with its implicit keep) does to `message`, in the order in which it is to be done."""
+    """The effects of an outcome (with its implicit keep) on `message`, in the order in which to carry them out."""
     deliveries: list[Delivery] = []
     stored = sent = message
     enclosed = False
@@ -54,7 +53,7 @@ def staged(message: Message, outcome: Outcome) -> list[Delivery]:
         for effect in action.effects:
             if isinstance(effect, Edit):
                 stored = stored.edited(effect)
-                # RFC 5703, 6: what is sent is the message as it was, and later edits are of the one that it is now in
+                # RFC 5703, 6: the original message is sent; later edits apply to the message that encloses it
                 enclosed = enclosed or (isinstance(effect, Rewrite) and not effect.sent)
                 sent = sent if enclosed else stored
             elif type(effect) in _ORDER:
@@ -65,26 +64,26 @@ def staged(message: Message, outcome: Outcome) -> list[Delivery]:
 
 def _rank(delivery: Delivery) -> int:
     if isinstance(delivery.effect, Store) and delivery.effect.best_effort:
-        return _AT_LAST
+        return _BEST_EFFORT
     return _ORDER[type(delivery.effect)]
 
 
 def carry(message: Message, outcome: Outcome, carrier: Carrier) -> tuple[Note, ...]:
-    """Carry out an outcome (with its implicit keep); what went wrong. After an error nothing more is done: so what could
-    not be stored is not sent on either, and nothing is remembered. What may fail is a warning."""
+    """Carry out an outcome (with its implicit keep); returns the errors and warnings. After an error nothing more is done,
+    so a message that could not be stored is not sent on either, and nothing is recorded."""
     notes: list[Note] = []
     for delivery in staged(message, outcome):
-        wrong = _done(delivery, carrier)
-        if wrong:
+        error = _carry_out(delivery, carrier)
+        if error:
             may_fail = isinstance(delivery.effect, Store | Pipe) and delivery.effect.best_effort
             severity = Severity.WARNING if may_fail else Severity.ERROR
-            notes.append(Note(severity, wrong, delivery.action.place if delivery.action is not None else None))
+            notes.append(Note(severity, error, delivery.action.place if delivery.action is not None else None))
             if not may_fail:
                 break
     return tuple(notes)
 
 
-def _done(delivery: Delivery, carrier: Carrier) -> str:
+def _carry_out(delivery: Delivery, carrier: Carrier) -> str:
     effect = delivery.effect
     if isinstance(effect, Store):
         return carrier.store(effect, delivery.message.raw if effect.message is None else effect.message)
@@ -96,5 +95,5 @@ def _done(delivery: Delivery, carrier: Carrier) -> str:
         return carrier.call(effect, delivery.message.raw)
     if isinstance(effect, Record):
         return carrier.record(effect)
-    assert isinstance(effect, Count), f"{effect} is carried out by nobody"  # noqa: S101
+    assert isinstance(effect, Count), f"no carrier has a method for {effect}"  # noqa: S101
     return carrier.count(effect)

@@ -1,7 +1,7 @@
-"""effects: what actions do, as data: a closed set, so that whoever carries them out knows no word of the language.
+"""effects: what actions do, as data: a closed set, so that a front end can carry out actions that it does not know.
 
-Each effect has a `target` (what it is about: two actions with the same targets are one), `fields()` for machines and
-`summary()` for people. `carrying.py` says in which order they are carried out.
+Each effect has a `target` (two actions with the same targets are one), `fields()` for JSON and `summary()` for people.
+`carrying.py` has the order in which they are carried out.
 """
 
 from __future__ import annotations
@@ -12,26 +12,42 @@ from typing import Any
 from sieveav.values import Value
 
 Target = tuple[object, ...] | None
-"""What an effect is about; None for one that never repeats another."""
+"""What an effect applies to; None for an effect that never repeats another."""
+
+MAILBOX_NAME = 255
+"""Characters of a mailbox's name; file systems allow no more in the name of a folder."""
 
 
 def mailbox_flaw(name: str) -> str:
-    """Why `name` cannot be a mailbox, "" when it can. RFC 5228, 4.1: it is UTF-8; RFC 3501, 5.1: no control characters."""
+    """Why `name` cannot be the name of a mailbox, "" if it can. RFC 5228, 4.1: UTF-8; RFC 3501, 5.1: no control characters."""
     if not name:
         return "mailbox name is empty"
-    if len(name) > 255:
-        return "mailbox name is longer than 255 characters"
+    if len(name) > MAILBOX_NAME:
+        return f"mailbox name is longer than {MAILBOX_NAME} characters"
     if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
         return "mailbox name contains a control character or is not UTF-8"
     return ""
 
 
 def mailbox_key(name: str | None) -> str:
-    """`name`, the same for all names of one mailbox. RFC 3501, 5.1: INBOX in any case of letters, which is where new
-    mail goes (None)."""
+    """`name` in a form that is equal for all names of one mailbox. RFC 3501, 5.1: INBOX in any case of letters is the
+    mailbox for new mail (None)."""
     if name is None:
         return "INBOX"
     return "INBOX" + name[5:] if name[:5].upper() == "INBOX" and name[5:6] in ("", ".", "/") else name
+
+
+def folders_of(name: str, separator: str = "/") -> tuple[str, ...] | None:
+    """The parts of a mailbox's name between separators, each of them safe as the name of a folder below a given one; None
+    if any part is not: empty, longer than MAILBOX_NAME octets, beginning with a dot (`..` too), or with a character that
+    separates parts of paths."""
+    if mailbox_flaw(name):
+        return None
+    parts = tuple(name.split(separator))
+    for part in parts:
+        if not part or part[0] == "." or "/" in part or "\\" in part or len(part.encode()) > MAILBOX_NAME:
+            return None
+    return parts
 
 
 def _message(message: bytes | None) -> dict[str, object]:
@@ -39,11 +55,13 @@ def _message(message: bytes | None) -> dict[str, object]:
 
 
 class Store(Value):
-    """Put the message, or `message` instead, into `mailbox`; None is the one where new mail goes.
+    """Store the message, or `message` instead, in `mailbox`; None is the mailbox for new mail.
 
-    `create` makes the mailbox where it is missing. A mailbox of the recipient with the attribute `special_use` (RFC 8579)
-    or with the id `mailbox_id` (RFC 9042) takes the place of `mailbox`. `until` says, as data, when the message comes back
-    (snooze), `expire` after how long it goes. A failure of a `best_effort` store is only a warning.
+    `mailbox` is a name that a script has chosen, never a path: it may be `../../x` or `/etc/x`. A front end that stores in
+    folders must use `folders_of`. `create`: create the mailbox if it does not exist. A mailbox of the recipient with the
+    attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042) takes precedence over `mailbox`. `until` is the
+    time, as data, when a snoozed message comes back, `expire` the time after which it is deleted. A failure of a
+    `best_effort` store is only a warning.
     """
 
     mailbox: str | None = None
@@ -73,13 +91,14 @@ class Store(Value):
         return {**fields, **{name: value for name, value in more.items() if value}}
 
     def summary(self) -> str:
-        where = "" if self.mailbox is None else f'"{self.mailbox}"'
-        return f"{where}{' with ' if self.flags else ''}{' '.join(self.flags)}".strip()
+        mailbox = "" if self.mailbox is None else f'"{self.mailbox}"'
+        return f"{mailbox}{' with ' if self.flags else ''}{' '.join(self.flags)}".strip()
 
 
 class Send(Value):
-    """Send the incoming message, or `message` instead, to `address`. `sender` is the envelope's: None for that of the
-    incoming message, "" for the null sender. `parameters` are those of MAIL FROM and RCPT TO, as ("NOTIFY", "NEVER")."""
+    """Send the incoming message, or `message` instead, to `address`. `sender` is the envelope sender: None for that of the
+    incoming message, "" for the null sender. `parameters` are those of MAIL FROM and RCPT TO, such as ("NOTIFY", "NEVER").
+    """
 
     address: str
     message: bytes | None = None
@@ -104,7 +123,7 @@ class Send(Value):
 
 
 class Refuse(Value):
-    """Refuse the message with `reason` by the protocol where it can be; else, unless `silent`, by a notice to the
+    """Refuse the message with `reason` in the protocol or, if that is not possible and unless `silent`, by a notice to the
     sender (RFC 5429)."""
 
     reason: str
@@ -136,8 +155,8 @@ class Discard(Value):
 
 
 class AddField(Value):
-    """Add a header field: before all others or, with `last`, after them (RFC 5293, 4). `value` is text, encoded when it
-    is written."""
+    """Add a header field: before all others or, with `last`, after them (RFC 5293, 4). `value` is text; it is encoded when
+    the header is written."""
 
     name: str
     value: str
@@ -155,7 +174,7 @@ class AddField(Value):
 
 
 class DropFields(Value):
-    """Remove header fields: those of `name` with these numbers, counted from 1 (RFC 5293, 5)."""
+    """Remove the fields of `name` with these numbers, counted from 1 (RFC 5293, 5)."""
 
     name: str
     numbers: tuple[int, ...]
@@ -172,9 +191,9 @@ class DropFields(Value):
 
 
 class Rewrite(Value):
-    """Put `octets` in the place of the whole message. Unless `sent`, what is sent on is from here on the message as it was
-    before, and no later edit changes it (RFC 5703, 6). `inside` is the path of the part that the message as it was is now;
-    empty where it is no part of another."""
+    """Replace the whole message by `octets`. Unless `sent`, the message before this edit is what is sent on, and no later
+    edit changes it (RFC 5703, 6). `inside` is the path of the part that contains the previous message; empty if no part
+    does."""
 
     octets: bytes
     sent: bool = True
@@ -192,8 +211,8 @@ class Rewrite(Value):
 
 
 class Record(Value):
-    """Remember `key` for so many seconds once all else of the outcome has succeeded; `sliding`: from the last time it was
-    asked for, not from the first."""
+    """Remember `key` for some seconds once everything else in the outcome has succeeded; `sliding`: the time begins again
+    whenever the key is looked up."""
 
     key: str
     seconds: int
@@ -211,7 +230,8 @@ class Record(Value):
 
 
 class Pipe(Value):
-    """Feed the message to a program that the site has configured. A failure of a `best_effort` one is a warning."""
+    """Run a program that the site has configured, with the message as its input. A failure is only a warning if
+    `best_effort`."""
 
     program: str
     arguments: tuple[str, ...] = ()
@@ -229,7 +249,7 @@ class Pipe(Value):
 
 
 class Call(Value):
-    """Hand `request` to a service that the site has configured by this name: a third party's own back end."""
+    """Send `request` to a service that the site has configured by this name, such as a third party's back end."""
 
     service: str
     request: tuple[tuple[str, object], ...] = ()
@@ -262,13 +282,13 @@ class Count(Value):
 
 
 Edit = AddField | DropFields | Rewrite
-"""The effects that change the message for all that comes after them."""
+"""The effects that change the message for all later effects."""
 
 Effect = Store | Send | Refuse | Discard | AddField | DropFields | Rewrite | Record | Pipe | Call | Count
 
 
 def fields_of(effects: tuple[Effect, ...], details: Mapping[str, Any]) -> dict[str, object]:
-    """The fields of several effects and details as one object; the first to name a field has it."""
+    """The fields of several effects and details as one object; for a field of several effects, the value of the first."""
     fields: dict[str, object] = {}
     for effect in effects:
         fields = {**effect.fields(), **fields}

@@ -10,17 +10,18 @@ from sieveav.running.run import Case, Run
 
 
 def execute(program: Program, case: Case, before: Outcome = UNDECIDED) -> Outcome:
-    """Run `program`; `before` is what earlier scripts of the same recipient came to. The result holds theirs too.
+    """The outcome of `program`, merged with `before`, the outcome of earlier scripts of the same recipient.
 
-    After a fault the actions of this script are gone and a keep applies (RFC 5228, 2.10.6); exceptions that leave here
-    are bugs.
+    After a fault the actions of this script are dropped and a keep applies (RFC 5228, 2.10.6). Any exception raised here
+    is a bug.
     """
     return Run(program, case, before).whole()
 
 
 def chain(scripts: Iterable[Callable[[Outcome], Outcome]], before: Outcome = UNDECIDED) -> Outcome:
-    """Run the scripts of one recipient in turn: each takes what those before it came to. The next one runs while a keep,
-    implicit or written, still applies, and no response has ended the phase (draft-degener-sieve-multiscript, 3)."""
+    """The outcome of the scripts of one recipient, run in turn: each gets the outcome of those before it. The next one runs
+    if an implicit or explicit keep still applies and no response has ended the phase (draft-degener-sieve-multiscript, 3).
+    """
     outcome = before
     for script in scripts:
         if outcome.ended or not outcome.keep:

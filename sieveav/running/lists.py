@@ -1,6 +1,6 @@
-"""lists: the names of external lists (RFC 6134): what is valid, and one spelling for all names of a list.
+"""lists: the names of external lists (RFC 6134): which are valid, and one spelling for all names of a list.
 
-A name is an absolute URI, such as `tag:example.com,2024:family`. One that begins with a colon, such as
+A name is an absolute URI, such as `tag:example.com,2024:family`. A name that begins with a colon, such as
 `:addrbook:default`, is short for the URN `urn:ietf:params:sieve:addrbook:default`.
 """
 
@@ -21,16 +21,16 @@ _URN = re.compile(r"urn:[A-Za-z0-9-]++:", re.IGNORECASE)
 
 
 def list_flaw(name: str) -> str:
-    """Why `name` cannot be the name of an external list, "" when it can."""
+    """Why `name` cannot be the name of an external list, "" if it can."""
     name = _whole(name)
     if len(name) > LIST_NAME:
-        return f"the name of a list is longer than {LIST_NAME} characters"
+        return f"list name is longer than {LIST_NAME} characters"
     return "" if _URI.fullmatch(name) else "not a valid list name"
 
 
 def list_key(name: str) -> str:
-    """`name` (a valid one), the same for all names of one list: a URI. RFC 3986, 6.2.2.1 and RFC 8141, 3.1: the scheme,
-    and of a URN the namespace, are the same in any case of letters; the rest is not."""
+    """`name` (a valid one) as a URI that is equal for all names of one list. RFC 3986, 6.2.2.1 and RFC 8141, 3.1: the
+    scheme, and the namespace of a URN, are not case-sensitive; the rest is."""
     name = _whole(name)
     urn = _URN.match(name)
     end = name.index(":") if urn is None else urn.end()

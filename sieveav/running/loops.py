@@ -1,6 +1,6 @@
-"""loops: what loops have in common: `break`, which leaves the one it names whichever extension brought it.
+"""loops: what all loops share: `break`, which leaves the loop it names, whichever extension that loop is from.
 
-A loop is a word with `breaks = True`, a field `name` (the empty string where it cannot be named), and runs its block
+A loop is a word with `breaks = True` and an argument `name` (the empty string if it has no name); it runs its block
 within `run.leaving(self)`.
 """
 
@@ -14,12 +14,12 @@ from sieveav.language.word import Word
 from sieveav.running.run import Run
 
 PART = "part"
-"""What a loop over MIME parts focuses the run on (`run.focused`), and what looks at a part needs."""
+"""The focus of a loop over MIME parts (`run.focused`), which tests of a part need."""
 
 
 class Break(Word):
-    """break: leave the closest loop, or with :name the closest one of that name (RFC 5703, 3). An extension with a loop
-    declares this class as its `break`; several may."""
+    """break: leave the closest loop or, with :name, the closest loop of that name (RFC 5703, 3). Every extension with a
+    loop declares this class as its `break`."""
 
     name: str = tag(":name", "")
     loop: Any = derived(None)
@@ -30,8 +30,8 @@ class Break(Word):
         if loops:
             self.loop = loops[-1]  # RFC 5703, 3: the closest enclosing one
         else:
-            what = f' named "{self.name}"' if use.has("name") else ""
-            use.complain("name", f"break outside a loop{what}", rule="break-outside")
+            name = f' named "{self.name}"' if use.has("name") else ""
+            use.complain("name", f"break outside a loop{name}", rule="break-outside")
 
     def run(self, run: Run) -> None:
         run.leave(self.loop)

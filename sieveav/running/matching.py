@@ -1,7 +1,7 @@
-"""matching: comparator, match type and keys to one function over the values of a subject, made once for each place.
+"""matching: a comparator, a match type and keys to one function of a subject's values, made once for each test of a script.
 
-What a test does with a message is `self.matches(run.message[self.subject], run)`; everything that depends on the script
-alone was done before. RFC 5228, 2.7; match variables RFC 5229, 3.2.
+At run time a test is `self.matches(run.message[self.subject], run)`; everything that depends on the script alone is done
+before. RFC 5228, 2.7; match variables: RFC 5229, 3.2.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from sieveav.running.run import Run
 
 Matcher = Callable[[Sequence[str], Any], bool]
-"""Whether any of the values (folded by the comparator) matches; the run is there for its clock."""
+"""Whether any of the values (folded by the comparator) matches; the second argument is the run, for its clock."""
 
 Capturer = Callable[[Sequence[str], Any], "tuple[str, ...] | None"]
 """The match values of the first of the values (not folded) that matches."""
 
 
 class Comparator(Choice):
-    """RFC 5228, 2.7.3; RFC 4790. `fold` gives equal strings for what it holds equal; None: it changes nothing."""
+    """RFC 5228, 2.7.3; RFC 4790. `fold` makes strings that the comparator treats as equal the same string; None: it changes
+    nothing."""
 
     substring = True
     """Whether it compares parts of strings."""
@@ -49,14 +50,14 @@ class MatchType(Choice):
     needs = "equality"
     """What it asks of a comparator: "equality", "substring" or "ordering"."""
     counts = False
-    """Whether it looks at how many values there are, not at what they are."""
+    """Whether it compares the number of values, not the values."""
     raw = False
-    """Whether it gets the values as they are, not folded by the comparator."""
+    """Whether it gets the values without folding by the comparator."""
     captures = False
-    """Whether it sets the match variables: then it has a `capturer`."""
+    """Whether it sets the match variables; if so, it has a `capturer`."""
 
     def check_keys(self, word: Any, use: Use) -> None:
-        """Complain of the keys and the comparator of the test that it is on."""
+        """Complain of the keys and the comparator of the test."""
 
     def matcher(self, comparator: Comparator, keys: Sequence[str]) -> Matcher:
         """What answers whether any value matches any key."""
@@ -78,34 +79,35 @@ def comparator(default: str = "i;ascii-casemap") -> Any:
 
 
 MANY = 16
-"""From so many keys on, matchers look at the clock."""
+"""Keys that a matcher compares between two looks at the clock."""
 
 MATCH_VARIABLES = "match-variables"
 """The mark of a script that uses match variables; without it nothing captures."""
 
 
 class _WithKeys(Word):
-    """What all tests with a match type, a comparator and keys have in common."""
+    """What all tests with a match type, a comparator and keys share."""
 
     match: MatchType = match_type()
     comparator: Comparator = comparator()
     keys: Strings = derived()
-    """The keys: a test states them again, in the place where its syntax has them."""
+    """The keys; a test declares them again, at their position in its syntax."""
     sets_match_values = True
     """Whether a match sets the match variables (RFC 5229, 3.2)."""
     compares_texts = True
-    """Whether its values are texts that an external list can contain (RFC 6134, 2.2): no numbers, no whole bodies."""
+    """Whether its values can be entries of an external list (RFC 6134, 2.2), unlike numbers and whole bodies."""
     matches: Matcher = derived()
     captures: Capturer = derived()
 
     def check(self, use: Use) -> None:
-        """Complain where a match type and a comparator do not go together. RFC 5228, 2.7.1 and 2.7.3."""
+        """Complain of a match type and a comparator that cannot be combined. RFC 5228, 2.7.1 and 2.7.3."""
         match, comparator = self.match, self.comparator
         if match.needs == "substring" and not comparator.substring:
-            message = f"{comparator.name} cannot be used with {match.name}: it compares no parts of strings"
+            message = f"{comparator.name} cannot be used with {match.name}: it does not support substring matching"
             use.complain("match", message, rule="comparator-unfit")
         if match.needs == "ordering" and not comparator.ordering:
-            use.complain("match", f"{comparator.name} has no order for {match.name}", rule="comparator-unfit")
+            message = f"{comparator.name} cannot be used with {match.name}: it does not support ordering"
+            use.complain("match", message, rule="comparator-unfit")
         match.check_keys(self, use)
 
     @property
@@ -115,20 +117,20 @@ class _WithKeys(Word):
 
 
 class Matching(_WithKeys):
-    """A test that matches values of the message with keys: the class that header, address and the like build on.
+    """Base class of tests that compare values of the message with keys, such as `header` and `address`.
 
-    `subject_for(fold)` gives the subject; foreign tags may put another in its place.
+    `subject_for(fold)` gives the subject; foreign tags may replace it.
     """
 
     subject: Interned = derived()
     original: Interned = derived()
 
     def subject_for(self, fold: Fold) -> Subject:
-        """What the test looks at, folded by a comparator."""
+        """What the test compares, folded by a comparator."""
         raise NotImplementedError
 
     def prepare(self) -> None:
-        # The variants of `holds` are chosen here, once: asking for the variant at each test costs 1 µs in 25 rules.
+        # A variant of `holds` is chosen here once: choosing at each test costs 1 µs in 25 rules.
         folded, plain = self.subject_for(None if self.match.raw else self.comparator.fold), self.subject_for(None)
         for tag in self.tags:
             folded, plain = tag.amend(folded), tag.amend(plain)
@@ -144,35 +146,43 @@ class Matching(_WithKeys):
                 self.holds = self._elsewhere  # type: ignore[method-assign]
 
     def holds(self, run: Run) -> bool:
+        if run.tracer is not None:
+            run.tracer.compared(run.message[self.original])
         return self.matches(run.message[self.subject], run)
 
     def _elsewhere(self, run: Run) -> bool:
-        """For a subject that is asked of something else than the message: the part that a loop is at."""
-        return self.matches(run.focus(self.subject.subject.needs)[self.subject], run)
+        """`holds` for a subject that asks something else than the message, such as the part that a loop is at."""
+        target = run.focus(self.subject.subject.needs)
+        if run.tracer is not None:
+            run.tracer.compared(target[self.original])
+        return self.matches(target[self.subject], run)
 
     def _captured(self, run: Run) -> bool:
-        """For a script that uses match variables: they keep the characters as they are in the message."""
+        """`holds` for a script that uses match variables, which keep the characters of the message unfolded."""
         needs = self.original.subject.needs
-        captured = self.captures((run.focus(needs) if needs else run.message)[self.original], run)
+        values = (run.focus(needs) if needs else run.message)[self.original]
+        if run.tracer is not None:
+            run.tracer.compared(values)
+        captured = self.captures(values, run)
         if captured is None:
-            return False  # RFC 5229, 3.2: a match that fails leaves them as they were
+            return False  # RFC 5229, 3.2: a match that fails leaves them unchanged
         run.match_values = captured
         return True
 
 
 class MatchingValues(_WithKeys):
-    """A test that matches values which are no subject of the message: of the context, of engines, of variables. Actions
-    that choose by a match type (deleteheader) build on it too.
+    """Base class of tests that compare other values than those of the message: of the context, of engines, of variables.
+    Actions that select by a match type (deleteheader) build on it too.
 
     `values(run)` gives them, not folded.
     """
 
     def values(self, run: Run) -> Sequence[str]:
-        """What is compared with the keys."""
+        """The values that are compared with the keys."""
         raise NotImplementedError
 
     def counted(self, run: Run) -> Sequence[str]:
-        """The values that count. RFC 5183, 4; RFC 5229, 5; RFC 5231, 4.2: an empty one does not."""
+        """The values that :count counts. RFC 5183, 4; RFC 5229, 5; RFC 5231, 4.2: empty ones do not count."""
         return [value for value in self.values(run) if value]
 
     def prepare(self) -> None:
@@ -186,6 +196,8 @@ class MatchingValues(_WithKeys):
 
     def any_matches(self, values: Sequence[str], run: Run) -> bool:
         """Whether any of `values` (not folded) matches a key; sets the match variables."""
+        if run.tracer is not None:
+            run.tracer.compared(values)
         if self.capturing:
             captured = self.captures(values, run)
             if captured is not None:

@@ -1,9 +1,11 @@
-"""message: a message's octets to the values that tests look at, each worked out once, for all recipients.
+"""message: a message's octets to the values that tests compare, each worked out once for all recipients.
 
-A *subject* is a question to the message, such as "the Subject fields, folded": one object for each distinct question, so
-that asking is a look-up by identity; the message works out the answer when it is first asked for.
+A *subject* is a question to the message, such as "the Subject fields, folded". There is one object for each distinct
+question, so that asking is a look-up by identity. The message works out the answer when it is first asked.
 
     message[intern_subject(HeaderValues(Fields(("subject",)), upper))]   ->   ("HELLO",)
+
+Over 400 lines, because a message, its parts and its edited views answer the same questions.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ Path = tuple[int, ...]
 """Where a part of a message is: see `Entity`."""
 
 Fold = Callable[[str], str] | None
-"""How a comparator makes strings that it holds equal the same; None where it changes nothing."""
+"""Makes strings that a comparator treats as equal the same string; None if the comparator changes nothing."""
 
 
 class Subject:
-    """A question to a message, or to a part of one: a value, so that equal questions are asked once.
+    """A question to a message or to a part of it: a value, so that equal questions are answered once.
 
-    `needs` names what it is asked of instead of the message, such as the part that a loop is at (`run.focus`).
+    `needs` names the target of the question if that is not the message, such as the current part of a loop (`run.focus`).
     """
 
     needs: str = ""
@@ -42,15 +44,15 @@ class Subject:
         raise NotImplementedError
 
     def counted(self) -> Subject:
-        """The subject that :count counts the values of (RFC 5231, 4.2)."""
+        """The subject whose values :count counts (RFC 5231, 4.2)."""
         return self
 
 
 class HeaderSource(dict[Any, Any]):
-    """What has header fields and answers subjects: subject -> answer."""
+    """Something with header fields that answers subjects: subject -> answer."""
 
     fields: dict[str, list[str]]
-    """Lower-cased name -> the raw values of the fields of that name, in their order."""
+    """Lower-cased name -> the raw values of the fields of that name, in order."""
 
     def __init__(self, header: bytes) -> None:
         fields: defaultdict[str, list[str]] = defaultdict(list)
@@ -64,7 +66,7 @@ class HeaderSource(dict[Any, Any]):
         return answer
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return id(self)  # it is itself: what it has answered is no part of it
+        return id(self)  # compared by identity, not by the answers so far
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -97,16 +99,18 @@ class Message(HeaderSource):
 
     @property
     def below(self) -> bytes:
-        """All that comes after the header block: the empty line and the body."""
+        """Everything after the header block: the empty line and the body."""
         return self.raw[self.header_end :]
 
     def edited(self, edit: Edit) -> Message:
-        """The message as `edit` leaves it; this one stays as it is. Equal edits give one view, and so its answers."""
-        if edit not in self._views:
+        """The message after `edit`; this one does not change. Equal edits give the same object, which shares its answers."""
+        view = self._views.get(edit)
+        if view is None:
+            view = Message(edit.octets) if isinstance(edit, Rewrite) else EditedHeader(self, edit)
             if len(self._views) >= VIEWS:
                 self._views.clear()
-            self._views[edit] = Message(edit.octets) if isinstance(edit, Rewrite) else EditedHeader(self, edit)
-        return self._views[edit]
+            view = self._views.setdefault(edit, view)  # another recipient's thread may have been faster
+        return view
 
     @cached_property
     def _views(self) -> dict[Edit, Message]:
@@ -114,26 +118,26 @@ class Message(HeaderSource):
 
     @cached_property
     def structure(self) -> Part:
-        """The tree of MIME parts; only a script that looks at the body asks for it."""
-        from sieveav import mime  # for scripts that look into the body
+        """The tree of MIME parts, parsed once: for scripts that look at the body, and for scans."""
+        from sieveav import mime  # most scripts look at the header only
 
         return mime.parse(self.raw)
 
     @cached_property
     def whole(self) -> Entity:
-        """The message as the outermost of its parts."""
+        """The outermost part."""
         return Entity(self.structure)
 
     def walk(self) -> Iterator[Entity]:
-        """All its parts, itself the first, in their order."""
+        """All parts, the outermost first, in the order of the message."""
         return self.whole.walk()
 
     def at(self, path: Path) -> Entity:
-        """The part at `path`; where an edit has left none there, the innermost of those that were around it."""
+        """The part at `path`; if an edit has removed it, the innermost part on the path that exists."""
         return self._chain(path)[-1]
 
     def after(self, path: Path, within: Path = ()) -> Entity | None:
-        """The part that follows `path` in the order of the message, of those below `within`; None after the last."""
+        """The part after `path` in the order of the message, among those below `within`; None after the last."""
         chain = self._chain(path)
         if len(chain) > len(path) and chain[-1].parts:
             return chain[-1].parts[0]
@@ -143,7 +147,7 @@ class Message(HeaderSource):
         return None
 
     def _chain(self, path: Path) -> list[Entity]:
-        """The parts along `path`, as far as there are any."""
+        """The parts on `path` that exist, from the outermost on."""
         chain = [self.whole]
         for number in path:
             if number >= len(chain[-1].parts):
@@ -152,30 +156,30 @@ class Message(HeaderSource):
         return chain
 
     def replaced(self, path: Path, octets: bytes) -> bytes:
-        """The message with `octets` in the place of the part at `path`, its header and body: see `mime.replaced`."""
+        """The message with the header and body of the part at `path` replaced by `octets`: see `mime.replaced`."""
         from sieveav import mime
 
         return mime.replaced(self.structure, path, octets) if path else octets
 
     @property
     def newline(self) -> bytes:
-        """Its line end."""
+        """The line end of the message."""
         return headers.newline_of(self.header or self.raw)
 
 
 VIEWS = 64
-"""Edited views that a message remembers, for other recipients with the same edit."""
+"""Edited messages that a message remembers, for other recipients with the same edit."""
 
 
 class EditedHeader(Message):
-    """A message with one header field more, or some fewer; octets are made when somebody asks for them."""
+    """A message with one header field added or some removed; its octets are made on request."""
 
     def __init__(self, base: Message, edit: AddField | DropFields) -> None:
         dict.__init__(self)
         self._base = base
         self._edit = edit
         self._original: Message = base._original if isinstance(base, EditedHeader) else base
-        """The message before all edits of its header: without recursion, however many there are."""
+        """The message before all edits of its header; kept to avoid recursion through many edits."""
         name = edit.name.lower()
         values = base.fields.get(name, [])
         if isinstance(edit, AddField):
@@ -201,7 +205,7 @@ class EditedHeader(Message):
 
     @cached_property
     def _with_same_parts(self) -> Message:
-        """The last message before this one with the parts that this one has, itself where the edit may have changed them."""
+        """The earliest message with the same parts: this one, if its edit may have changed the parts."""
         from sieveav import mime
 
         message: Message = self
@@ -239,7 +243,7 @@ class EditedHeader(Message):
         return self._original.below
 
     @cached_property
-    def raw(self) -> bytes:  # type: ignore[override]  # worked out, where the message as received has it
+    def raw(self) -> bytes:  # type: ignore[override]  # worked out on request
         return self.header + self.below
 
     @cached_property
@@ -256,10 +260,10 @@ class EditedHeader(Message):
 
 
 def _edited(header: bytes, edit: AddField | DropFields, newline: bytes) -> bytes:
-    """A header block as `edit` leaves it."""
+    """A header block after `edit`."""
     if isinstance(edit, AddField):
         line = composing.field_line(edit.name, edit.value, newline)
-        # a folded line before all fields is of none; after the new one it would be of that
+        # a continuation line before all fields belongs to none; after the new field it would belong to that
         before = len(header) if edit.last else headers.begin(header)
         above = header[:before]
         if above and not above.endswith(b"\n"):
@@ -276,9 +280,9 @@ def _edited(header: bytes, edit: AddField | DropFields, newline: bytes) -> bytes
 
 
 class Entity(HeaderSource):
-    """One MIME part of a message, its outermost included; shared as the message is.
+    """One MIME part of a message (the outermost is the message itself), shared by all recipients.
 
-    `path` is where it is: the numbers, from 0, of the parts that lead to it.
+    `path` is its position: the numbers, from 0, of the parts from the outermost to it.
     """
 
     def __init__(self, part: Part, path: Path = (), parts: tuple[Entity, ...] | None = None) -> None:
@@ -289,7 +293,7 @@ class Entity(HeaderSource):
             self.parts = parts
 
     def as_message(self) -> Message:
-        """The part as though it were the whole message (RFC 6609, 3.5)."""
+        """The part as a message of its own (RFC 6609, 3.5)."""
         return PartMessage(self)
 
     @cached_property
@@ -298,7 +302,7 @@ class Entity(HeaderSource):
         return tuple(Entity(part, (*self.path, number)) for number, part in enumerate(self.part.parts))
 
     def walk(self) -> Iterator[Entity]:
-        """It and all below it, in the order of the message."""
+        """This part and all below it, in the order of the message."""
         todo = [self]
         while todo:
             entity = todo.pop()
@@ -307,7 +311,7 @@ class Entity(HeaderSource):
 
 
 class PartMessage(Message):
-    """A message that is a part of another; its octets are copied when somebody asks for them."""
+    """A part of a message as a message of its own; its octets are copied on request."""
 
     def __init__(self, entity: Entity) -> None:
         dict.__init__(self)
@@ -322,15 +326,15 @@ class PartMessage(Message):
         return self._part.header
 
     @cached_property
-    def raw(self) -> bytes:  # type: ignore[override]  # worked out, where the message as received has it
+    def raw(self) -> bytes:  # type: ignore[override]  # worked out on request
         return self._part.source[self._part.begin : self._part.end]
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Which header fields a subject looks at: those of `names` (lower-case), of the message.
+    """The header fields of a subject: those of the message with `names` (lower-case).
 
-    A foreign tag of a test may put another kind of fields in its place; `of` gives the raw values.
+    A foreign tag of a test may replace it by another kind of fields. `of` gives the raw values.
     """
 
     names: tuple[str, ...]
@@ -351,8 +355,8 @@ class HeaderValues(Subject):
 
     def of(self, message: HeaderSource) -> Values:
         fold = self.fold
-        found = [headers.decode_words(headers.unfold(value)) for value in self.source.of(message)]
-        return tuple(found if fold is None else [fold(value) for value in found])
+        values = [headers.decode_words(headers.unfold(value)) for value in self.source.of(message)]
+        return tuple(values if fold is None else [fold(value) for value in values])
 
 
 AddressPart = Callable[[Address], str | None]
@@ -360,7 +364,7 @@ AddressPart = Callable[[Address], str | None]
 
 @dataclass(frozen=True)
 class AddressValues(Subject):
-    """One part of each address in header fields, folded; an address that lacks the part gives nothing."""
+    """One part of each address in header fields, folded; an address without that part is left out."""
 
     source: Any
     part: AddressPart
@@ -373,11 +377,11 @@ class AddressValues(Subject):
 
     def of(self, message: HeaderSource) -> Values:
         part, fold = self.part, self.fold
-        found = [value for address in message[self._addresses] if (value := part(address)) is not None]
-        return tuple(found if fold is None else [fold(value) for value in found])
+        values = [value for address in message[self._addresses] if (value := part(address)) is not None]
+        return tuple(values if fold is None else [fold(value) for value in values])
 
     def counted(self) -> AddressValues:
-        """What a count counts: the mailboxes, whatever part of them is asked for (RFC 5231, 4.2)."""
+        """The mailboxes, which :count counts whatever the address-part (RFC 5231, 4.2)."""
         return AddressValues(self.source, _mailbox, needs=self.needs)
 
 
@@ -392,14 +396,15 @@ class Addresses(Subject):
     source: Any
 
     def of(self, message: HeaderSource) -> list[Address]:
-        found: list[Address] = []
+        addresses: list[Address] = []
         for value in self.source.of(message):
-            found += mailboxes(headers.unfold(value))  # RFC 2047, 5: no encoded word stands within an address
-        return found
+            addresses += mailboxes(headers.unfold(value))  # RFC 2047, 5: addresses contain no encoded-words
+        return addresses
 
 
 class Interned:
-    """A subject by identity: what `intern_subject` gives for equal questions is one object, and no hash is worked out twice."""
+    """A subject that is compared by identity: `intern_subject` gives one object for equal subjects, so hashes are worked out
+    only once."""
 
     __slots__ = ("of", "subject")
 
@@ -410,7 +415,8 @@ class Interned:
 
 @lru_cache(maxsize=8192)
 def intern_subject(subject: Any) -> Interned:
-    """The one object for all subjects equal to `subject`; when it is forgotten, the next just asks the message again."""
+    """The one object for all subjects equal to `subject`. If it drops out of the cache, its successor is only another
+    object, which works out the answer again."""
     return Interned(subject)
 
 
@@ -420,6 +426,6 @@ def addresses_of(source: Any) -> Interned:
 
 
 def names_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Header names as they are looked up: RFC 5228, 2.7: always without regard to case; 2.4.2.2: white space around a
-    name matters to nobody, and no field has a name with a colon."""
+    """Header names as they are looked up. RFC 5228, 2.7: always case-insensitive. White space around a name is ignored, and
+    a name with a colon matches no field (2.4.2.2)."""
     return tuple(name.strip().lower() for name in names)

@@ -8,18 +8,18 @@ from sieveav.running.run import Run
 
 
 class Namespace:
-    """A namespace of variables (RFC 5229, 3), declared with `Extension.namespace`: what `${name.rest}` stands for."""
+    """A namespace of variables (RFC 5229, 3), declared with `Extension.namespace`: the values of `${name.rest}`."""
 
     settable = False
-    """Whether `set` can write to it; then it has `set`."""
+    """Whether the command `set` can write to it; if so, it has a method `set`."""
 
     def check(self, rest: str, use: Use, span: Span) -> None:
-        """Complain of a name that it does not have."""
+        """Complain of a name that is not in the namespace."""
 
     def value(self, run: Run, rest: str) -> str | None:
-        """The value of `rest`; None is the empty string."""
+        """The value of `rest`; None means the empty string."""
         raise NotImplementedError
 
     def set(self, run: Run, rest: str, text: str) -> None:
-        """Give `rest` a value."""
+        """Set the value of `rest`."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """outcome: what a run decided, as data: actions in order, the SMTP response, the fault, notes, records, the trace.
 
-An action has a name, which is Sieve's, and the effects it stands for (see `effects.py`): a front end carries out actions
-it has never heard of. Two runs of the same input give equal outcomes.
+An action has the name of its Sieve command and a list of effects (see `effects.py`), so a front end can carry out actions
+that it does not know. Two runs with the same input give equal outcomes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from sieveav import limits
 from sieveav.language.problems import Place, Severity
+from sieveav.printing import printable
 from sieveav.running.effects import Edit, Effect, Record, Refuse, Send, Store, Target, fields_of
 from sieveav.verdict import plain
 
@@ -22,10 +23,10 @@ from sieveav.verdict import plain
 class Action:
     """One action of an outcome.
 
-    `place` is where in which script it was written, None for an implicit keep. `cancels_keep` says whether it cancels the
-    implicit keep, `keeps` whether it is itself a keep, which lets the next script run. `conflicts` names the actions that
-    it is incompatible with. `details` are fields of its own for people and machines to read, beyond those of its effects.
-    `withheld` says why nothing is done after all; such an action has no effects, and is there for what it excludes.
+    `place` is its command in the script, None for an implicit keep. `cancels_keep` says whether it cancels the implicit
+    keep, `keeps` whether it is itself a keep, which lets the next script run. `conflicts` names the actions that it is
+    incompatible with. `details` are fields to show in addition to those of the effects. `withheld` says why nothing is
+    done after all: such an action has no effects, but still conflicts with others.
     """
 
     name: str
@@ -40,8 +41,8 @@ class Action:
 
     @cached_property
     def key(self) -> tuple[object, ...] | None:
-        """What it does to what: actions with the same key are one, and the last takes the place of the others. None for
-        one that never repeats another (an edit); without effects its name and details tell."""
+        """What identifies it: of several actions with the same key only the last remains. The targets of its effects or,
+        without effects, its name and details; None for an edit, which never repeats another action."""
         if not self.effects:
             return (self.name, *sorted((name, repr(value)) for name, value in self.details.items()))
         targets: tuple[Target, ...] = tuple([effect.target for effect in self.effects])
@@ -49,12 +50,12 @@ class Action:
 
     @property
     def is_edit(self) -> bool:
-        """Whether all that it does is to change the message."""
+        """Whether it does nothing but change the message."""
         return bool(self.effects) and all(isinstance(effect, Edit) for effect in self.effects)
 
     @cached_property
     def sends(self) -> int:
-        """How often it sends the incoming message on."""
+        """How many copies of the incoming message it sends on."""
         return sum(isinstance(effect, Send) and effect.message is None for effect in self.effects)
 
     def at(self, place: Place) -> Action:
@@ -71,18 +72,18 @@ class Action:
 
     def marked_like(self, other: Action) -> Action:
         """The action with the flags and expiry of `other`'s store, where its own stores of the incoming message have none."""
-        marks = next((effect for effect in other.effects if isinstance(effect, Store)), None)
-        if marks is None or not (marks.flags or marks.expire):
+        store = next((effect for effect in other.effects if isinstance(effect, Store)), None)
+        if store is None or not (store.flags or store.expire):
             return self
         effects: list[Effect] = []
         for effect in self.effects:
             if isinstance(effect, Store) and effect.message is None:
-                effect = effect.changed(flags=effect.flags or marks.flags, expire=effect.expire or marks.expire)
+                effect = effect.changed(flags=effect.flags or store.flags, expire=effect.expire or store.expire)
             effects.append(effect)
         return replace(self, effects=tuple(effects))
 
     def as_json(self) -> dict[str, object]:
-        """The action as machines read it."""
+        """The action as a JSON object."""
         fields: dict[str, object] = {"action": self.name, **fields_of(self.effects, self.details)}
         if self.implicit:
             fields["implicit"] = True
@@ -91,23 +92,24 @@ class Action:
         return fields
 
     def summary(self) -> str:
-        """The action in a few words: its name and what its effects say."""
-        said = ", ".join(text for effect in self.effects if (text := effect.summary()))
-        said = said or (f"withheld: {self.withheld}" if self.withheld else "")
+        """The action in a few words: its name and the summaries of its effects."""
+        summaries = ", ".join(text for effect in self.effects if (text := effect.summary()))
+        summaries = summaries or (f"withheld: {self.withheld}" if self.withheld else "")
         head = f"implicit {self.name}" if self.implicit else self.name
-        return f"{head}{'' if said.startswith(':') else ' '}{said}".strip()
+        return f"{head}{'' if summaries.startswith(':') else ' '}{summaries}".strip()
 
 
 def repeated(earlier: Action, later: Action) -> Action:
-    """The one action for two with the same key.
+    """Two actions with the same key, merged into one.
 
-    RFC 5228, 2.10.3: a message is stored in a mailbox once, and a second time is no error. RFC 5232, 3: the last flags
-    are those it gets. A keep gives way to a fileinto of the same mailbox. A mailbox is created if either says so.
+    RFC 5228, 2.10.3: a message is stored in a mailbox only once; a second time is no error. RFC 5232, 3: it gets the flags
+    of the last action. A fileinto of the same mailbox takes precedence over a keep. The mailbox is created if either
+    action says so.
     """
     action = later
     if later.keeps and not earlier.keeps:
-        names = [effect.mailbox for effect in earlier.effects if isinstance(effect, Store)]
-        action = replace(earlier, effects=later.effects).changing(Store, mailbox=names[0])
+        mailboxes = [effect.mailbox for effect in earlier.effects if isinstance(effect, Store)]
+        action = replace(earlier, effects=later.effects).changing(Store, mailbox=mailboxes[0])
     if any(isinstance(effect, Store) and effect.create for effect in earlier.effects):
         action = action.changing(Store, create=True)
     return action
@@ -115,9 +117,12 @@ def repeated(earlier: Action, later: Action) -> Action:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines;
-    `counter` names what a server counts it under, `place` where in which script it was set. A server waits `delay` seconds
-    before it answers, and with `disconnect` closes the connection after it."""
+    """An SMTP response: the code, the enhanced code ("5.7.1", RFC 3463), and the text, its lines joined by newlines.
+
+    `counter` is the name of the server's counter for it, `place` the command that set it. A server waits `delay` seconds
+    before it replies, and with `disconnect` closes the connection afterwards. The text is printable, but may contain
+    characters outside ASCII: see `in_ascii`.
+    """
 
     code: int
     enhanced: str
@@ -128,55 +133,86 @@ class Response:
     disconnect: bool = False
 
     def __post_init__(self) -> None:
-        text = "".join(c for c in self.text if c.isprintable() or c == "\n")
-        object.__setattr__(self, "text", text)
+        lines = [printable(line, "") for line in self.text.split("\n")]
+        object.__setattr__(self, "text", "\n".join(lines))
         object.__setattr__(self, "counter", plain(self.counter))
 
+    @property
+    def utf8(self) -> bool:
+        """Whether the text contains characters outside ASCII."""
+        return not self.text.isascii()
+
+    def in_ascii(self) -> Response:
+        """The response with a text in ASCII, for a client that has not asked for UTF-8 (SMTPUTF8, RFC 6531, 3.7.4).
+
+        RFC 5429, 2.1.1: text outside ASCII is replaced by a string of the implementation's own. Here letters lose their
+        accents and other characters become `?`; a line without any letter or digit left becomes a generic text. RFC 5429,
+        2.2: a front end that can send a notice uses that for `reject` instead, because it keeps the exact text.
+        """
+        if not self.utf8:
+            return self
+        return replace(self, text="\n".join([_in_ascii(line) for line in self.text.split("\n")]))
+
     def as_json(self) -> dict[str, object]:
-        return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
+        """The response as a JSON object; `"utf8": true` marks a text that needs SMTPUTF8."""
+        fields: dict[str, object] = {"code": self.code, "enhanced": self.enhanced, "text": self.text}
+        return {**fields, "utf8": True} if self.utf8 else fields
+
+
+NO_ASCII_TEXT = "The reason cannot be shown in ASCII"
+"""Takes the place of a line of a response that has no ASCII form."""
+
+
+def _in_ascii(line: str) -> str:
+    if line.isascii():
+        return line
+    from unicodedata import combining, normalize  # for responses outside ASCII only
+
+    # compatibility forms of one character are up to 18 characters: a line must not grow
+    letters = "".join([c for c in normalize("NFKD", line) if not combining(c)])[: len(line.encode("utf-8", "replace"))]
+    text = letters.encode("ascii", "replace").decode("ascii")
+    return text if any(c.isalnum() for c in text) else NO_ASCII_TEXT
 
 
 LINE_LENGTH = 1024
-"""Characters of a fault or a note: much of them may come from a message."""
-
-
-def one_line(text: str) -> str:
-    """`text` on one line, with a space for what cannot be printed, and cut to length."""
-    text = text[:LINE_LENGTH]
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+"""Characters of a fault, of a note and of each text of a trace: much of them may come from a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a script did not run to its end, printable and on one line, and where it was."""
+    """A run-time error: why a script did not run to its end, printable and on one line, and where."""
 
     message: str
     place: Place | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", one_line(self.message))
+        object.__setattr__(self, "message", printable(self.message, " ", LINE_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a run has to say beside its actions: of a fault, something ignored, or what a script logs. `text` is printable
-    and on one line."""
+    """A message of a run besides its actions: about a fault, about something ignored, or what a script logs. `text` is
+    printable and on one line."""
 
     severity: Severity
     text: str
     place: Place | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", one_line(self.text))
+        object.__setattr__(self, "text", printable(self.text, " ", LINE_LENGTH))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a trace: where, what was asked or done there, and the answer."""
+    """One line of a trace: where, what was done or asked there, and the result; printable and on one line."""
 
     place: Place | None
     what: str
     result: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", printable(self.what, " ", LINE_LENGTH))
+        object.__setattr__(self, "result", printable(self.result, " ", LINE_LENGTH))
 
 
 IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, keeps=True, implicit=True)
@@ -184,11 +220,11 @@ IMPLICIT_KEEP = Action("keep", (Store(),), cancels_keep=False, keeps=True, impli
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What is decided so far for one recipient, or in a data phase for the whole message.
+    """What scripts have decided so far for one recipient or, in a data phase, for the whole message.
 
-    `keep` says whether a keep, implicit or written, still applies: then the next script runs. `ended` says that a response
-    ended the phase; `implicit` is the keep that applies where nothing else is done, as the scripts so far would have it;
-    `records` are remembered when all else has succeeded.
+    `keep` says whether an implicit or explicit keep still applies: if so, the next script runs. `ended` says that a
+    response ended the phase. `implicit` is the implicit keep, with the flags that the scripts gave it. `records` are
+    stored once everything else has succeeded.
     """
 
     actions: tuple[Action, ...] = ()
@@ -202,16 +238,16 @@ class Outcome:
     records: tuple[Record, ...] = ()
 
     def refused(self, response: Response | None) -> Outcome:
-        """The outcome of a phase that `response` ends: nothing is done with the message, and nothing kept. What failed
-        only for now drops the records too: the message comes again. None: another response stands for this one."""
+        """The outcome of a phase that `response` ends: no actions and no keep. A temporary failure drops the records too,
+        because the client will send the message again. None: the response is set elsewhere, for all recipients."""
         lasting = response is None or response.code >= 500
         records = self.records if lasting and response is not None else ()
         return replace(self, actions=(), keep=False, response=response, ended=True, records=records)
 
     @property
     def answer(self) -> Response | None:
-        """The SMTP response: what a script set, else what a refusal among the actions asks for (RFC 5429, 2.5: 550 and
-        5.7.1); None for a message that is accepted."""
+        """The SMTP response: the one that a script set, else that of a refusal among the actions (RFC 5429, 2.5: 550 and
+        5.7.1); None if the message is accepted."""
         if self.response is not None:
             return self.response
         for action in self.actions:
@@ -221,8 +257,8 @@ class Outcome:
         return None
 
     def with_implicit_keep(self) -> Outcome:
-        """The outcome with the implicit keep, if it applies, among its actions. RFC 5228, 2.10.2; a message that is in the
-        inbox already is not stored there twice (2.10.3)."""
+        """The outcome with the implicit keep among its actions, if it applies. RFC 5228, 2.10.2; a message is not stored
+        in the inbox twice (2.10.3)."""
         if self is UNDECIDED:  # most messages meet no rule
             return KEPT
         if not self.keep or self.ended:
@@ -238,27 +274,27 @@ class Outcome:
 
 
 UNDECIDED = Outcome()
-"""Where every chain of scripts begins."""
+"""The outcome before the first script."""
 
 KEPT = Outcome(actions=(IMPLICIT_KEEP,))
-"""What becomes of a message for which scripts decide nothing."""
+"""The outcome of a message for which scripts decide nothing."""
 
 
 def merge(before: Outcome, own: Outcome) -> Outcome:
-    """Two scripts of the same recipient to one outcome: what the scripts `before` came to, then one's `own`.
+    """One outcome from those of two scripts of the same recipient: that of all scripts `before`, and the last one's `own`.
 
     =================  =====================================  =====  =======================  ==================
-    own script ...     actions                                keep   implicit, records        response
+    own script         actions                                keep   implicit, records        response
     =================  =====================================  =====  =======================  ==================
-    had a fault        before's                               True   before's                 none
+    failed             before's                               True   before's                 none
     set a response     none                                   False  records unless 4xx       own
     keeps              before's, its keeps only if the script  True  own; both's records      none
                        has none of its own, then own
     cancels the keep   before's except its keeps, then own    False  own; both's records      none
     =================  =====================================  =====  =======================  ==================
 
-    A keep of an earlier script only let this one run: it never conflicts with what this one does, and goes after its
-    edits. An own action takes the place of an earlier one with the same key. Notes and trace are both's, in order.
+    A keep of an earlier script only lets this one run: it never conflicts with the actions of this one, and comes after
+    its edits. An own action replaces an earlier one with the same key. Notes and trace of both are kept, in order.
     """
     notes, trace = (*before.notes, *own.notes), (*before.trace, *own.trace)
     if own.fault is not None:
@@ -286,12 +322,12 @@ _BY_CLASS = {2: "2.0.0", 4: "4.7.1", 5: "5.7.1"}
 
 
 _BLANKS = {ord("\t"): " ", ord("\r"): " "}
-"""A CR alone is from a message, and makes no line of a reply."""
+"""A CR alone comes from a message, and does not start a line of a reply."""
 
 
 def response(code: int, text: str, counter: str = "") -> Response:
-    """A response from a code and a text that may begin with an enhanced code of the same class. Each line of the text is
-    made printable and cut to what a reply's line can hold."""
+    """A response with `code` and a text, which may begin with an enhanced code of the same class. Lines that are too long
+    for a reply are cut (limits.REPLY_LINE), and so are too many lines."""
     enhanced = _BY_CLASS[code // 100]
     head, _, rest = text.partition(" ")
     numbers = head.split(".")
@@ -302,7 +338,7 @@ def response(code: int, text: str, counter: str = "") -> Response:
     ):
         enhanced, text = head, rest
     lines = text.replace("\r\n", "\n").translate(_BLANKS).split("\n")
-    clean = ("".join(c for c in line if c.isprintable()).rstrip() for line in lines)
+    clean = (printable(line, "").rstrip() for line in lines)
     room = limits.REPLY_LINE - len(f"{code}-{enhanced} \r\n")
     cut = (line.encode("utf-8", "replace")[:room].decode("utf-8", "ignore") for line in clean)
     return Response(code, enhanced, "\n".join(islice(cut, limits.REPLY_LINES)).strip("\n"), counter)

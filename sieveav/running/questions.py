@@ -1,7 +1,7 @@
-"""questions: what a run may ask of the world, a closed set, and the host that answers.
+"""questions: everything that a run may ask about the world outside its script, a closed set, and the host that answers.
 
-Each question says by itself what a host answers that knows nothing of it (`otherwise`) and for how long an answer holds
-(`remembered`). So a host is a table: class of question -> how it answers (`Host`), and answers what it can.
+Each class of questions has a default answer (`otherwise`) and says for how long an answer is remembered (`remembered`).
+So a host needs no more than a table: class of question -> function that answers it (`Host`).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ A = TypeVar("A")
 
 
 class Remembered(StrEnum):
-    """How long an answer holds."""
+    """For how long an answer is remembered."""
 
     TRANSACTION = "transaction"
     """For all recipients of a message."""
     RECIPIENT = "recipient"
-    """For all scripts of one recipient: what is asked about belongs to them."""
+    """For all scripts of one recipient: the question is about something that belongs to the recipient."""
     NEVER = "never"
-    """It is asked each time: the answer depends on what was done."""
+    """It is asked each time, because the answer can change."""
 
 
 class Question(Value, Generic[A]):
-    """A question whose answer is an `A`; hashable, because answers are remembered."""
+    """A question whose answer is an `A`; hashable, because answers are remembered. `str(question)` is for the trace."""
 
     otherwise: ClassVar[Any]
-    """What a host answers that does not know it."""
+    """The answer of a host that does not know the question."""
     remembered: ClassVar[Remembered] = Remembered.RECIPIENT
 
 
@@ -52,11 +52,13 @@ class Scanned:
 
 
 class Scan(Question[Scanned]):
-    """What do the engines named say of the message; all that are configured, where none is named. `part` is the content
-    of one MIME part, decoded, when that alone is to be scanned."""
+    """The verdicts of the named engines on the message; without names, of all configured engines. `part` is the decoded
+    content of one MIME part, if only that is to be scanned."""
 
     otherwise: ClassVar[Scanned] = Scanned(())
-    remembered: ClassVar[Remembered] = Remembered.NEVER  # whoever scans remembers verdicts; variables are set each time
+    remembered: ClassVar[Remembered] = (
+        Remembered.NEVER
+    )  # the host remembers each engine's verdict; variables are set each time
 
     engines: tuple[str, ...] = ()
     part: bytes | None = None
@@ -66,8 +68,8 @@ class Scan(Question[Scanned]):
 
 
 class Mailbox(Question[bool]):
-    """Does the mailbox exist, and may the recipient store mail there (RFC 5490, 3.1); or, without a name, is there one
-    with the attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042)."""
+    """Whether the mailbox exists and the recipient may store mail there (RFC 5490, 3.1). Without a name: whether there is
+    a mailbox with the attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042)."""
 
     otherwise: ClassVar[bool] = False
 
@@ -76,11 +78,12 @@ class Mailbox(Question[bool]):
     mailbox_id: str = ""
 
     def __str__(self) -> str:
-        return f'does the mailbox "{self.name or self.special_use or self.mailbox_id}" exist'
+        return f'mailbox "{self.name or self.special_use or self.mailbox_id}" exists'
 
 
 class Metadata(Question[str | None]):
-    """The value of an annotation of a mailbox, or with None of the server; None where it has none (RFC 5490, 4 and 5)."""
+    """The value of an annotation of a mailbox or, if `mailbox` is None, of the server; None if it is not set (RFC 5490, 4
+    and 5)."""
 
     otherwise: ClassVar[None] = None
 
@@ -88,55 +91,54 @@ class Metadata(Question[str | None]):
     annotation: str
 
     def __str__(self) -> str:
-        return f"the annotation {self.annotation} of {self.mailbox or 'the server'}"
+        return f"annotation {self.annotation} of {self.mailbox or 'the server'}"
 
 
 class Environment(Question[str | None]):
-    """An item of information about where the script runs (RFC 5183, 4); None for one that is not known."""
+    """An item of information about the environment of the script (RFC 5183, 4); None if the item is unknown."""
 
     otherwise: ClassVar[None] = None
 
     item: str
 
     def __str__(self) -> str:
-        return f"the environment item {self.item}"
+        return f"environment item {self.item}"
 
 
 class Addresses(Question[tuple[str, ...]]):
-    """The recipient's own addresses, beside that of the envelope."""
+    """The recipient's own addresses, in addition to that of the envelope."""
 
     otherwise: ClassVar[tuple[str, ...]] = ()
 
     def __str__(self) -> str:
-        return "the recipient's addresses"
+        return "addresses of the recipient"
 
 
 class Now(Question[datetime]):
-    """The time, aware of the local zone: one for a whole transaction. A host that does not know it answers the first
-    second of 1970."""
+    """The current time in the local zone, the same for a whole transaction. The default is the first second of 1970."""
 
     otherwise: ClassVar[datetime] = datetime(1970, 1, 1, tzinfo=UTC)
     remembered: ClassVar[Remembered] = Remembered.TRANSACTION
 
     def __str__(self) -> str:
-        return "the time"
+        return "current time"
 
 
 class Seen(Question[bool | None]):
-    """Whether `key` was remembered (`effects.Record`) for this recipient and is not out of date; None where that cannot
-    be known, because there is no memory or it cannot be read."""
+    """Whether `key` is recorded (`effects.Record`) for this recipient and has not expired; None if that is unknown,
+    because there is no state or it cannot be read."""
 
     otherwise: ClassVar[None] = None
 
     key: str
 
     def __str__(self) -> str:
-        return f"was {self.key} seen"
+        return f"{self.key} seen before"
 
 
 class Listed(Question[bool | None]):
-    """Whether any of the values is in the external list (RFC 6134); None where there is no such list. Without values:
-    whether there is such a list."""
+    """Whether any of the values is in the external list (RFC 6134); None if there is no such list. Without values:
+    whether the list exists."""
 
     otherwise: ClassVar[None] = None
 
@@ -144,36 +146,38 @@ class Listed(Question[bool | None]):
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"is any of {len(self.values)} values in the list {self.list}" if self.values else f"list {self.list}"
+        values = f"{len(self.values)} value{'' if len(self.values) == 1 else 's'}"
+        return f"any of {values} in list {self.list}" if self.values else f"list {self.list} exists"
 
 
 class Members(Question[tuple[str, ...] | None]):
-    """The members of an external list (RFC 6134, 2.3); None where there is no such list."""
+    """The members of an external list (RFC 6134, 2.3); None if there is no such list."""
 
     otherwise: ClassVar[None] = None
 
     list: str
 
     def __str__(self) -> str:
-        return f"the members of the list {self.list}"
+        return f"members of list {self.list}"
 
 
 class Script(Question[Checked | None]):
-    """A script by its name, checked; None where there is none. `location` is "personal" or "global" (RFC 6609, 3.2)."""
+    """The checked script of this name; None if there is no such script. `location` is "personal" or "global" (RFC 6609,
+    3.2)."""
 
     otherwise: ClassVar[None] = None
-    remembered: ClassVar[Remembered] = Remembered.NEVER  # whoever has scripts remembers them
+    remembered: ClassVar[Remembered] = Remembered.NEVER  # the host has its own cache of scripts
 
     name: str
     location: str = "personal"
 
     def __str__(self) -> str:
-        return f'the {self.location} script "{self.name}"'
+        return f'{self.location} script "{self.name}"'
 
 
 class Ran(Question[tuple[int, bytes] | None]):
-    """Run a program that the site has configured by this name, with `input` as its standard input: its exit status and
-    output; None where there is none, or it could not be run."""
+    """The exit status and output of a program that the site has configured by this name, run with `input` as its standard
+    input; None if there is no such program or it could not be run."""
 
     otherwise: ClassVar[None] = None
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -183,11 +187,11 @@ class Ran(Question[tuple[int, bytes] | None]):
     input: bytes = b""
 
     def __str__(self) -> str:
-        return f"run {self.program}"
+        return f"program {self.program}"
 
 
 class Service(Question[Mapping[str, str] | None]):
-    """What a service that the site has configured by this name answers to a request; None where the site has none."""
+    """The answer of a service that the site has configured by this name; None if there is no such service."""
 
     otherwise: ClassVar[None] = None
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -196,14 +200,14 @@ class Service(Question[Mapping[str, str] | None]):
     request: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return f"the service {self.name}"
+        return f"service {self.name}"
 
 
-# ---- asked by tests of scripts only: the host of a server answers none of them
+# ---- questions of the test languages, which the host of a server does not answer
 
 
 class CarryOut(Question["tuple[Note, ...]"], aside=("message", "envelope", "outcome")):
-    """Carry out an outcome for the message; what went wrong."""
+    """Carry out an outcome for the message; the answer is the errors and warnings."""
 
     otherwise: ClassVar[tuple[Note, ...]] = ()
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -213,12 +217,12 @@ class CarryOut(Question["tuple[Note, ...]"], aside=("message", "envelope", "outc
     outcome: Outcome
 
     def __str__(self) -> str:
-        return "carry out what was decided"
+        return "carry out the outcome"
 
 
 class Delivered(Question["tuple[bytes, Envelope | None] | None"]):
-    """The message of this number (from 0) that was stored in a mailbox or, with None, sent, then with its envelope; None
-    where there is none."""
+    """The message with this number (from 0) in a mailbox or, if `mailbox` is None, among those that were sent, then with
+    its envelope; None if there is no such message."""
 
     otherwise: ClassVar[None] = None
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -231,10 +235,10 @@ class Delivered(Question["tuple[bytes, Envelope | None] | None"]):
 
 
 class Decided(Question["Outcome | str"], aside=("message", "envelope", "context")):
-    """What the site decides for a recipient, with the script at a path as the user's own or, with "", the one the site
-    has; why it cannot be run."""
+    """The site's outcome for a recipient, with the script at the path `script` as the user's own or, if that is "", with
+    the user's current script; a string that says why, if it cannot be run."""
 
-    otherwise: ClassVar[str] = "this host is no rehearsal"
+    otherwise: ClassVar[str] = "only available in tests of scripts"
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
     script: str
@@ -247,7 +251,7 @@ class Decided(Question["Outcome | str"], aside=("message", "envelope", "context"
 
 
 class Wanted(Question[bool]):
-    """Whether the test of this name is to be run."""
+    """Whether to run the test of this name."""
 
     otherwise: ClassVar[bool] = True
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -255,11 +259,11 @@ class Wanted(Question[bool]):
     name: str
 
     def __str__(self) -> str:
-        return f'is the test "{self.name}" wanted'
+        return f'test "{self.name}" selected'
 
 
 class Tested(Question[None]):
-    """The result of the test of this name: where it begins, and why it failed, None where it passed."""
+    """Report the result of the test of this name, which begins at `place`: why it failed, or None if it passed."""
 
     otherwise: ClassVar[None] = None
     remembered: ClassVar[Remembered] = Remembered.NEVER
@@ -269,14 +273,14 @@ class Tested(Question[None]):
     failure: Fault | None
 
     def __str__(self) -> str:
-        return f'the test "{self.name}" {"failed" if self.failure else "passed"}'
+        return f'test "{self.name}" {"failed" if self.failure else "passed"}'
 
 
 class Arrange(Question[str]):
-    """Change the world that the next questions are asked of: `what` names the change, `values` say it. What was wrong with
-    it, "" when it is done."""
+    """Change the state that later questions are about: `what` names the change, `values` are its arguments. The answer is
+    what was wrong, "" if nothing."""
 
-    otherwise: ClassVar[str] = "this host is no rehearsal"
+    otherwise: ClassVar[str] = "only available in tests of scripts"
     remembered: ClassVar[Remembered] = Remembered.NEVER
 
     what: str
@@ -287,13 +291,13 @@ class Arrange(Question[str]):
 
 
 Answers = Mapping[type, Callable[[Any], Any]]
-"""How a host answers: class of question -> function of the question."""
+"""The answers of a host: class of question -> function of the question."""
 
 
 class Host:
-    """Who answers, for one recipient: by the table `answers`, each question as long as it says.
+    """Answers the questions of one recipient's scripts from the table `answers`, and remembers the answers.
 
-    `transaction` is shared by the hosts of all recipients of a message: what is remembered for all of them.
+    `transaction` is what is remembered for all recipients of a message: their hosts share it.
     """
 
     def __init__(self, answers: Answers, transaction: dict[Question[Any], Any] | None = None) -> None:
@@ -303,41 +307,45 @@ class Host:
             Remembered.RECIPIENT: {},
         }
 
+    def remembers(self, question: Question[Any]) -> bool:
+        """Whether the answer to `question` is remembered, so that nobody is asked; for the trace."""
+        return question in self._memory.get(question.remembered, {})
+
     def answer(self, question: Question[A]) -> A:
-        """The answer to `question`; what the question says itself, where the table has nothing for it."""
+        """The answer to `question`, its default if the table has no entry for it."""
         memory = self._memory.get(question.remembered)
         if memory is not None and question in memory:
             return memory[question]  # type: ignore[no-any-return]
-        known = self.answers.get(type(question))
-        answer = question.otherwise if known is None else known(question)
+        function = self.answers.get(type(question))
+        answer = question.otherwise if function is None else function(question)
         if memory is not None:
             memory[question] = answer
         return answer  # type: ignore[no-any-return]
 
     def forget(self) -> None:
-        """Forget all that is remembered: the world has changed."""
+        """Forget all answers, because what they are about has changed."""
         for memory in self._memory.values():
             memory.clear()
 
 
 @dataclass
 class Context:
-    """The context variables of a transaction as one recipient sees them: of the message and of the connection."""
+    """The context variables of the message and of the connection, as one recipient's scripts see them."""
 
     message: dict[str, str] = field(default_factory=dict)
     connection: dict[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> str | None:
-        """The variable of the message, else of the connection, else None."""
+        """The variable of the message, or else of the connection, or else None."""
         value = self.message.get(name)
         return self.connection.get(name) if value is None else value
 
     def copy(self) -> Context:
-        """One that can be changed alone."""
+        """An independent copy."""
         return Context(dict(self.message), dict(self.connection))
 
     def changed_since(self, earlier: Context) -> dict[str, str | None]:
-        """What was set, and as None what was deleted, after `earlier`."""
+        """The variables that were set after `earlier`, and those that were deleted, as None."""
         changed: dict[str, str | None] = {}
         for now, then in ((self.connection, earlier.connection), (self.message, earlier.message)):
             changed.update({name: value for name, value in now.items() if then.get(name) != value})
@@ -347,9 +355,9 @@ class Context:
 
 @dataclass(frozen=True)
 class Envelope:
-    """The SMTP envelope as one recipient's scripts see it; `sender` "" is the null reverse-path. `orig_to` is the address
-    before any rewriting, "" if it is the recipient; `auth` the authenticated sender; the parameters are those of MAIL FROM
-    and RCPT TO (RFC 6009)."""
+    """The SMTP envelope as one recipient's scripts see it. `sender` "" is the null reverse-path; `orig_to` is the address
+    before any rewriting, "" if it is the recipient; `auth` is the authenticated sender; the parameters are those of MAIL
+    FROM and RCPT TO (RFC 6009)."""
 
     sender: str = ""
     recipient: str = ""

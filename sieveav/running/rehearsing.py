@@ -1,6 +1,6 @@
-"""rehearsing: what a test of scripts has come to: the present result, its errors, and the message before it.
+"""rehearsing: the current result of a test of scripts: an outcome, its errors, and the message before its edits.
 
-The words of the test languages share it: `run.memory(Rehearsed)`.
+All words of the test languages share one: `run.memory(Rehearsed)`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sieveav.running.run import Run
 
 
 class Rehearsed:
-    """The present result: what the scripts run since the last `begin` have decided, and then the test file itself."""
+    """The current result: the outcome of the scripts that were run since the last `begin`, and of the test file itself."""
 
     def __init__(self) -> None:
         self.checked: Checked | None = None
@@ -24,13 +24,13 @@ class Rehearsed:
         self.errors: tuple[str, ...] = ()
         """The errors of the last compile, run or execution."""
         self.message: Message | None = None
-        """The message before the test file's own edits, None for the one it began with."""
+        """The message before the test file's own edits; None for the initial message."""
         self.outcome: Outcome = UNDECIDED
-        """What scripts have decided."""
+        """The outcome of the scripts."""
         self._done: list[Action] = []
 
     def begin(self, run: Run, outcome: Outcome = UNDECIDED) -> None:
-        """Forget the present result, and the test file's own actions and edits; `outcome` takes its place."""
+        """Replace the current result by `outcome`, and drop the test file's own actions and edits."""
         run.reset()
         run.message = self.original(run)
         self.outcome = outcome
@@ -41,27 +41,27 @@ class Rehearsed:
         return run.case.message if self.message is None else self.message
 
     def result(self, run: Run) -> Outcome:
-        """The present result, the implicit keep included."""
+        """The current result, including the implicit keep."""
         before = self.outcome
-        if before.ended:  # a response: nothing comes after it
+        if before.ended:  # a response is final
             return before
         result = merge(before, run.outcome())
         return replace(result, keep=result.keep and before.keep).with_implicit_keep()
 
     def actions(self, run: Run) -> list[Action]:
-        """The actions of the present result, changes of the message aside."""
+        """The actions of the current result, without edits."""
         return [action for action in self.result(run).actions if not action.is_edit]
 
     def learn(self, notes: tuple[Note, ...]) -> None:
-        """The errors are those among `notes`."""
+        """Set the errors to those among `notes`."""
         self.errors = tuple(note.text for note in notes if note.severity is Severity.ERROR)
 
     def carry_out(self, run: Run) -> bool:
-        """Carry out what of the present result was not yet; whether all went well."""
+        """Carry out the actions of the current result that were not carried out before; whether that succeeded."""
         result = self.result(run)
         done = {id(action) for action in self._done}
         implicit_done = any(action.implicit for action in self._done)
-        # edits are kept: each effect gets the message as all of them up to it have left it
+        # all edits are included: each effect gets the message after the edits before it
         actions = tuple(
             action
             for action in result.actions

@@ -1,8 +1,7 @@
-"""run: what words see while a script runs: the message, the questions, and what they can do.
+"""run: one run of a script, as its words see it: the message, the questions to the host, and the actions.
 
-Pure and synchronous: what the world knows is asked of the host, and nothing is done here that could not be undone.
-Conflicts between actions and limits are found before anything has had an effect. Over 400 lines, because words are handed
-one object.
+Pure and synchronous: questions go to the host, and actions are only collected. So conflicts between actions and exceeded
+limits are found before anything has had an effect. Over 400 lines, because words get everything from one object.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sieveav.language.problems import Severity
 from sieveav.language.program import Amender, Block, Program
@@ -34,25 +33,24 @@ from sieveav.running.questions import Context, Envelope, Host, Question, Scan, S
 from sieveav.running.variables import Variables
 from sieveav.running.view import Placed, View
 
+if TYPE_CHECKING:
+    from sieveav.running.tracing import Tracer
+
 A = TypeVar("A")
 M = TypeVar("M")
 
 INSTRUMENTED_COST = 2000
-"""A program of more steps and keys than this looks at the clock at every step, not just at every block."""
+"""Steps and keys of a program from which on a run looks at the clock at every step, not only at every block."""
 
 INSTRUMENTED_HEADER = 64 * 1024
-"""So does a run on a message with a longer header than this, in octets."""
-
-SHOWN = 1000
-"""Characters of an answer that a trace shows."""
-
+"""Octets of a message's header from which on a run does the same."""
 
 STEPS_BETWEEN_LOOKS = 32
-"""Steps for which a block does not look at the clock: what takes long looks by itself."""
+"""Steps during which blocks do not look at the clock: long-running words do so themselves."""
 
 
 class ScriptFault(Exception):
-    """A script cannot go on (RFC 5228, 2.10.6); raised by words through `run.fail`."""
+    """A run-time error (RFC 5228, 2.10.6); words raise it through `run.fail`."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -64,40 +62,40 @@ class _Stopped(Exception):
 
 
 class _Left(Exception):
-    """Leaves all blocks up to a word's."""
+    """Leaves all blocks up to that of a word."""
 
     def __init__(self, word: object) -> None:
         self.word = word
 
     def leaves(self, word: object) -> bool:
-        """Whether `word` is the one, or the copy of it that its variables have made."""
+        """Whether `word` is the word to leave, or a copy of it with its variables expanded."""
         place = getattr(self.word, "place", None)
         return self.word is word or (place is not None and place == getattr(word, "place", None))
 
 
 class _Taken:
-    """What is known of the actions taken so far: so that a further one costs the same, however many there are."""
+    """An index of the actions taken so far: adding one more costs the same however many there are."""
 
-    __slots__ = ("at", "before", "conflicts", "count", "names", "sends")
+    __slots__ = ("before", "conflicts", "count", "indexes", "names", "sends")
 
     def __init__(self, before: tuple[Action, ...]) -> None:
         self.before = {action.key for action in before}
-        """The keys of what earlier scripts did."""
-        self.at: dict[tuple[object, ...], int] = {}
-        """Key -> place among this script's own actions."""
+        """The keys of earlier scripts' actions."""
+        self.indexes: dict[tuple[object, ...], int] = {}
+        """Key -> index among this script's own actions."""
         self.names: dict[str, None] = {}
-        """The names of this script's own actions, in their order."""
+        """The names of this script's own actions, in order."""
         self.conflicts: dict[str, str] = {}
-        """Name of an action that may not follow -> name of the one that it conflicts with."""
+        """Name of an action that must not follow -> name of the one that it conflicts with."""
         self.count = sum([action.key is not None for action in before])
-        """Actions of all scripts, edits aside."""
+        """Actions of all scripts, without edits."""
         self.sends = sum([action.sends for action in before])
 
 
 @dataclass
 class Case:
-    """What is the same for all scripts of one recipient (or of the data phase): message, envelope, host, limits, the
-    context variables that its scripts share, and whether a trace is kept."""
+    """The input that all scripts of one recipient (or of the data phase) share: message, envelope, host, limits, context
+    variables, and whether to keep a trace."""
 
     message: Message
     envelope: Envelope
@@ -108,13 +106,13 @@ class Case:
 
 
 class Run(View):
-    """One script being run, with what it includes.
+    """One run of a script and of the scripts that it includes.
 
-    Words read everything here, and assign to `match_values` and `implicit` only; tests of scripts set `message` and
+    Words read everything here, but assign only to `match_values` and `implicit`; tests of scripts set `message` and
     `envelope` too.
     """
 
-    # What most runs never change is of the class: a run that meets no rule costs a microsecond less.
+    # Attributes that most runs never change are the class's: this saves a microsecond in a run that matches no rule.
     match_values: tuple[str, ...] = ()
     enabled: frozenset[str] = frozenset()
     """The capabilities that tests have enabled (RFC 5463)."""
@@ -127,7 +125,8 @@ class Run(View):
     _next_look = 0
     _taken: _Taken | None = None
     _notes: tuple[Note, ...] = ()
-    _marks: Action | None = None
+    _earlier_implicit: Action | None = None
+    """The implicit keep of earlier scripts, if its flags or expiry apply to this script's actions."""
 
     def __init__(self, program: Program, case: Case, before: Outcome = UNDECIDED) -> None:
         self.program = program
@@ -137,11 +136,10 @@ class Run(View):
         self.context = case.context
         self.before = before
         self.implicit = before.implicit
-        """The implicit keep, as it would be without amenders; a word may put another in its place."""
+        """The implicit keep before amenders change it; a word may replace it."""
         self.variables = Variables()
         self.amenders: Mapping[str, tuple[Amender, ...]] = program.amenders
         self.actions: list[Action] = []
-        self.trace: list[Step] = []
         self.instrumented = (
             case.tracing or program.cost > INSTRUMENTED_COST or case.message.header_end > INSTRUMENTED_HEADER
         )
@@ -153,17 +151,23 @@ class Run(View):
         if before is not UNDECIDED:
             self.message = _edited(case.message, before)
             if before.implicit is not IMPLICIT_KEEP:
-                self._marks = before.implicit
+                self._earlier_implicit = before.implicit
+        self.tracer: Tracer | None = None
+        """Collects the trace, if one is kept; an attribute of the instance, which every test looks at."""
+        if case.tracing:
+            from sieveav.running.tracing import Tracer  # most runs keep no trace
+
+            self.tracer = Tracer(self)
 
     @property
     def limits(self) -> Limits:
-        """What this run may use."""
+        """The limits of this run."""
         return self.case.limits
 
     # ---- steps and time
 
     def spend(self, steps: int) -> None:
-        """Count `steps` and, after some, look at the clock."""
+        """Count `steps`; look at the clock every STEPS_BETWEEN_LOOKS of them."""
         self._steps += steps
         if self._steps >= self._next_look:
             most = self.case.limits.steps
@@ -175,42 +179,42 @@ class Run(View):
                 self.tick()
 
     def tick(self) -> None:
-        """Look at the clock; long-running words call it as they go."""
+        """Fail if the time limit is exceeded; long-running words call this again and again."""
         if time.monotonic() > self._deadline:
             self.fail(f"time limit exceeded ({self.limits.wall_clock:g} s)")
 
     def enter(self, step: Any) -> None:
-        """A step begins, in a run that looks at each."""
+        """Begin a command, in an instrumented run."""
         self.step = step
         self.tick()
+        if self.tracer is not None:
+            self.tracer.command(step)
 
     def evaluate(self, test: Any) -> bool:
-        """Ask a test, in a run that looks at each."""
+        """Evaluate a test, in an instrumented run."""
         self.tick()
         holds = bool(test.holds(self))
-        self.explain(test, "holds" if holds else "does not hold")
+        if self.tracer is not None:
+            self.tracer.test(test, holds=holds)
         return holds
 
     def explain(self, word: Any, result: str, what: str = "") -> None:
-        """Add a line to the trace, if one is kept: `what` was done, the text of the word unless it is said."""
-        if self.case.tracing:
-            place = None if word is None else word.place
-            self.trace.append(Step(place, what or self._text_of(word), result))
+        """Add a line to the trace, if there is one: `what` was done (by default the text of the word), with what result."""
+        if self.tracer is not None:
+            self.tracer.explain(word, result, what)
 
-    def _text_of(self, word: Any) -> str:
-        return self.program.source.text[word.span.start : word.span.end] if word is not None else ""
-
-    # ---- what words ask
+    # ---- questions
 
     def ask(self, question: Question[A]) -> A:
-        """Put a question to the world; the time it takes is not the script's. A scan sets its context variables,
-        whoever asked."""
+        """The host's answer to a question; waiting for it does not count towards the time limit. A scan sets its context
+        variables, whichever word asked."""
+        remembered = self.tracer is not None and self.case.host.remembers(question)
         with self._off_the_clock():
             answer = self.case.host.answer(question)
+        if self.tracer is not None:
+            self.tracer.question(self.step, question, answer, remembered=remembered)
         if isinstance(question, Scan) and isinstance(answer, Scanned):
             self.context.message.update(answer.variables)
-        if self.case.tracing:
-            self.explain(self.step, _shown(answer), str(question))
         return answer
 
     @contextmanager
@@ -221,18 +225,18 @@ class Run(View):
         finally:
             self._deadline += time.monotonic() - begun
 
-    # ---- what words do
+    # ---- actions
 
     def act(self, action: Action, written: Set[str] = frozenset()) -> None:
-        """Take an action; `written` are the tags on its word. A conflict or a limit is a fault.
+        """Take an action; `written` are the tags on its word. A conflict or an exceeded limit is a fault.
 
-        An action that does the same to the same as one taken before takes its place: see `outcome.repeated`.
+        An action replaces an earlier one with the same key: see `outcome.repeated`.
         """
         name = action.name
         if self.amenders and name in self.amenders:
             action = self._amended(action, self.amenders[name], written)
-        elif self._marks is not None:
-            action = action.marked_like(self._marks)
+        elif self._earlier_implicit is not None:
+            action = action.marked_like(self._earlier_implicit)
         taken = self._taken
         if taken is None:  # most scripts take no action for most messages
             taken = self._taken = _Taken(self.before.actions)
@@ -241,11 +245,11 @@ class Run(View):
             other = taken.conflicts.get(name) or next(other for other in taken.names if other in conflicts)
             self.fail(f"{name} conflicts with {other}")  # RFC 5228, 2.10.1
         key = action.key
-        at = taken.at.get(key) if key is not None else None
+        index = taken.indexes.get(key) if key is not None else None
         if action.keeps:
             self._kept = True
-        if at is not None:
-            action = self.actions[at] = repeated(self.actions[at], action)
+        if index is not None:
+            action = self.actions[index] = repeated(self.actions[index], action)
         else:
             if key is None or key not in taken.before:
                 taken.count += 1
@@ -255,15 +259,15 @@ class Run(View):
                 if taken.sends > self.case.limits.redirects:  # RFC 5228, 10 (2)
                     self.fail(f"more than {self.case.limits.redirects} redirects")
             if key is not None:
-                taken.at[key] = len(self.actions)
+                taken.indexes[key] = len(self.actions)
             self.actions.append(action)
         taken.names[name] = None
         for other in conflicts:
             taken.conflicts.setdefault(other, name)
         if action.cancels_keep:
             self.keep = False
-        if self.case.tracing:
-            self.trace.append(Step(action.place, "action", action.summary()))
+        if self.tracer is not None:
+            self.tracer.add(action.place, "action", action.summary())
 
     def _amended(self, action: Action, amenders: Iterable[Amender], written: Set[str]) -> Action:
         for amender in amenders:
@@ -274,57 +278,59 @@ class Run(View):
         return action
 
     def edit(self, word: Placed, name: str, edit: Edit) -> None:
-        """Change the message: for all that looks at it, stores it or sends it from here on, in this script and those that
-        follow. `name` is the action's. More than the limit of edits is a fault."""
+        """Change the message for every later test, store and send, in this script and those that follow. `name` is the
+        name of the action. More edits than the limit are a fault."""
         action = Action(name, (self.change(word, name, edit),), cancels_keep=False, place=word.place)
         self.actions.append(action)
-        if self.case.tracing:
-            self.trace.append(Step(action.place, "action", action.summary()))
+        if self.tracer is not None:
+            self.tracer.add(action.place, "action", action.summary())
 
     def remember(self, record: Record) -> None:
-        """Remember a key once all that is decided has succeeded; it is no action. The last record of a key is the one that
-        counts. More than the limit of keys is a fault."""
+        """Remember a key once everything that was decided has succeeded. This is not an action. The last record of a key
+        is the one that counts; more keys than the limit are a fault."""
         self._records[record.key] = record
         if len(self._records) > self.limits.records:
             self.fail(f"more than {self.limits.records} keys to remember")
+        self.explain(self.step, f"{record.key} for {record.seconds} s", "remember")
 
     def respond(self, word: Placed, answer: Response) -> NoReturn:
-        """Set the SMTP response and end the phase: no action and no keep is left beside it."""
+        """Set the SMTP response and end the phase, without any action or keep."""
         self._response = replace(answer, place=word.place)
         self.explain(word, f"{answer.code} {answer.enhanced} {answer.text}", "response")
         self._ended = True
         raise _Stopped
 
     def enable(self, capabilities: Iterable[str]) -> None:
-        """From here on the words of these capabilities may be met: a test has found them (RFC 5463, 4)."""
+        """Allow the words of these capabilities from here on: a test has found that they are available (RFC 5463, 4)."""
         self.enabled = self.enabled.union(capabilities)
 
     def redirecting(self) -> None:
-        """Refuse to feed a mail loop. RFC 5228, 10 (1); RFC 5321, 6.3."""
+        """Fail if the message seems to be in a mail loop. RFC 5228, 10 (1); RFC 5321, 6.3."""
         received = len(self.case.message.fields.get("received", ()))
         if received > self.limits.received:
             self.fail(f"mail loop detected: {received} Received fields")
 
     def fail(self, message: str, word: Placed | None = None) -> NoReturn:
-        """Abort with a run-time error, at `word` or the current step: the script's actions are dropped, the implicit keep
-        applies. RFC 5228, 2.10.6."""
+        """Abort with a run-time error at `word` (default: the current step): the script's actions are dropped, the
+        implicit keep applies. RFC 5228, 2.10.6."""
         step = self.step if word is None else word
         raise ScriptFault(Fault(message, step.place if step is not None else None))
 
     def stop(self) -> NoReturn:
-        """End the script here; what was decided stays."""
+        """End the script here; its actions remain."""
+        self.explain(self.step, "the script ends", "stop")
         raise _Stopped
 
     def log(self, severity: Severity, text: str, word: Placed | None = None) -> None:
-        """Add a note: something ignored or withheld, or what a script logs. Notes are kept even after a fault."""
+        """Add a note: about something ignored or withheld, or what a script logs. Notes are kept even after a fault."""
         step = self.step if word is None else word
         if len(self._notes) < self.limits.notes:
             self._notes = (*self._notes, Note(severity, text, step.place if step is not None else None))
 
-    # ---- what spans several words
+    # ---- state and blocks of words
 
     def memory(self, kind: Callable[[], M]) -> M:
-        """The one `kind` of this run: what a word remembers from one place to the next, in included scripts too."""
+        """The one object of `kind` in this run, made when first asked for: what words share, in included scripts too."""
         memory = self._memories.get(kind)
         if memory is None:
             memory = self._memories[kind] = kind()
@@ -332,7 +338,7 @@ class Run(View):
 
     @contextmanager
     def leaving(self, word: object) -> Iterator[None]:
-        """A block that `leave(word)` leaves: what comes after the context is next."""
+        """Run a block that `leave(word)` leaves: the run goes on after this context."""
         try:
             yield
         except _Left as left:
@@ -340,14 +346,16 @@ class Run(View):
                 raise
 
     def leave(self, word: object) -> NoReturn:
-        """Leave all blocks up to the one that `word` has opened with `leaving`."""
+        """Leave all blocks up to the one that `word` began with `leaving`."""
+        if self.tracer is not None:
+            self.tracer.command(None)
         raise _Left(word)
 
     @contextmanager
     def within(self, program: Program, part: Entity | None = None) -> Iterator[None]:
-        """While the context lasts, `program` runs in the place of this one: with variables, match values and enabled
-        capabilities of its own, and the same message, actions and memories (RFC 6609, 3). Its amenders stay. With
-        `part`, it sees that part of the message as though it were the whole (RFC 6609, 3.5)."""
+        """Run `program` in this context: with its own variables, match values and enabled capabilities, and the same
+        message, actions and memories (RFC 6609, 3). Its amenders remain in force afterwards. With `part`, it sees that
+        part as the whole message (RFC 6609, 3.5)."""
         outer = self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented
         self.program, self.variables, self.match_values, self.enabled = program, Variables(), (), frozenset()
         self.instrumented = self.instrumented or program.cost > INSTRUMENTED_COST
@@ -356,13 +364,15 @@ class Run(View):
         try:
             with self.seeing(part):
                 yield
+            if self.tracer is not None:
+                self.tracer.command(None)
         finally:
             self.program, self.variables, self.match_values, self.enabled, self.step, self.instrumented = outer
 
     # ---- for tests of scripts
 
     def attempt(self, block: Block) -> Fault | None:
-        """Run a block with steps and a clock of its own; the fault that ended it, or None. That `stop` ended it is one."""
+        """Run a block with its own step count and clock; the fault that ended it, or None. `stop` counts as a fault."""
         steps, self._steps, self._next_look = self._steps, 0, 0
         begun = time.monotonic()
         deadline, self._deadline = self._deadline, begun + self.limits.wall_clock
@@ -370,7 +380,7 @@ class Run(View):
         try:
             block.run(self)
         except _Stopped:
-            return Fault("stop ended it", self.step.place)
+            return Fault("ended by stop", self.step.place)
         except ScriptFault as error:
             return error.fault
         finally:
@@ -379,28 +389,27 @@ class Run(View):
         return None
 
     def execute(self, program: Program, before: Outcome = UNDECIDED) -> Outcome:
-        """The outcome of another script on the present message and envelope, with a context of its own."""
+        """The outcome of another script on the current message and envelope, with its own copy of the context."""
         case = replace(self.case, message=self.message, envelope=self.envelope, context=self.context.copy())
         with self._off_the_clock():
             return Run(program, case, before).whole()
 
     def outcome(self) -> Outcome:
-        """What this script has decided by itself so far, without what came before it."""
+        """What this script alone has decided so far, without earlier scripts."""
         records = tuple(self._records.values())
         if self._ended:
-            refused = Outcome(trace=tuple(self.trace), notes=self._notes, records=records)
-            return refused.refused(self._response)
+            return Outcome(trace=self._trace, notes=self._notes, records=records).refused(self._response)
         return Outcome(
             actions=tuple(self.actions),
             keep=self.keep or self._kept,
-            trace=tuple(self.trace),
+            trace=self._trace,
             implicit=self._implicit_keep(),
             notes=self._notes,
             records=records,
         )
 
     def reset(self) -> None:
-        """Forget what was decided; variables, memories, notes and the present message stay."""
+        """Forget what was decided; variables, memories, notes and the current message stay."""
         self.actions, self._records = [], {}
         for name in ("keep", "_response", "_ended", "_kept", "_edits", "_octets", "_taken"):
             self.__dict__.pop(name, None)
@@ -408,33 +417,39 @@ class Run(View):
     # ---- the whole script
 
     def whole(self) -> Outcome:
-        """Run the script to its end. The result holds what came before too: see `outcome.merge`. Exceptions that leave
-        here are bugs."""
+        """Run the script to its end. The outcome includes that of earlier scripts: see `outcome.merge`. Any exception
+        raised here is a bug."""
         try:
             self.program.block.run(self)
+            if self.tracer is not None:
+                self.tracer.command(None)
         except _Stopped:
-            self.explain(self.step, "the script ends", "stop")
+            pass
         except ScriptFault as error:
             fault = error.fault
-            if self.case.tracing:
-                self.trace.append(Step(fault.place, "fault", fault.message))
+            if self.tracer is not None:
+                self.tracer.add(fault.place, "fault", fault.message)
             notes = (*self._notes, Note(Severity.ERROR, fault.message, fault.place))
-            return merge(self.before, Outcome(fault=fault, trace=tuple(self.trace), notes=notes))
-        idle = not (self.actions or self.trace or self._notes or self._records or self._ended)
+            return merge(self.before, Outcome(fault=fault, trace=self._trace, notes=notes))
+        idle = not (self.actions or self.tracer or self._notes or self._records or self._ended)
         if idle and self.keep and self.before.keep and self._implicit_keep() is self.before.implicit:
             return self.before if self.before.fault is None else replace(self.before, fault=None)
         own = self.outcome()
         return own if self.before is UNDECIDED else merge(self.before, own)
 
+    @property
+    def _trace(self) -> tuple[Step, ...]:
+        return () if self.tracer is None else tuple(self.tracer.steps)
+
     def _implicit_keep(self) -> Action:
-        """The implicit keep, with what amends it, such as imap4flags' flags, applied."""
+        """The implicit keep, changed by amenders, such as those that set flags."""
         if not self.amenders:
             return self.implicit
         return self._amended(self.implicit, self.amenders.get("keep", ()), frozenset())
 
 
 def _edited(message: Message, before: Outcome) -> Message:
-    """The message as the edits of earlier scripts have left it."""
+    """The message after the edits of earlier scripts."""
     for action in before.actions:
         for effect in action.effects:
             if isinstance(effect, Edit):
@@ -448,12 +463,3 @@ def _joined(
     return {
         name: tuple(dict.fromkeys((*ours.get(name, ()), *theirs.get(name, ())))) for name in ours.keys() | theirs.keys()
     }
-
-
-def _shown(answer: object) -> str:
-    if isinstance(answer, Scanned):
-        return ", ".join(f"{v.engine}: {v.status}{f' ({v.info})' if v.info else ''}" for v in answer.verdicts)
-    if isinstance(answer, bool):
-        return "yes" if answer else "no"
-    text = str(answer)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,4 +1,4 @@
-"""view: what a script sees of the message: the whole or, included in a loop over parts, a part; as edits have left it."""
+"""view: the message as a script sees it, after its edits: the whole or, in a script included in a loop over parts, a part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sieveav.running.message import Entity, Message, Path
 
 
 class Placed(Protocol):
-    """Something of a script that has a place in it."""
+    """Something that has a place in a script."""
 
     @property
     def place(self) -> Place: ...
@@ -22,7 +22,7 @@ class Placed(Protocol):
 
 @dataclass
 class Focus:
-    """What some words look at while a context lasts; with `path`, the part that is there."""
+    """What some words look at in a context; with `path`, the part at that path."""
 
     target: Any
     path: tuple[int, ...] | None
@@ -35,8 +35,8 @@ class View:
     _edits = 0
     _octets = 0
     _around: tuple[tuple[Message, Path], ...] = ()
-    """Where the script sees but a part: the whole message, then the parts around that one that other scripts see; and where
-    the next one is in it."""
+    """If the script sees only a part: the whole message and then the enclosing parts that other scripts see, from the
+    outside in, each with the path of the next one in it."""
     _focus: dict[str, Focus]
     _foci: list[Focus]
 
@@ -48,8 +48,8 @@ class View:
         raise NotImplementedError
 
     def focus(self, name: str) -> Any:
-        """What a subject that needs `name` is asked of, the message where nothing of that name is set. A part is the one
-        that is at its place now, after all edits."""
+        """The target of a subject that needs `name`, by default the message. A part is the one that is at its path now,
+        after all edits."""
         focus = self._focus.get(name)
         if focus is None:
             return self.message
@@ -57,8 +57,8 @@ class View:
 
     @contextmanager
     def focused(self, name: str, target: Any) -> Iterator[Focus]:
-        """While the context lasts, subjects that need `name` are asked of `target`. The focus that it gives follows a part
-        when the message becomes one of another (`Rewrite.inside`)."""
+        """Make `target` the target of subjects that need `name`, in this context. Its path is adapted when an edit makes
+        the message a part of another (`Rewrite.inside`)."""
         before = self._focus.get(name)
         path = target.path if isinstance(target, Entity) else None
         focus = self._focus[name] = Focus(target, path)
@@ -73,23 +73,24 @@ class View:
                 self._focus[name] = before
 
     def change(self, word: Placed, name: str, edit: Edit) -> Edit:
-        """Change what is seen; the edit of the whole message that does so. More than the limits allow is a fault, at `word`,
-        whose action is called `name`.
+        """Change the message that the script sees, and return the corresponding edit of the whole message. To exceed a
+        limit is a fault at `word`, whose action is called `name`.
 
-        Where the script sees but a part, another part takes its place in the message; a header field is added to both, and
-        to remove one is a fault: those that the script has seen are not the message's."""
+        If the script sees only a part, a rewrite replaces that part in the message. A header field is added to both. To
+        remove one is a fault, because the fields that the script sees are not those of the message."""
         self._edits += 1
         if self._edits > self.limits.edits:
             self.fail(f"more than {self.limits.edits} edits", word)
         if self._around and isinstance(edit, DropFields):
-            self.fail(f"{name} is not possible in a script that is included in a loop over parts", word)
+            self.fail(f"{name} is not allowed in a script that is included in a loop over parts", word)
         self.message = self.message.edited(edit)
         if isinstance(edit, Rewrite):
             edit = self._rewritten(word, edit)
         return self._outwards(word, edit) if self._around else edit
 
     def _rewritten(self, word: Placed, edit: Rewrite) -> Rewrite:
-        """The edit that has just made the message. All recipients with an equal one share its octets."""
+        """`edit`, which has just been applied, with the octets of the new message: recipients with equal edits share
+        them."""
         self._spend_octets(word, edit)
         for focus in self._foci:
             if focus.path is not None:
@@ -102,8 +103,8 @@ class View:
             self.fail(f"more than {self.limits.rewritten} octets of rewritten messages", word)
 
     def _outwards(self, word: Placed, edit: Edit) -> Edit:
-        """The edit of the whole message that makes `edit` of the part that the script sees; and what is around that part is
-        edited."""
+        """The edit of the whole message that corresponds to `edit` of the part that the script sees. The enclosing parts
+        are edited too."""
         around = []
         for message, path in reversed(self._around):
             if isinstance(edit, Rewrite):
@@ -115,8 +116,7 @@ class View:
 
     @contextmanager
     def seeing(self, part: Entity | None) -> Iterator[None]:
-        """While the context lasts, a part of the message is seen as though it were the whole (RFC 6609, 3.5); None: all of
-        it is."""
+        """Show `part` as the whole message in this context (RFC 6609, 3.5); None: the message itself."""
         if part is None:
             yield
             return

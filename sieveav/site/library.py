@@ -35,4 +35,4 @@ class Library(Plugins[Extension]):
 
     def later(self, capability: str) -> bool:
         """Whether `capability`, which is not installed, is a documented one."""
-        return capability.lower() in DOCUMENTED
+        return capability in DOCUMENTED

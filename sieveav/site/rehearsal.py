@@ -236,7 +236,8 @@ class Rehearsal(Asker):
     def _vocabulary(self, path: str) -> Vocabulary:
         from sieveav.scanning.contract import ENGINES  # many tests use no engine
 
-        engines = (*self._engines, *(name for name in ENGINES.everything() if name not in self._engines))
+        installed = {name: engine.action for name, engine in ENGINES.everything().items()}
+        engines = {**installed, **{name: scanner.action for name, scanner in self._engines.items()}}
         return Vocabulary(
             [base],
             self._site.library,

@@ -30,11 +30,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scanner:
-    """An engine of the site with its settings. `name` is what scripts and people call it."""
+    """An engine of the site with its settings. `name` is what scripts and people call it, `action` the pattern of its
+    action's name, "" if it has no action."""
 
     name: str
     settings: EngineSettings
     engine: SiteEngine
+    action: str = "{}_avscan"
 
     @property
     def variables(self) -> set[str]:
@@ -96,6 +98,10 @@ class Scans:
                 self._scans[key] = self._scan(scanner, part)
             return self._scans[key]
 
+    def knows(self, scanner: Scanner, part: bytes | None) -> bool:
+        """Whether an engine has scanned the message, or the content of a part, already."""
+        return (scanner.name, part) in self._scans
+
     def _scan(self, scanner: Scanner, part: bytes | None) -> Verdict:
         from sieveav.scanning.contract import Content, Deadline
 
@@ -136,6 +142,14 @@ class Asker(Host):
         self.refusal: Response | None = None
         """What a framework with action = "reject" answers to what was asked so far: in the data phase for the whole
         message, later for the recipient whose scripts asked."""
+
+    def remembers(self, question: Question[Any]) -> bool:
+        """Whether the answer is known already: for a scan, whether every engine that it names has given its verdict."""
+        if not isinstance(question, Scan):
+            return super().remembers(question)
+        named = {name.lower() for name in question.engines}
+        scanners = [s for s in self._scans.scanners if not named or s.name.lower() in named]
+        return all(self._scans.knows(scanner, question.part) for scanner in scanners)
 
     def scan_active_engines(self) -> None:
         """Scan with the engines that are not passive, before any script, and set their variables."""

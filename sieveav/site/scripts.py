@@ -10,7 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sieveav import limits
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 KEPT = 1000
 """Checked scripts that are kept; beyond that, the one that was not used for the longest time is dropped."""
 
-KEPT_COST = 500_000
+KEPT_COST = 200_000
 """What the programs that are kept may cost together, in steps and keys: each takes up to 1 KB of memory."""
 
 
@@ -33,11 +33,11 @@ def dialect_of(path: str | Path) -> str:
     return DIALECTS.get(Path(path).suffix.lower(), "")
 
 
-def contents(path: Path) -> bytes:
+def contents(path: Path, largest: int = limits.SCRIPT_SIZE) -> bytes:
     """The octets of the script at `path`, up to a bound beyond which the checker refuses it anyway. OSError if it cannot be
     read."""
     with path.open("rb") as file:
-        return file.read(limits.SCRIPT_SIZE + 1)
+        return file.read(largest + 1)
 
 
 Stamp = tuple[int, int, int]
@@ -111,6 +111,7 @@ class Scripts:
 
     def _check(self, path: Path, key: Key, stamp: Stamp) -> _Kept:
         checked = check(contents(path), key[0], self._vocabulary(key[1], dialect_of(path)))
+        checked = replace(checked, phrases=(), comments=(), vocabulary=None)  # running needs none of them
         with self._lock:
             before = self._kept.pop(key, None)
             good = checked if checked.program is not None else before.good if before else None

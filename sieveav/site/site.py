@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from sieveav.language.problems import Problem, Severity, Source, report
-from sieveav.language.vocabulary import Vocabulary
+from sieveav.language.vocabulary import Names, Vocabulary
 from sieveav.plugins import identifier
 from sieveav.running.base import base
 from sieveav.running.questions import Answers
@@ -76,6 +76,11 @@ class Site:
         return tuple(scanner.name for scanner in self.scanners)
 
     @cached_property
+    def _actions(self) -> dict[str, str]:
+        """The pattern of each engine's action, by the engine's name."""
+        return {scanner.name: scanner.action for scanner in self.scanners}
+
+    @cached_property
     def engine_variables(self) -> frozenset[str]:
         """The context variables that belong to engines: those that scans set, and those that skip them."""
         names: set[str] = set()
@@ -83,14 +88,12 @@ class Site:
             names |= scanner.variables
         return frozenset(names)
 
-    def vocabulary(
-        self, phase: str = "each_rcpt", dialect: str = "", *, engines: tuple[str, ...] | None = None
-    ) -> Vocabulary:
+    def vocabulary(self, phase: str = "each_rcpt", dialect: str = "", *, engines: Names | None = None) -> Vocabulary:
         """The words of a script of this site, before it has required any; with `engines`, as if the site had those."""
         return Vocabulary(
             [base],
             self.library,
-            names={"engines": self.engines if engines is None else engines},
+            names={"engines": self._actions if engines is None else engines},
             settings=self.settings[EXTENSIONS],
             phase=phase,
             dialect=dialect,
@@ -114,7 +117,7 @@ class Site:
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
         """The same site, scripts included, with other engines."""
         site = copy(self)
-        for name in ("engines", "engine_variables"):
+        for name in ("engines", "engine_variables", "_actions"):
             site.__dict__.pop(name, None)
         site.scanners = scanners
         return site
@@ -188,5 +191,5 @@ def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:
                 message = reason if span else f"{kind}: {error}"
                 report.error("value-invalid", message, span or engine.span)
                 continue
-            scanners.append(Scanner(name, engine.settings, assembled))
+            scanners.append(Scanner(name, engine.settings, assembled, engine.type.action))
     return tuple(scanners)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sieveav.language.problems import Problem, Severity, Source, Span
 from sieveav.options import Option
 from sieveav.plugins import Plugin, Plugins, identifier
-from sieveav.site.configuration import Stanza
 
 if TYPE_CHECKING:
     from sieveav.language.vocabulary import Library
     from sieveav.scanning.contract import EngineType
+    from sieveav.site.configuration import Stanza
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

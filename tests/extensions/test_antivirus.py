@@ -174,6 +174,14 @@ def test_avscan_of_an_unknown_engine_and_as_a_test(sieve: Sieve, script: str) ->
 
 
 @pytest.mark.parametrize(
+    ("engines", "hint"), [(("yara",), "configured: yara"), (("a", "b"), "configured: a, b"), ((), "none is configured")]
+)
+def test_avscan_of_an_engine_that_is_not_configured(sieve: Sieve, engines: tuple[str, ...], hint: str) -> None:
+    (problem,) = sieve.check(f"{REQUIRE} clamav_avscan;", engines=engines).problems
+    assert (problem.rule, problem.message, problem.hint) == ("word-unknown", "no engine clamav is configured", hint)
+
+
+@pytest.mark.parametrize(
     ("script", "rule"), [('yara_avscan "x";', "argument-surplus"), ("yara_avscan :x;", "tag-unknown")]
 )
 def test_avscan_takes_no_arguments(sieve: Sieve, script: str, rule: str) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.sieve import PutOnShelf
+from support.accepting import Accepted
+from support.sieve import PutOnShelf, Sieve
 
 from sieveav.extending import (
     INTEGER,
@@ -40,7 +41,7 @@ class Chime(Word):
 
 
 def brings(capability: str, **made: Any) -> Extension:
-    """An extension with the words and tags named, each of a class of its own unless it is given."""
+    """An extension with the words and tags named, each with its own class unless one is named."""
     ext = Extension(capability, "a test")
     for seam, cls in made.items():
         kind = {"tag": ForeignTag, "choice": Choice, "match_type": MatchType, "comparator": Comparator}.get(seam, Chime)
@@ -61,14 +62,14 @@ def brings(capability: str, **made: Any) -> Extension:
 @pytest.mark.parametrize(
     ("seam", "what"),
     [
-        ("action", ["the action chime"]),
-        ("command", ["the command chime"]),
-        ("test", ["the test chime"]),
-        ("tag", ["the tag :chime of keep", "the tag :chime of :chime"]),
-        ("choice", ["size_relation :chime"]),
-        ("match_type", ["match_type chime"]),
+        ("action", ["action chime"]),
+        ("command", ["command chime"]),
+        ("test", ["test chime"]),
+        ("tag", ["tag :chime of keep", "tag :chime of :chime"]),
+        ("choice", ["size relation :chime"]),
+        ("match_type", ["match type chime"]),
         ("comparator", ["comparator chime"]),
-        ("namespace", ["the namespace chime"]),
+        ("namespace", ["namespace chime"]),
     ],
 )
 def test_two_required_extensions_that_bring_the_same(shelf: PutOnShelf, seam: str, what: list[str]) -> None:
@@ -76,7 +77,7 @@ def test_two_required_extensions_that_bring_the_same(shelf: PutOnShelf, seam: st
     both = 'require ["vnd.one",\n"vnd.two"];'
     checked = sieve.check(both)
     assert [(p.rule, p.message, p.hint) for p in checked.problems] == [
-        ("word-ambiguous", f'{each} is brought by "vnd.two" and by "vnd.one"', "require only one of them")
+        ("word-ambiguous", f'"vnd.one" and "vnd.two" both define the {each}', "require only one of them")
         for each in what
     ]
     assert {checked.source.position(p.span.start).line for p in checked.problems} == {2}
@@ -99,7 +100,7 @@ def test_an_action_that_the_base_has(shelf: PutOnShelf) -> None:
     ext = Extension("vnd.keep", "a test")
     ext.action("keep")(Chime)
     assert shelf(ext).problems('require "vnd.keep";') == [
-        'word-ambiguous 1:9 the action keep is brought by "vnd.keep" and by the base language'
+        'word-ambiguous 1:9 the base language and "vnd.keep" both define the action keep'
     ]
 
 
@@ -117,7 +118,7 @@ def test_an_obsolete_extension(shelf: PutOnShelf) -> None:
     (problem,) = sieve.check('require "vnd.old";').problems
     assert (problem.rule, problem.message, problem.hint, problem.severity) == (
         "require-obsolete",
-        '"vnd.old" is obsolete',
+        'extension "vnd.old" is obsolete',
         'use "vnd.new" instead',
         "advice",
     )
@@ -128,7 +129,7 @@ def test_an_obsolete_extension(shelf: PutOnShelf) -> None:
 
 
 @pytest.fixture
-def asking(shelf: PutOnShelf) -> Any:
+def asking(shelf: PutOnShelf) -> Sieve:
     """`there` asks for extensions, as ihave does: vnd.file with `file` and :softly, vnd.great that brings vnd.small."""
     ext = Extension("vnd.ask", "a test", defers=True)
 
@@ -151,7 +152,7 @@ def asking(shelf: PutOnShelf) -> Any:
     class File(Acting):
         name: str
 
-        def stands_for(self) -> Action:
+        def make_action(self) -> Action:
             return Action("file", (Store(self.name),))
 
     @file.tag(":softly", on=["keep", "file"])
@@ -246,55 +247,49 @@ MET = "fault: extension vnd.file is used before a test has enabled it"
         ('if there "vnd.ask" { discard; }', ["discard"]),  # what is required is there anyway
     ],
 )
-def test_extensions_that_are_asked_for(asking: Any, script: str, actions: list[str]) -> None:
+def test_extensions_that_are_asked_for(asking: Sieve, script: str, actions: list[str]) -> None:
     assert asking.actions(ASK + script) == actions
 
 
-def test_what_is_required_needs_no_asking(asking: Any) -> None:
+def test_what_is_required_needs_no_asking(asking: Sieve) -> None:
     require = 'require ["vnd.ask", "vnd.file"];'
     assert asking.actions(f'{require} if anyof (true, there "vnd.file") {{ file "x"; }}') == ["file x"]
     require = 'require ["vnd.ask", "variables"];'
     assert asking.actions(f'{require} if there "variables" {{ discard; }}') == ["discard"]
 
 
-def test_learning_lasts_to_the_end_of_the_script(asking: Any) -> None:
-    assert asking.problems(f'{ASK} file "a"; if there "vnd.file" {{ }} file "b"; file;') == [
-        "word-unknown 1:21 unknown command file",
-        "argument-missing 1:65 file wants a string: name",
-    ]
+def test_learning_lasts_to_the_end_of_the_script(asking: Sieve) -> None:
+    checked = asking.check(f'{ASK} file "a"; if there "vnd.file" {{ }} file "b"; file;')
+    assert [(p.rule, p.span.start) for p in checked.problems] == [("word-unknown", 20), ("argument-missing", 64)]
 
 
 @pytest.mark.parametrize(
-    ("line", "rule", "message"),
+    ("line", "rule"),
     [
-        ("kep;", "word-unknown", "unknown command kep"),
-        ('xyzzy :a "b" { kep; }', "word-unknown", "unknown command xyzzy"),
-        ("true;", "word-unknown", "true is a test, not a command"),
-        ('if heade "a" "b" { }', "word-unknown", "unknown test heade"),
-        ('if not anyof (false, heade "a") { }', "word-unknown", "unknown test heade"),
-        ('redirect :copy "a@example.com";', "tag-unknown", "redirect takes no :copy"),
-        ('if header :count "eq" "a" "1" { }', "tag-unknown", "header takes no :count"),
-        ('if header :comparator "zzz" "a" "b" { }', "comparator-unknown", 'there is no comparator "zzz"'),
+        ("kep;", "word-unknown"),
+        ('xyzzy :a "b" { kep; }', "word-unknown"),
+        ("true;", "word-unknown"),
+        ('if heade "a" "b" { }', "word-unknown"),
+        ('if not anyof (false, heade "a") { }', "word-unknown"),
+        ('redirect :copy "a@example.com";', "tag-unknown"),
+        ('if header :count "eq" "a" "1" { }', "tag-unknown"),
+        ('if header :comparator "zzz" "a" "b" { }', "comparator-unknown"),
     ],
 )
-def test_what_is_unknown_is_an_error_when_it_is_met(asking: Any, line: str, rule: str, message: str) -> None:
+def test_something_unknown_is_a_run_time_error(asking: Sieve, accepted: Accepted, line: str, rule: str) -> None:
     checked = asking.check(ASK + line)
     assert checked.problems[0].rule == rule
-    assert checked.problems[0].message == message
     assert {problem.severity for problem in checked.problems} == {"warning"}
     outcome = asking.run(f"{ASK}\n{line}")
-    told = {
-        "true is a test, not a command": "unknown command true",
-        'there is no comparator "zzz"': "unknown comparator zzz",
-    }
-    assert outcome.fault.message == told.get(message, message)
+    assert outcome.fault is not None
+    accepted([checked.problems[0].message, outcome.fault.message])
     assert str(outcome.fault.place) == "test.sieve:2"
     assert [action.implicit for action in outcome.actions] == [True]
     assert asking.actions(f"{ASK} discard; if false {{ {line} }}") == ["discard"]
     assert asking.run(f"{ASK}\n{line}", tracing=True).fault == outcome.fault
 
 
-def test_all_else_is_an_error_as_ever(asking: Any) -> None:
+def test_all_else_is_an_error_as_ever(asking: Sieve) -> None:
     assert asking.check(ASK + "keep 3;").program is None
     assert asking.check('require ["vnd.ask", "vnd.nothing"];').program is None
     assert asking.check(ASK + 'redirect "nobody";').program is None
@@ -319,8 +314,8 @@ def test_mentions(shelf: PutOnShelf) -> None:
 
     sieve = shelf(ext, "variables")
     script = 'require ["vnd.include", "variables"];\nmention ["a", "x${y}"];\nif false { mention "b"; }'
-    found = [(m.kind, m.name, m.location, str(m.place), m.place.column) for m in sieve.program(script).mentions]
-    assert found == [("script", "a", "global", "test.sieve:2", 10), ("script", "b", "global", "test.sieve:3", 20)]
+    mentions = [(m.kind, m.name, m.location, str(m.place), m.place.column) for m in sieve.program(script).mentions]
+    assert mentions == [("script", "a", "global", "test.sieve:2", 10), ("script", "b", "global", "test.sieve:3", 20)]
     assert sieve.program("keep;").mentions == ()
 
 
@@ -355,7 +350,8 @@ def test_settings_are_the_hosts(shelf: PutOnShelf) -> None:
     sieve = shelf(ext, other)
     settings = {"vnd.set": {"size": 7}, "vnd.other": {"size": 9}}
     program = sieve.program('require ["vnd.set", "vnd.other"]; keep :sized; measure; ask;', settings=settings)
-    keep, measure, _ = program.block.steps
+    steps: list[Any] = list(program.block.steps)
+    keep, measure, _ = steps
     assert keep.tags[0].settings is measure.settings  # one view for every word of the script
     assert (len(measure.settings), list(measure.settings)) == (2, ["size", "depth"])
     outcome = sieve.run('require ["vnd.set", "vnd.other"]; measure; ask;', settings=settings)
@@ -392,10 +388,10 @@ def test_a_collision_of_what_a_test_has_learnt(shelf: PutOnShelf) -> None:
 
 
 def test_a_declaration_without_brackets() -> None:
-    extension = Extension("vnd.slip", "a test")
-    with pytest.raises(TypeError, match=r"write @vnd.slip.test\(\) with brackets"):
+    extension = Extension("vnd.wrong", "a test")
+    with pytest.raises(TypeError, match=r"write @vnd.wrong.test\(\) with brackets"):
 
         @extension.test  # type: ignore[arg-type]
-        class Slip(Word):
+        class Wrong(Word):
             def holds(self, run: Any) -> bool:  # noqa: ARG002
                 return True

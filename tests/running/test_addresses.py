@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.timing import assert_linear
 
 from sieveav.running.addresses import (
     LIST_LENGTH,
@@ -139,7 +138,7 @@ def test_an_address_is_found_in_whatever_form(local: str, domain: str, form: str
         ("a@" + "b" * 256, None),
     ],
 )
-def test_what_a_script_may_send_to(text: str, sent: str | None) -> None:
+def test_addresses_that_a_script_may_send_to(text: str, sent: str | None) -> None:
     assert parse_addr_spec(text) == sent
 
 
@@ -165,18 +164,18 @@ def test_the_envelope(text: str, parts: tuple[str, str | None, str | None]) -> N
 @pytest.mark.parametrize(
     "unit", ["(", '"', "<", "a ", "a@b ", "(a", "\\(", ",", "a:", "<@a:", '"a" ', ". ", "[", "a.b."]
 )
-def test_long_fields_take_little_time(unit: str) -> None:
-    for prefix in ("", "a@b, ", '"', "<"):
-        begun = time.monotonic()
-        for length in (60_000, 500_000):
-            text = prefix + unit * (length // len(unit))
-            mailboxes(text)
-            parse_addr_spec(text)
-            envelope(text)
-        assert time.monotonic() - begun < 3
+@pytest.mark.parametrize("prefix", ["", "a@b, ", '"', "<"])
+def test_hostile_fields_take_linear_time(unit: str, prefix: str) -> None:
+    def read(length: int) -> None:
+        text = prefix + unit * (length // len(unit))
+        mailboxes(text)
+        parse_addr_spec(text)
+        envelope(text)
+
+    assert_linear(read, 10_000)
 
 
-# ---- authors of what a script sends
+# ---- authors of messages that a script sends
 
 
 @pytest.mark.parametrize(
@@ -208,15 +207,15 @@ def test_long_fields_take_little_time(unit: str) -> None:
 )
 def test_a_list_of_mailboxes(text: str, found: list[tuple[str, str]] | None) -> None:
     assert parse_mailbox_list(text) == found
-    assert mailbox_list_flaw(text) == ("" if found else "not a valid email address, or list of them")
+    assert bool(mailbox_list_flaw(text)) is (found is None)
 
 
 @given(st.text('a@b.c, <>"\\()\r\n=?', max_size=30))
-def test_each_of_a_list_may_be_sent_to(text: str) -> None:
+def test_mail_may_be_sent_to_each_address_of_a_list(text: str) -> None:
     for _, address in parse_mailbox_list(text) or ():
         assert parse_addr_spec(address) == address
 
 
 @pytest.mark.parametrize("unit", ["a@b,", "a ", '"a" ', "(a)", "a.", "=?utf-8?q?a?= "])
-def test_a_long_list_is_none(unit: str) -> None:
+def test_a_list_that_is_too_long_is_invalid(unit: str) -> None:
     assert parse_mailbox_list(unit * (LIST_LENGTH // len(unit)) + "a" * len(unit)) is None

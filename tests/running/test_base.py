@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
+from support import outcomes
+from support.clock import Clock
+from support.outcomes import present
 from support.sieve import FakeHost, Sieve
 
 from sieveav.limits import Limits
@@ -166,7 +168,7 @@ def test_anyof_and_allof(sieve: Sieve) -> None:
     assert sieve.holds("not not not anyof (false, allof (true, false))")
 
 
-def test_what_is_decided_is_not_asked(sieve: Sieve, fake_host: type[FakeHost]) -> None:
+def test_tests_after_the_deciding_one_are_not_evaluated(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     host = fake_host()
     asks = 'mailboxexists "x"'
     script = f'require "mailbox"; if anyof (true, {asks}) {{ }} if allof (false, {asks}) {{ }} if true {{ }} elsif {asks} {{ }}'
@@ -183,7 +185,7 @@ def test_what_is_decided_is_not_asked(sieve: Sieve, fake_host: type[FakeHost]) -
     ("holds", "taken"),
     [((True, True), "a"), ((True, False), "a"), ((False, True), "b"), ((False, False), "c")],
 )
-def test_one_arm_is_taken(sieve: Sieve, holds: tuple[bool, bool], taken: str) -> None:
+def test_one_arm_runs(sieve: Sieve, holds: tuple[bool, bool], taken: str) -> None:
     first, second = (str(value).lower() for value in holds)
     script = f"""require "fileinto"; if {first} {{ fileinto "a"; }} elsif {second} {{ fileinto "b"; }}
         else {{ fileinto "c"; }}"""
@@ -191,11 +193,11 @@ def test_one_arm_is_taken(sieve: Sieve, holds: tuple[bool, bool], taken: str) ->
     assert sieve.actions(script, tracing=True) == [f"fileinto {taken}"]
 
 
-def test_without_else_none_may_be_taken(sieve: Sieve) -> None:
+def test_without_else_no_arm_may_run(sieve: Sieve) -> None:
     assert sieve.actions("if false { discard; } elsif false { discard; }") == KEPT
 
 
-def test_a_second_if_is_asked_again(sieve: Sieve) -> None:
+def test_a_second_if_is_evaluated_again(sieve: Sieve) -> None:
     assert sieve.actions('require "fileinto"; if true { fileinto "a"; } if true { fileinto "b"; }') == [
         "fileinto a",
         "fileinto b",
@@ -257,71 +259,6 @@ def test_the_places_of_actions(sieve: Sieve) -> None:
     ]
 
 
-# ---- match types and comparators, RFC 5228, 2.7
-
-CASEMAP, OCTET = "", ':comparator "i;octet"'
-
-
-@pytest.mark.parametrize(
-    ("value", "test", "casemap", "octet"),
-    [
-        ("frobnitzm", ':is "s" "frobnitzm"', True, True),
-        ("frobnitzm", ':is "s" "FROBnitzm"', True, False),
-        ("frobnitzm", ':is "s" "frob"', False, False),
-        ("frobnitzm", '"s" "frobnitzm"', True, True),
-        ("frobnitzm", ':contains "s" "frob"', True, True),
-        ("frobnitzm", ':contains "s" "NIT"', True, False),
-        ("frobnitzm", ':contains "s" "fbm"', False, False),
-        ("frobnitzm", ':contains "s" ""', True, True),
-        ("frobnitzm", ':is "s" ""', False, False),
-        ("", ':is "s" ""', True, True),
-        ("", ':contains "s" ""', True, True),
-        ("", ':matches "s" ""', True, True),
-        ("", ':matches "s" "*"', True, True),
-        ("", ':matches "s" "?*"', False, False),
-        ("frobnitzm", ':matches "s" "f*m"', True, True),
-        ("frobnitzm", ':matches "s" "F*M"', True, False),
-        ("frobnitzm", ':matches "s" "f?ob*"', True, True),
-        ("frobnitzm", ':matches "s" "frob"', False, False),
-        ("frobnitzm", ':matches "s" "*z?"', True, True),
-        ("frobnitzm", ':matches "s" "?????????"', True, True),
-        ("frobnitzm", ':matches "s" "????????"', False, False),
-        ("a*c", r':matches "s" "a\\*c"', True, True),
-        ("abc", r':matches "s" "a\\*c"', False, False),
-        ("a?c", r':matches "s" "a\\?c"', True, True),
-        ("abc", r':matches "s" "a\\?c"', False, False),
-        ("abc", r':matches "s" "a\?c"', True, True),
-        ("a\\c", r':matches "s" "a\\\\c"', True, True),
-        ("a\\c", r':is "s" "a\\c"', True, True),
-        # several keys
-        ("two", ':is "s" ["one", "TWO"]', True, False),
-        ("two", ':contains "s" ["x", "y", "w"]', True, True),
-        ("two", ':matches "s" ["x*", "*O"]', True, False),
-        ("two", ':is "s" ["one", "three"]', False, False),
-        # only ASCII letters are folded; `?` is an octet
-        ("ÄB", ':is "s" "Äb"', True, False),
-        ("ÄB", ':is "s" "äb"', False, False),
-        ("ÄB", ':contains "s" "äb"', False, False),
-        ("ÄB", ':matches "s" "??b"', True, False),
-        ("ÄB", ':matches "s" "?b"', False, False),
-        ("ÄB", ':matches "s" "*?B"', True, True),
-        ("ÄB", ':matches "s" "Ä?"', True, True),
-        ("Äß", ':matches "s" "????"', True, True),
-        ("\U0001f600", ':matches "s" "????"', True, True),
-        ("\U0001f600", ':matches "s" "?"', False, False),
-    ],
-)
-def test_matching(sieve: Sieve, value: str, test: str, casemap: bool, octet: bool) -> None:
-    mail = message(f"S: {value}")
-    assert sieve.holds(f"header {CASEMAP} {test}", mail) is casemap
-    assert sieve.holds(f"header {OCTET} {test}", mail) is octet
-    assert sieve.holds(f'header :comparator "I;ASCII-casemap" {test}', mail) is casemap
-    # with match variables, and careful, it is the same
-    bound = 'require "variables"; if string "${1}" "" { }'
-    assert sieve.holds(f"header {OCTET} {test}", mail, require=bound) is octet
-    assert sieve.holds(f"header {CASEMAP} {test}", mail, tracing=True) is casemap
-
-
 # ---- headers, RFC 5228, 2.4.2.2 and 5.7
 
 
@@ -373,7 +310,7 @@ def test_headers(sieve: Sieve, fields: list[str], test: str, holds: bool) -> Non
     assert sieve.holds(test, message(*fields).replace("\n", "\r\n")) is holds
 
 
-def test_a_header_field_in_the_body_is_none(sieve: Sieve) -> None:
+def test_a_header_field_in_the_body_does_not_count(sieve: Sieve) -> None:
     assert not sieve.holds('exists "x"', "s: a\n\nx: b\n")
     assert sieve.holds('exists "x"', "s: a\nx: b")
 
@@ -468,9 +405,9 @@ def test_a_fault_leaves_an_implicit_keep_and_nothing_else(sieve: Sieve) -> None:
     redirects = "".join(f'redirect "{i}@example.com";\n' for i in range(5))
     outcome = sieve.run(f'require "fileinto";\nfileinto "a"; discard;\n{redirects}')
     assert [action.as_json() for action in outcome.actions] == [{"action": "keep", "flags": [], "implicit": True}]
-    assert outcome.fault is not None
-    assert outcome.fault.message == "more than 4 redirects"
-    assert outcome.fault.place.as_json() == {"path": "test.sieve", "line": 7, "column": 1}
+    fault = outcomes.fault(outcome)
+    assert fault.message == "more than 4 redirects"
+    assert present(fault.place).as_json() == {"path": "test.sieve", "line": 7, "column": 1}
 
 
 def test_redirects_are_limited(sieve: Sieve) -> None:
@@ -489,7 +426,7 @@ def test_actions_are_limited(sieve: Sieve) -> None:
     assert sieve.actions("keep;" * 100) == ["keep"]
 
 
-def test_a_mail_loop_is_not_fed(sieve: Sieve) -> None:
+def test_a_mail_loop_is_detected(sieve: Sieve) -> None:
     fields = ["Received: from a by b"] * 50
     assert sieve.actions('redirect "a@b";', message(*fields)) == ["redirect a@b"]
     (kept, fault) = sieve.actions('redirect "a@b";', message(*fields, "received: from c by d"))
@@ -503,7 +440,7 @@ def test_steps_are_limited(sieve: Sieve) -> None:
     assert sieve.actions(script, limits=Limits(steps=29)) == [*KEPT, "fault: step limit exceeded (29)"]
 
 
-BIG = "".join(f"s: {'a' * 60}\n" for _ in range(15_000)) + "\n"
+MANY = "".join(f"s: {'a' * 60}\n" for _ in range(20)) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -517,30 +454,41 @@ BIG = "".join(f"s: {'a' * 60}\n" for _ in range(15_000)) + "\n"
     ],
 )
 @pytest.mark.parametrize("bound", ["", 'require "variables"; if string "${1}" "x" { }'])
-def test_the_clock_runs_in_the_matchers(sieve: Sieve, match: str, key: str, bound: str) -> None:
-    keys = ", ".join(f'"{key.format(i)}"' for i in range(3_000))
-    begun = time.monotonic()
-    found = sieve.actions(f'{bound} if header {match} "s" [{keys}] {{ discard; }}', BIG, limits=Limits(wall_clock=0.1))
-    assert found == [*KEPT, "fault: time limit exceeded (0.1 s)"]
-    assert time.monotonic() - begun < 4  # most of it for checking the keys and reading the header
+def test_the_clock_runs_in_the_matchers(
+    sieve: Sieve, monkeypatch: pytest.MonkeyPatch, match: str, key: str, bound: str
+) -> None:
+    """20 values and 1,500 keys: 30,000 comparisons, of which few are made between two looks at the clock."""
+    keys = ", ".join(f'"{key.format(i)}"' for i in range(1_500))
+    clock = Clock(monkeypatch, step=1)
+    script = f'{bound} if header {match} "s" [{keys}] {{ discard; }}'
+    assert sieve.actions(script, MANY, limits=Limits(wall_clock=1_000)) == [
+        *KEPT,
+        "fault: time limit exceeded (1000 s)",
+    ]
+    assert clock.looks < 1_010
 
 
-def test_the_clock_runs_from_test_to_test(sieve: Sieve) -> None:
+def test_the_clock_runs_from_test_to_test(sieve: Sieve, monkeypatch: pytest.MonkeyPatch) -> None:
     tests = ", ".join(f'header :contains "s" "b{i}"' for i in range(3_000))
-    begun = time.monotonic()
-    found = sieve.actions(f"if anyof ({tests}) {{ discard; }}", BIG, limits=Limits(wall_clock=0.1))
-    assert found == [*KEPT, "fault: time limit exceeded (0.1 s)"]
-    assert time.monotonic() - begun < 3
+    clock = Clock(monkeypatch, step=1)
+    script = f"if anyof ({tests}) {{ discard; }}"
+    assert sieve.actions(script, MANY, limits=Limits(wall_clock=2_900)) == [
+        *KEPT,
+        "fault: time limit exceeded (2900 s)",
+    ]
+    assert clock.looks < 2_910
 
 
-def test_waiting_for_the_world_is_not_the_scripts_time(sieve: Sieve, fake_host: type[FakeHost]) -> None:
-    class Slow(fake_host):  # type: ignore[misc]
+def test_waiting_for_an_answer_does_not_count(sieve: Sieve, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+
+    class Slow(FakeHost):
         def answer(self, question: Any) -> Any:
-            time.sleep(0.1)
+            clock.pass_by(100)
             return super().answer(question)
 
-    script = 'require "mailbox"; if mailboxexists "INBOX" { discard; }'
-    assert sieve.actions(script, host=Slow(), limits=Limits(wall_clock=0.05)) == ["discard"]
+    script = 'require "mailbox"; if mailboxexists ["INBOX", "INBOX"] { if true { discard; } }'
+    assert sieve.actions(script, host=Slow(), limits=Limits(wall_clock=1)) == ["discard"]
 
 
 # ---- the same again
@@ -552,13 +500,13 @@ def test_two_runs_are_equal(sieve: Sieve) -> None:
         assert sieve.run(script, A, tracing=tracing) == sieve.run(script, A, tracing=tracing)
 
 
-def test_a_program_run_again_remembers_nothing(sieve: Sieve) -> None:
+def test_a_program_has_no_state(sieve: Sieve) -> None:
     script = 'require "fileinto"; if header "subject" "a" { fileinto "a"; } else { fileinto "b"; }'
     for subject, taken in (("a", "a"), ("b", "b"), ("a", "a")):
         assert sieve.actions(script, message(f"Subject: {subject}")) == [f"fileinto {taken}"]
 
 
-def test_contexts_are_apart() -> None:
+def test_contexts_are_independent() -> None:
     context = Context({"a": "1"}, {"b": "2"})
     mine = context.copy()
     mine.message["a"] = "x"
@@ -573,31 +521,3 @@ def test_an_earlier_outcome_is_not_changed(sieve: Sieve) -> None:
     before = Outcome()
     sieve.run("discard;", before=before)
     assert before == Outcome()
-
-
-# ---- the trace
-
-
-def test_the_trace(sieve: Sieve, fake_host: type[FakeHost]) -> None:
-    script = """require ["fileinto", "mailbox"];
-if allof (not header "subject" "x", mailboxexists "INBOX") {
-  fileinto "a";
-  stop;
-}"""
-    outcome = sieve.run(script, tracing=True, host=fake_host())
-    lines = [(step.place.line if step.place else None, step.what, step.result) for step in outcome.trace]
-    assert lines == [
-        (2, "header", "does not hold"),
-        (2, "not", "holds"),
-        (2, 'does the mailbox "INBOX" exist', "yes"),
-        (2, "mailboxexists", "holds"),
-        (2, "allof", "holds"),
-        (3, "action", 'fileinto "a"'),
-        (4, "stop", "the script ends"),
-    ]
-    assert sieve.run(script, host=fake_host()).trace == ()
-
-
-def test_a_fault_is_in_the_trace(sieve: Sieve) -> None:
-    outcome = sieve.run('redirect "a@b";', tracing=True, limits=Limits(redirects=0))
-    assert [(step.what, step.result) for step in outcome.trace] == [("fault", "more than 0 redirects")]

@@ -32,7 +32,7 @@ DROP = DropFields("x-a", (1,))
 
 
 class Fake:
-    """A carrier that keeps what it was given; `failing` says which effects go wrong, and how."""
+    """A carrier that records its calls; `failing` says which effects fail, and how."""
 
     def __init__(self, failing: dict[Effect, str] | None = None) -> None:
         self.failing = failing or {}
@@ -62,7 +62,7 @@ class Fake:
 
 
 def outcome(*effects: Effect, records: tuple[Record, ...] = ()) -> Outcome:
-    """One action for each effect, written in lines of their number."""
+    """One action for each effect, on the line of its number."""
     source = Source("a.sieve", "\n" * len(effects))
     actions = [Action("act", (effect,), place=Place(source, number)) for number, effect in enumerate(effects)]
     return Outcome(actions=tuple(actions), keep=False, records=records)
@@ -97,15 +97,15 @@ def test_the_order() -> None:
     ]
 
 
-def test_what_is_no_matter_of_a_carrier() -> None:
-    """A refusal and a discard are the protocol's, an edit is in the message."""
+def test_effects_that_are_not_carried_out() -> None:
+    """A refusal and a discard belong to the protocol, an edit is part of the message."""
     carrier = Fake()
     assert carry(Message(RAW), outcome(Refuse("no"), Discard(), ADD), carrier) == ()
     assert carrier.done == []
     assert staged(Message(RAW), outcome(Discard())) == []
 
 
-def test_nothing_to_do_but_the_implicit_keep() -> None:
+def test_only_the_implicit_keep() -> None:
     carrier = Fake()
     carry(Message(RAW), UNDECIDED.with_implicit_keep(), carrier)
     assert carrier.done == [(Store(), RAW)]
@@ -132,7 +132,7 @@ def test_each_effect_gets_the_message_as_at_its_action() -> None:
 
 
 def test_an_edit_that_is_not_sent() -> None:
-    """RFC 5703, 6: what is sent on is the message as it was."""
+    """RFC 5703, 6: the original message is sent on."""
     carrier = Fake()
     enclosed = b"X: y\n\nenclosed\n"
     carry(
@@ -141,13 +141,13 @@ def test_an_edit_that_is_not_sent() -> None:
     assert carrier.done == [(Store("a"), enclosed), (Send("a@b"), ADDED), (Send("c@d"), ADDED)]
 
 
-def test_an_effect_with_a_message_of_its_own_gets_that() -> None:
+def test_an_effect_with_its_own_message_gets_that() -> None:
     carrier = Fake()
     carry(Message(RAW), outcome(ADD, Store("a", message=b"own"), Send("a@b", b"own", "")), carrier)
     assert carrier.done == [(Store("a", message=b"own"), b"own"), (Send("a@b", b"own", ""), b"own")]
 
 
-def test_effects_of_one_action_are_apart() -> None:
+def test_effects_of_one_action_are_carried_out_separately() -> None:
     carrier = Fake()
     answer = Action("vacation", (Send("a@b", b"away", ""), Record("k", 1), Store("Sent", message=b"away")))
     carry(Message(RAW), Outcome(actions=(answer,), keep=False), carrier)
@@ -167,7 +167,7 @@ def test_effects_of_one_action_are_apart() -> None:
     ],
 )
 def test_nothing_is_done_after_a_failure(failing: Effect, done: list[type]) -> None:
-    """What could not be stored is not sent on either, and nothing is remembered."""
+    """A message that could not be stored is not sent on either, and nothing is recorded."""
     carrier = Fake({failing: "no\r\nspace"})
     (note,) = carry(Message(RAW), outcome(*ALL, records=(Record("k", 1),)), carrier)
     assert [type(each[0]) for each in carrier.done] == done
@@ -181,7 +181,7 @@ def test_nothing_is_done_after_a_failure(failing: Effect, done: list[type]) -> N
 @pytest.mark.parametrize(
     "failing", [Store("Sent", message=b"copy", best_effort=True), Pipe("program", best_effort=True)]
 )
-def test_what_may_fail_is_a_warning(failing: Effect) -> None:
+def test_a_best_effort_failure_is_a_warning(failing: Effect) -> None:
     effects: list[Effect] = [e.changed(best_effort=True) if isinstance(e, Pipe) else e for e in ALL]
     carrier = Fake({failing: "busy"})
     (note,) = carry(Message(RAW), outcome(*effects, records=(Record("k", 1),)), carrier)
@@ -189,7 +189,7 @@ def test_what_may_fail_is_a_warning(failing: Effect) -> None:
     assert len(carrier.done) == len(effects) + 1
 
 
-def test_what_may_fail_may_do_so_often() -> None:
+def test_several_best_effort_failures() -> None:
     copies = [Store(name, message=b"copy", best_effort=True) for name in "ab"]
     carrier = Fake({copies[0]: "one", copies[1]: "two", Count("n"): "three"})
     notes = carry(Message(RAW), outcome(*copies, Count("n")), carrier)
@@ -213,7 +213,7 @@ def test_the_plan_is_data() -> None:
 
 
 def test_scripts_in_turn() -> None:
-    """A keep of an earlier script comes after a later one's edits: it only let that one run."""
+    """A keep of an earlier script comes after a later one's edits: it only lets that one run."""
     before = Outcome(actions=(Action("keep", (Store(),), keeps=True),), records=(Record("k", 1),))
     own = Outcome(actions=(Action("addheader", (ADD,), cancels_keep=False),))
     carrier = Fake()

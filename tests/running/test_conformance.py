@@ -1,14 +1,15 @@
-"""What scripts mean by the RFCs' text, where implementations were found to differ: one section for each fault that was here."""
+"""Cases in which implementations were found to differ from the RFCs: a section for each."""
 
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.accepting import Accepted
 from support.sieve import Sieve
+from support.timing import assert_linear
 
 from sieveav.frontends.arguments import UsageError
 from sieveav.frontends.reading import address as given_address
@@ -21,7 +22,7 @@ def field(value: str, name: str = "From") -> str:
     return f"{name}: {value}\n\n"
 
 
-# ---- what an earlier script did, and a refusal
+# ---- actions of an earlier script, and a refusal
 
 
 def test_an_earlier_script_does_not_conflict_with_a_later_refusal(sieve: Sieve) -> None:
@@ -61,7 +62,7 @@ def test_one_copy_in_one_mailbox(sieve: Sieve, script: str, mailbox: str, flags:
 
 
 @pytest.mark.parametrize("name", ["From:", "", " ", "a b", "a:b", "é", "From:x"])
-def test_an_impossible_header_name_is_no_error(sieve: Sieve, name: str) -> None:
+def test_an_invalid_header_name_is_not_an_error(sieve: Sieve, name: str) -> None:
     """RFC 5228, 2.4.2.2: MUST NOT cause an error for syntactically invalid header names in tests."""
     script = f'if address :matches "{name}" "*" {{ discard; }}'
     (problem,) = sieve.check(script).problems
@@ -71,16 +72,13 @@ def test_an_impossible_header_name_is_no_error(sieve: Sieve, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("X-Invented", "this header field is not known to hold addresses"),
-        ("Subject", "this header field holds no addresses"),
-    ],
+    "name",
+    ["X-Invented", "Subject"],
 )
-def test_a_field_not_known_to_hold_addresses_is_a_warning(sieve: Sieve, name: str, message: str) -> None:
+def test_a_field_not_known_to_contain_addresses_is_a_warning(sieve: Sieve, accepted: Accepted, name: str) -> None:
     (problem,) = sieve.check(f'if address ["From", "{name}"] "a" {{ }}').problems
     assert (problem.rule, problem.severity) == ("header-no-address", Severity.WARNING)
-    assert problem.message == message
+    accepted(problem.message)
 
 
 def test_which_fields_are_looked_at(sieve: Sieve) -> None:
@@ -214,7 +212,7 @@ def test_neighbours(value: str, found: list[tuple[str, str | None, str | None]])
 
 
 @pytest.mark.parametrize("value", ["ann@shop@x.example", "shop@", "a@shop.example b@x.example", "<<ann@shop.example>>"])
-def test_a_malformed_sender_slips_past_no_block_list(sieve: Sieve, value: str) -> None:
+def test_a_malformed_sender_does_not_evade_a_block_list(sieve: Sieve, value: str) -> None:
     assert sieve.holds('address :contains "from" "shop"', field(value))
     assert not sieve.holds('address :domain :matches "from" "*"', field(value))
     assert not sieve.holds('address :localpart :matches "from" "*"', field(value))
@@ -242,7 +240,7 @@ def without_space(text: str) -> str:
 
 @given(st.text("ab@.[]\\ \t,", max_size=40))
 def test_nothing_is_dropped_silently(value: str) -> None:
-    """All is seen that is in no comment, name or quoted string."""
+    """All text outside of comments, names and quoted strings is found."""
     assert without_space("".join(address.text for address in mailboxes(value))) == without_space(value)
 
 
@@ -280,15 +278,13 @@ def test_an_address_has_both_parts_or_none(value: str) -> None:
 )
 @pytest.mark.parametrize("prefix", ["", "a@b, (c) ", '"', "<", "("])
 def test_hostile_fields_take_linear_time(unit: str, prefix: str) -> None:
-    times = []
-    for length in (10_000, 100_000):
+    def read(length: int) -> None:
         text = prefix + unit * (length // len(unit))
-        begun = time.process_time()
         mailboxes(text)
         parse_addr_spec(text)
         envelope(text)
-        times.append(time.process_time() - begun)
-    assert times[1] < 40 * max(times[0], 0.01)
+
+    assert_linear(read, 6_000)
 
 
 # ---- addresses that mail is sent to
@@ -346,18 +342,18 @@ def test_two_forms_of_one_address_get_one_copy(sieve: Sieve) -> None:
 )
 def test_each_character_of_the_delimiter_separates(sieve: Sieve, delimiter: str, user: str, detail: str) -> None:
     """RFC 5233, 1, as servers read the setting."""
-    more = {"require": 'require "subaddress";', "settings": {"subaddress": {"recipient_delimiter": delimiter}}}
+    require, settings = 'require "subaddress";', {"subaddress": {"recipient_delimiter": delimiter}}
     message = field("kim+x-y@b.example", "To")
-    assert sieve.holds(f'address :user "to" "{user}"', message, **more)
-    assert sieve.holds(f'address :detail "to" "{detail}"', message, **more)
+    assert sieve.holds(f'address :user "to" "{user}"', message, require=require, settings=settings)
+    assert sieve.holds(f'address :detail "to" "{detail}"', message, require=require, settings=settings)
 
 
 # ---- dots anywhere in a local part
 
 
 @pytest.mark.parametrize("local", ["taro..y.", "a..b", ".a", "a.", "...a...b..."])
-def test_dots_mean_the_same_in_a_field_and_in_the_envelope(sieve: Sieve, local: str) -> None:
-    """RFC 5228, 2.7.4 and 5.4: servers take such addresses, so they are there to be tested."""
+def test_dots_have_the_same_meaning_in_fields_and_in_the_envelope(sieve: Sieve, local: str) -> None:
+    """RFC 5228, 2.7.4 and 5.4: servers accept such addresses, so scripts can test them."""
     address = f"{local}@mob.example"
     assert mailboxes(address) == mailboxes(f"x <{address}>") == [envelope(address)] == [(address, local, "mob.example")]
     assert given_address(f"<{address}>", "--from") == address
@@ -369,7 +365,7 @@ def test_dots_mean_the_same_in_a_field_and_in_the_envelope(sieve: Sieve, local: 
 
 
 @pytest.mark.parametrize("text", [".@b", "a@b..c", "a@b.", "<a@b", "a@b>", "a@b@c", "a b@c"])
-def test_what_is_no_address_is_none_in_the_envelope(text: str) -> None:
+def test_an_invalid_envelope_address_has_no_parts(text: str) -> None:
     assert envelope(text) == (text, None, None)
     with pytest.raises(UsageError):
         given_address(text, "--to")
@@ -379,7 +375,7 @@ def test_what_is_no_address_is_none_in_the_envelope(text: str) -> None:
 
 
 def test_a_value_is_not_cut_within_an_escape(sieve: Sieve) -> None:
-    """RFC 5229, 6: too long a value is truncated; a lone backslash would quote what follows it."""
+    """RFC 5229, 6: a value that is too long is truncated; a lone backslash would quote the next character."""
     script = (
         'require "variables"; if header :matches "subject" "*" { set :quotewildcard "v" "${1}"; set :length "n" "${v}"; }'
         ' if allof (string "${n}" "%s", not string :contains "${v}" "\\\\") { discard; }'
@@ -388,26 +384,23 @@ def test_a_value_is_not_cut_within_an_escape(sieve: Sieve) -> None:
     assert sieve.actions(script % 4096, field("a" * 4096, "Subject")) == ["discard"]
 
 
-# ---- one fault is one problem
+# ---- one mistake is one problem
 
 
 @pytest.mark.parametrize(
-    ("script", "problem"),
+    ("script", "column"),
     [
-        ("stop true;", "argument-type 1:6 stop takes no test"),
-        ("keep true;", "argument-type 1:6 keep takes no test"),
-        ('if true { keep header "a" "b"; }', "argument-type 1:16 keep takes no test"),
-        ('if address :comparator 1 "from" "x" { }', "argument-type 1:12 :comparator is followed by a string"),
+        ("stop true;", 6),
+        ("keep true;", 6),
+        ('if true { keep header "a" "b"; }', 16),
+        ('if address :comparator 1 "from" "x" { }', 12),
     ],
 )
-def test_one_fault_is_one_problem(sieve: Sieve, script: str, problem: str) -> None:
-    assert sieve.problems(script) == [problem]
+def test_one_mistake_is_one_problem(sieve: Sieve, script: str, column: int) -> None:
+    checked = sieve.check(script)
+    assert [(problem.rule, problem.span.start + 1) for problem in checked.problems] == [("argument-type", column)]
 
 
-def test_two_faults_are_two_problems(sieve: Sieve) -> None:
-    assert sieve.problems('keep true;\nstop\nredirect "x";') == [
-        "argument-type 1:6 keep takes no test",
-        "semicolon-missing 3:1 ; is missing before redirect",
-        "address-invalid 3:10 not a valid email address",
-    ]
+def test_two_mistakes_are_two_problems(sieve: Sieve) -> None:
+    assert sieve.rules('keep true;\nstop\nredirect "x";') == ["argument-type", "semicolon-missing", "address-invalid"]
     assert sieve.rules('require "ihave"; if ihave "vnd.none" { keep true; }') == ["argument-type"]  # and an error

@@ -1,4 +1,4 @@
-"""Places in the tree of a message, and what becomes of them when the message is edited."""
+"""The paths of parts in the tree of a message, and how edits of the message change them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PLACES = [(), (0,), (0, 0), (0, 1), (1,), (1, 0), (2,)]
 # ---- places
 
 
-def test_every_part_has_its_place() -> None:
+def test_every_part_has_its_path() -> None:
     message = Message(NESTED)
     assert [entity.path for entity in message.walk()] == PLACES
     for entity in message.walk():
@@ -64,7 +64,7 @@ def test_every_part_has_its_place() -> None:
 
 
 def following(message: Message, within: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """The places below `within`, each found from the one before."""
+    """The paths below `within`, each found from the one before."""
     found = []
     entity = message.after(within, within)
     while entity is not None:
@@ -74,7 +74,7 @@ def following(message: Message, within: tuple[int, ...]) -> list[tuple[int, ...]
 
 
 @pytest.mark.parametrize("within", PLACES)
-def test_what_comes_next(within: tuple[int, ...]) -> None:
+def test_the_next_part(within: tuple[int, ...]) -> None:
     below = [path for path in PLACES if path[: len(within)] == within and path != within]
     assert following(Message(NESTED), within) == below
 
@@ -91,7 +91,7 @@ def test_what_comes_next(within: tuple[int, ...]) -> None:
         ((2, 0, 0), (2,), None),
     ],
 )
-def test_what_comes_after_a_part_that_is_no_more(path: Any, within: Any, after: Any) -> None:
+def test_the_next_part_after_one_that_was_removed(path: Any, within: Any, after: Any) -> None:
     found = Message(NESTED).after(path, within)
     assert (None if found is None else found.path) == after
 
@@ -105,7 +105,7 @@ EDITS = st.one_of(
 )
 
 
-def told(part: Part) -> list[tuple[Any, ...]]:
+def described(part: Part) -> list[tuple[Any, ...]]:
     return [(p.header, p.content_type, p.parameters, p.encoding, p.body, p.disposition, p.filename) for p in walk(part)]
 
 
@@ -121,14 +121,14 @@ def test_the_parts_of_an_edited_message_are_those_of_its_octets(
     for edit in edits:
         message = message.edited(edit)
     again = Message(message.raw)
-    assert told(message.structure) == told(again.structure)
+    assert described(message.structure) == described(again.structure)
     assert [entity.path for entity in message.walk()] == [entity.path for entity in again.walk()]
     path = data.draw(st.sampled_from([entity.path for entity in message.walk()]))
     new = b"X-New: 1" + message.newline * 2 + b"new"
     assert message.replaced(path, new) == again.replaced(path, new)
 
 
-def test_an_edit_of_the_header_reads_no_part_again() -> None:
+def test_an_edit_of_the_header_does_not_parse_parts_again() -> None:
     message = Message(NESTED)
     entities = list(message.walk())
     edited = message.edited(AddField("X-A", "1")).edited(DropFields("Subject", (1,)))
@@ -156,16 +156,14 @@ def test_two_runs_are_equal_and_recipients_share_the_octets(sieve: Sieve, fake_h
     assert [action.name for action in first.actions] == ["replace", "enclose", "keep"]
     # one message, two recipients
     message = Message(NESTED)
-    program = sieve.check(LOOP + 'replace "gone";').program
+    program = sieve.program(LOOP + 'replace "gone";')
     cases = [
         Case(message, Envelope("a@example.com", to), fake_host(), Context())
         for to in ("b@example.com", "c@example.com")
     ]
     ours, theirs = ([e for e in execute(program, case).actions[0].effects if isinstance(e, Rewrite)] for case in cases)
     assert ours[0].octets is theirs[0].octets
-    untouched = execute(
-        sieve.check('require "fileinto"; if header "Subject" "top" { fileinto "A"; }').program, cases[0]
-    )
+    untouched = execute(sieve.program('require "fileinto"; if header "Subject" "top" { fileinto "A"; }'), cases[0])
     assert untouched.actions[0].name == "fileinto"
     assert message.raw == NESTED
 
@@ -181,7 +179,7 @@ def test_a_limit_of_edits_and_one_of_octets(sieve: Sieve, fake_host: type[FakeHo
     assert outcome(sieve, fake_host, 'enclose "x";', limits=Limits(rewritten=5000)).fault is None
 
 
-def test_where_the_original_is_in_a_message_that_encloses_it(sieve: Sieve, fake_host: type[FakeHost]) -> None:
+def test_the_position_of_the_original_in_a_message_that_encloses_it(sieve: Sieve, fake_host: type[FakeHost]) -> None:
     (action, _) = outcome(sieve, fake_host, 'enclose "x";').actions
     (edit,) = action.effects
     assert (edit.sent, edit.inside) == (False, (1, 0))
@@ -189,8 +187,8 @@ def test_where_the_original_is_in_a_message_that_encloses_it(sieve: Sieve, fake_
     assert inner.part.header + b"\n" + inner.part.body == NESTED
 
 
-def test_a_part_keeps_its_place_beyond_what_is_read(sieve: Sieve, fake_host: type[FakeHost]) -> None:
-    """More enclosures than there are levels of parts: the loop ends, and nothing else happens."""
+def test_enclosures_deeper_than_the_limit(sieve: Sieve, fake_host: type[FakeHost]) -> None:
+    """More enclosures than levels of parts that are read: the loop ends without a fault."""
     script = "foreverypart {" + 'enclose "x"; ' * 20 + "}"
     assert outcome(sieve, fake_host, script, b"Subject: x\n\nbody").fault is None
 

@@ -1,16 +1,21 @@
-"""A message that is edited: the view that words see, and the octets that are stored and sent, say the same."""
+"""Messages: what edits do to fields and octets, and the tree of parts."""
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.sieve import Sieve
 
-from sieveav import headers
+from sieveav import headers, mime
 from sieveav.running.effects import AddField, DropFields, Edit, Rewrite
+from sieveav.running.executing import execute
 from sieveav.running.message import Fields, HeaderValues, Message, intern_subject
+from sieveav.scanning.contract import Content
 
 NAMES = st.sampled_from(["Subject", "X-A", "x-a", "X-B", "Content-Type"])
 
@@ -48,7 +53,7 @@ def shown(message: Message) -> dict[str, list[str]]:
     st.booleans(),
     st.lists(EDITS, max_size=5),
 )
-def test_a_view_and_its_octets_say_the_same(lines: list[str], rest: str, crlf: bool, edits: list[Edit]) -> None:
+def test_an_edited_message_and_its_octets_agree(lines: list[str], rest: str, crlf: bool, edits: list[Edit]) -> None:
     text = ("\n".join(lines) + rest).encode()
     original = message = Message(text.replace(b"\n", b"\r\n") if crlf else text)
     below = message.below
@@ -89,7 +94,7 @@ def test_the_octets_of_an_edit(raw: bytes, edit: Edit, octets: bytes) -> None:
     assert message.raw == raw
 
 
-def test_equal_edits_give_one_view_and_its_answers() -> None:
+def test_equal_edits_share_one_message_and_its_answers() -> None:
     message = Message(b"A: 1\n\nb")
     asked: list[Any] = []
 
@@ -105,7 +110,7 @@ def test_equal_edits_give_one_view_and_its_answers() -> None:
     assert message.edited(AddField("A", "0", last=True)) is not view
 
 
-def test_so_many_views_are_remembered() -> None:
+def test_the_number_of_views_that_are_remembered_is_limited() -> None:
     message = Message(b"A: 1\n\nb")
     views = [message.edited(AddField("A", str(number))) for number in range(200)]
     assert message.edited(AddField("A", "199")) is views[199]
@@ -113,8 +118,8 @@ def test_so_many_views_are_remembered() -> None:
     assert message.edited(AddField("A", "0")).raw == views[0].raw
 
 
-def test_thousands_of_edits_take_no_stack() -> None:
-    """The edits of many scripts, one after another: each view is one of the view before it."""
+def test_thousands_of_edits_do_not_recurse() -> None:
+    """The edits of many scripts, one after another: each message is an edited one of the message before."""
     message = Message(b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhi\r\n--b--\r\n")
     for number in range(2000):
         message = message.edited(AddField(f"X-{number % 7}", str(number), last=number % 2 == 0))
@@ -122,3 +127,54 @@ def test_thousands_of_edits_take_no_stack() -> None:
     assert Message(message.raw).fields == message.fields
     assert [entity.path for entity in message.walk()] == [(), (0,)]
     assert b"\r\nnew" in message.replaced((0,), b"\r\nnew")
+
+
+# ---- the tree of MIME parts
+
+MULTIPART = b"Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhi\n--b\nX: y\n\nho\n--b--\n"
+
+
+def test_a_message_is_parsed_once(sieve: Sieve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all tests, recipients and scans (`Content.structure`)."""
+    parsed: list[bytes] = []
+    parse = mime.parse
+
+    def counted(raw: bytes) -> mime.Part:
+        parsed.append(raw)
+        return parse(raw)
+
+    monkeypatch.setattr(mime, "parse", counted)
+    program = sieve.program(
+        'require ["body", "foreverypart", "mime", "editheader"]; if body :contains "ho" { foreverypart { } }'
+        'addheader "X-A" "b"; if body :contains "ho" { foreverypart { } } if header :mime :anychild "X" "y" { discard; }'
+    )
+    case = sieve.case(MULTIPART)
+    content = Content(case.message.raw, structure=lambda: case.message.structure)
+    for _ in range(2):
+        assert [action.name for action in execute(program, case).actions] == ["addheader", "discard"]
+        assert content.structure is case.message.structure
+    assert parsed == [MULTIPART]
+
+
+def test_an_edited_message_has_a_tree_of_its_own() -> None:
+    message = Message(MULTIPART)
+    other = message.edited(AddField("Content-Type", "text/plain"))
+    assert [len(list(each.walk())) for each in (message, other, message)] == [3, 1, 3]
+
+
+def test_several_threads_may_edit_a_message() -> None:
+    """Recipients are decided side by side; here with more edits than are remembered."""
+    message = Message(b"A: 1\n\nb")
+
+    def edit(thread: int) -> list[str]:
+        numbers = [str(number) for number in range(thread, thread + 500)]
+        """The values that are not those of the edit."""
+        return [value for n in numbers for value in message.edited(AddField("B", n)).fields["b"] if value.strip() != n]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert [value for values in pool.map(edit, range(8)) for value in values] == []
+    finally:
+        sys.setswitchinterval(interval)

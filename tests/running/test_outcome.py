@@ -1,4 +1,4 @@
-"""Outcomes: responses, repeated actions, and what many scripts of one recipient come to together."""
+"""Outcomes: responses, repeated actions, and the outcome of several scripts of one recipient."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support import outcomes
 from support.sieve import Sieve
 
 from sieveav.language.problems import Place, Problem, Severity, Source, Span
@@ -22,12 +23,14 @@ from sieveav.running.effects import (
     Rewrite,
     Send,
     Store,
+    folders_of,
     mailbox_flaw,
     mailbox_key,
 )
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
     LINE_LENGTH,
+    NO_ASCII_TEXT,
     UNDECIDED,
     Action,
     Fault,
@@ -70,7 +73,34 @@ from sieveav.running.outcome import (
 def test_responses(code: int, text: str, enhanced: str, said: str) -> None:
     found = response(code, text, "counted")
     assert (found.code, found.enhanced, found.text, found.counter) == (code, enhanced, said, "counted")
-    assert found.as_json() == {"code": code, "enhanced": enhanced, "text": said}
+    marked = {} if said.isascii() else {"utf8": True}
+    assert found.as_json() == {"code": code, "enhanced": enhanced, "text": said, **marked}
+
+
+@pytest.mark.parametrize(
+    ("text", "ascii_text"),
+    [
+        ("no", "no"),
+        ("Grüße, Ångström", "Gru?e, Angstrom"),
+        ("one ü\ntwo", "one u\ntwo"),
+        ("virus: 日本語", "virus: ???"),
+        ("日本語", NO_ASCII_TEXT),
+        ("no\n日本語", f"no\n{NO_ASCII_TEXT}"),
+        ("a\n\nü", "a\n\nu"),
+        ("x\ufdfa", "x???"),  # one character that decomposes into 18
+    ],
+)
+def test_responses_in_ascii(text: str, ascii_text: str) -> None:
+    """RFC 5429, 2.1.1."""
+    answer = Response(550, "5.7.1", text, "counter", delay=2.0)
+    assert answer.utf8 is not text.isascii()
+    in_ascii = answer.in_ascii()
+    assert in_ascii == replace(answer, text=ascii_text)
+    assert not in_ascii.utf8
+    assert all(
+        len(line) <= max(len(NO_ASCII_TEXT), len(of.encode()))
+        for line, of in zip(in_ascii.text.split("\n"), text.split("\n"), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,6 +119,40 @@ def test_responses(code: int, text: str, enhanced: str, said: str) -> None:
 )
 def test_mailboxes(name: str, flaw: str) -> None:
     assert mailbox_flaw(name) == flaw
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [
+        ("a", ("a",)),
+        ("a/b c.ü", ("a", "b c.ü")),
+        ("", None),
+        ("/etc/passwd", None),
+        ("../../x", None),
+        ("a/../../x", None),
+        ("a/..", None),
+        ("a/./b", None),
+        ("a//b", None),
+        ("a/", None),
+        (".a", None),
+        ("a/.b", None),
+        ("a\\..\\b", None),
+        ("a\0", None),
+        ("a\nb", None),
+        ("ü" * 127, ("ü" * 127,)),
+        ("ü" * 128, None),
+        ("a" * 256, None),
+    ],
+)
+def test_folders_of_a_mailbox_never_leave_the_folder_above(name: str, folders: tuple[str, ...] | None) -> None:
+    assert folders_of(name) == folders
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"), [("a.b", ("a", "b")), ("a..b", None), (".a", None), ("a/b", None), ("../x", None)]
+)
+def test_folders_with_another_separator(name: str, folders: tuple[str, ...] | None) -> None:
+    assert folders_of(name, ".") == folders
 
 
 @pytest.mark.parametrize(
@@ -128,7 +192,7 @@ def test_the_inbox_is_one_mailbox(name: str | None, key: str) -> None:
         (Count("a"), Count("a"), Count("b")),
     ],
 )
-def test_what_an_effect_is_about(effect: Effect, same: Effect, other: Effect) -> None:
+def test_the_target_of_an_effect(effect: Effect, same: Effect, other: Effect) -> None:
     assert effect.target == same.target
     assert effect.target != other.target
     assert Action("x", (effect,)).key == Action("y", (same,), details={"x": 1}).key
@@ -137,13 +201,13 @@ def test_what_an_effect_is_about(effect: Effect, same: Effect, other: Effect) ->
 
 
 @pytest.mark.parametrize("edit", [AddField("a", "b"), DropFields("a", (1,)), Rewrite(b"x")])
-def test_an_edit_repeats_no_other(edit: Effect) -> None:
+def test_an_edit_never_repeats_another(edit: Effect) -> None:
     assert edit.target is None
     assert Action("x", (edit,)).key is None
     assert Action("x", (Store("a"), edit)).key is None
 
 
-def test_without_effects_name_and_details_tell() -> None:
+def test_without_effects_name_and_details_are_the_key() -> None:
     assert Action("note", details={"x": 1}).key == Action("note", details={"x": 1}, cancels_keep=False).key
     assert Action("note", details={"x": 1}).key != Action("note", details={"x": 2}).key
     assert Action("note", details={"x": [1]}).key != Action("other", details={"x": [1]}).key
@@ -152,7 +216,7 @@ def test_without_effects_name_and_details_tell() -> None:
 KEEP = Action("keep", (Store(),), cancels_keep=False, keeps=True)
 
 
-def test_two_that_are_one() -> None:
+def test_repeated_actions() -> None:
     into = Action("fileinto", (Store("a", ("x",)),))
     again = Action("fileinto", (Store("a", ("y",)),), cancels_keep=False)
     assert repeated(into, again) is again  # RFC 5232, 3: the last flags
@@ -235,7 +299,7 @@ def test_an_action_as_json() -> None:
         (Count("a"), {"counter": "a"}, "a"),
     ],
 )
-def test_effects_for_machines_and_for_people(effect: Effect, fields: dict[str, object], summary: str) -> None:
+def test_fields_and_summary_of_effects(effect: Effect, fields: dict[str, object], summary: str) -> None:
     assert effect.fields() == fields
     assert effect.summary() == summary
     assert Action("x", (effect,)).as_json() == {"action": "x", **fields}
@@ -259,7 +323,7 @@ def test_the_implicit_keep() -> None:
     assert filed.with_implicit_keep().actions == (*filed.actions, other)
 
 
-def test_a_refusal_drops_what_was_to_be_done() -> None:
+def test_a_refusal_drops_all_actions() -> None:
     decided = Outcome(actions=(KEEP,), records=(Record("a", 1),), notes=(Note(Severity.WARNING, "x"),))
     for code, records in ((550, decided.records), (451, ())):
         refused = decided.refused(Response(code, "x", "y"))
@@ -271,7 +335,7 @@ def test_a_refusal_drops_what_was_to_be_done() -> None:
     assert decided.refused(None).answer is None
 
 
-def test_the_answer_that_a_refusal_among_the_actions_asks_for() -> None:
+def test_the_response_of_a_refusal_among_the_actions() -> None:
     """RFC 5429, 2.5."""
     place = Place(Source("a.sieve", "x"), 0)
     refusal = Outcome(actions=(KEEP, Action("reject", (Refuse("no\nmore"),), place=place)))
@@ -286,7 +350,7 @@ def test_faults_and_notes_are_one_line_of_text() -> None:
     assert len(Note(Severity.ADVICE, "x" * 5000).text) == LINE_LENGTH
 
 
-# ---- merge: what came before, and one script's own: each row of its table
+# ---- merge: earlier scripts, and a script's own outcome: each row of its table
 
 INTO_A, INTO_B, INTO_C = (Action("fileinto", (Store(name),)) for name in "abc")
 EDIT = Action("addheader", (AddField("x", "y"),), cancels_keep=False)
@@ -368,7 +432,7 @@ def test_merge(
 
 
 def test_merge_after_a_fault() -> None:
-    """The fault is the last script's own, not that of one before."""
+    """The fault is that of the last script, not of an earlier one."""
     assert merge(replace(BEFORE, fault=Fault("bad")), Outcome()).fault is None
     assert merge(replace(BEFORE, fault=Fault("bad")), Outcome(fault=Fault("worse"))).fault == Fault("worse")
     assert merge(replace(BEFORE, keep=False), Outcome(fault=Fault("bad"))).keep  # RFC 5228, 2.10.6
@@ -417,21 +481,21 @@ def test_a_fault_leaves_what_earlier_scripts_decided(sieve: Sieve) -> None:
     assert sieve.actions(redirects, before=before) == ["fileinto a", "keep", "fault: more than 4 redirects"]
 
 
-def test_limits_are_of_all_scripts_together(sieve: Sieve) -> None:
+def test_limits_apply_to_all_scripts_together(sieve: Sieve) -> None:
     script = 'require "copy"; redirect :copy "a@b"; redirect :copy "c@d"; redirect :copy "e@f";'
     before = sieve.run(script, implicit=False)
     assert sieve.actions('redirect "x@y"; redirect "a@b";', before=before)[-1] == "redirect a@b"
     assert sieve.actions('redirect "x@y"; redirect "z@z";', before=before)[-1] == "fault: more than 4 redirects"
 
 
-def test_the_trace_goes_on(sieve: Sieve) -> None:
+def test_the_trace_continues(sieve: Sieve) -> None:
     before = sieve.run("keep;", tracing=True)
     after = sieve.run("stop;", tracing=True, before=before)
     assert after.trace[: len(before.trace)] == before.trace
     assert len(after.trace) > len(before.trace)
 
 
-def test_lines_are_cut_to_what_a_reply_holds() -> None:
+def test_lines_are_cut_to_the_length_of_a_reply() -> None:
     """RFC 5321, 4.5.3.1.5: 512 octets with code and line end; a character is never cut in two."""
     found = response(550, "a" * 600 + "\n" + "é" * 600)
     first, second = found.text.split("\n")
@@ -441,8 +505,8 @@ def test_lines_are_cut_to_what_a_reply_holds() -> None:
 
 
 @pytest.mark.parametrize("hostile", ["a\r\nb", "a\nERROR b", "\x1b[31ma", "a\0b", "a\x85b", "a\u2028b"])
-def test_no_field_of_what_is_logged_makes_a_line_of_its_own(hostile: str) -> None:
-    """Whoever makes them: they are clean where they are made."""
+def test_no_logged_field_adds_a_line(hostile: str) -> None:
+    """Their constructors clean them, whoever calls them."""
     fault, note, answer = Fault(hostile), Note(Severity.WARNING, hostile), Response(550, "5.7.1", hostile, hostile)
     problem = Problem("rule", hostile, Span(0, 1), hostile)
     for text in (fault.message, note.text, answer.counter, problem.message, problem.hint, *answer.text.split("\n")):
@@ -450,8 +514,8 @@ def test_no_field_of_what_is_logged_makes_a_line_of_its_own(hostile: str) -> Non
         assert len(text.splitlines()) <= 1
 
 
-def test_a_script_cannot_forge_a_line_of_the_log(sieve: Sieve) -> None:
+def test_a_script_cannot_forge_a_log_line(sieve: Sieve) -> None:
     outcome = sieve.run('require ["ec_action", "variables"]; set "s" "x\r\nERROR forged"; ec_action 550 "no" "${s}";')
-    assert outcome.response.counter == "xERROR forged"
+    assert outcomes.response(outcome).counter == "xERROR forged"
     checked = sieve.check('require "antivirus"; if antivirus :engine "a\nERROR forged" "clean" { stop; }')
     assert "\n" not in checked.problems[0].message

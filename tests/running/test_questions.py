@@ -1,15 +1,12 @@
-"""Questions: a host is a table, what it does not know the question says itself, and how long answers hold."""
+"""Questions: a host is a table, each question has a default answer, and answers are remembered."""
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.sieve import FakeHost, Sieve
 
-from sieveav.limits import Limits
 from sieveav.running import questions
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED
@@ -35,7 +32,7 @@ from sieveav.running.questions import (
     Seen,
     Service,
 )
-from sieveav.site.world import Asker, Scans
+from sieveav.site.scans import Asker, Scans
 
 MESSAGE = Message(b"\n")
 
@@ -53,20 +50,20 @@ OTHERWISE: list[tuple[Question[Any], Any, str]] = [
     (Service("s"), None, "never"),
     (CarryOut(MESSAGE, Envelope(), UNDECIDED), (), "never"),
     (Delivered(None, 0), None, "never"),
-    (Arrange("x"), "this host is no rehearsal", "never"),
+    (Arrange("x"), "only available in tests of scripts", "never"),
 ]
 
 
 @pytest.mark.parametrize(("question", "otherwise", "remembered"), OTHERWISE, ids=lambda value: type(value).__name__)
-def test_what_a_host_answers_that_knows_nothing(question: Question[Any], otherwise: Any, remembered: str) -> None:
+def test_default_answers(question: Question[Any], otherwise: Any, remembered: str) -> None:
     assert Host({}).answer(question) == otherwise
     assert question.remembered == remembered
     assert str(question)
     assert str(question).isprintable()
-    assert {question: 1}[question] == 1  # for answers are remembered
+    assert {question: 1}[question] == 1  # answers are remembered by their questions
 
 
-def test_every_question_says_what_is_answered_otherwise() -> None:
+def test_every_question_has_a_default_answer() -> None:
     known = [
         q for q in vars(questions).values() if isinstance(q, type) and issubclass(q, Question) and q is not Question
     ]
@@ -76,8 +73,8 @@ def test_every_question_says_what_is_answered_otherwise() -> None:
         assert isinstance(question.remembered, Remembered)
 
 
-class Telling:
-    """Answers with a number, one more each time."""
+class Counting:
+    """Answers with a number, the next one each time."""
 
     def __init__(self) -> None:
         self.asked: list[Any] = []
@@ -98,38 +95,38 @@ def test_a_host_is_a_table() -> None:
     ("question", "other"),
     [(Seen("k"), Seen("l")), (Mailbox("a"), Mailbox("a", special_use="\\Junk")), (Listed("l", ("a",)), Listed("l"))],
 )
-def test_answers_about_a_recipient_hold_for_its_host(question: Question[Any], other: Question[Any]) -> None:
-    tell = Telling()
-    host = Host({type(question): tell})
+def test_answers_about_a_recipient_are_remembered_by_its_host(question: Question[Any], other: Question[Any]) -> None:
+    count = Counting()
+    host = Host({type(question): count})
     assert [host.answer(each) for each in (question, other, question, other)] == [1, 2, 1, 2]
-    assert Host({type(question): tell}).answer(question) == 3  # another recipient
-    assert tell.asked == [question, other, question]
+    assert Host({type(question): count}).answer(question) == 3  # another recipient
+    assert count.asked == [question, other, question]
     host.forget()
     assert host.answer(question) == 4
 
 
 def test_one_answer_for_a_transaction() -> None:
-    tell = Telling()
+    count = Counting()
     transaction: dict[Question[Any], Any] = {}
-    first, second = (Host({Now: tell, Seen: tell}, transaction) for _ in range(2))
+    first, second = (Host({Now: count, Seen: count}, transaction) for _ in range(2))
     answers: list[Any] = [first.answer(Now()), second.answer(Now()), first.answer(Seen("k")), second.answer(Seen("k"))]
     assert answers == [1, 1, 2, 3]
-    assert Host({Now: tell}).answer(Now()) == 4
+    assert Host({Now: count}).answer(Now()) == 4
     assert transaction == {Now(): 1}
     second.forget()
     assert first.answer(Now()) == 5
 
 
-def test_what_is_asked_each_time() -> None:
-    tell = Telling()
-    host = Host({Script: tell, Service: tell, Scan: tell})
+def test_questions_that_are_asked_each_time() -> None:
+    count = Counting()
+    host = Host({Script: count, Service: count, Scan: count})
     asked: list[Question[Any]] = [Script("s"), Service("s"), Scan()]
     for question in asked:
-        del tell.asked[:]
+        del count.asked[:]
         assert [host.answer(question) for _ in range(3)] == [1, 2, 3]
 
 
-def test_answers_that_are_nothing_are_remembered_too() -> None:
+def test_none_is_remembered_too() -> None:
     asked: list[Any] = []
     host = Host({Seen: asked.append, Environment: asked.append})
     two: list[Question[Any]] = [Seen("k"), Environment("x")]
@@ -152,19 +149,9 @@ def test_the_host_of_a_site_knows_the_time() -> None:
     assert Asker(Scans(MESSAGE, ()), Context(), {Now: lambda _: fixed}).answer(Now()) == fixed
 
 
-def test_the_host_of_a_site_answers_what_is_known_of_the_recipient() -> None:
+def test_the_host_of_a_site_answers_about_the_recipient() -> None:
     host = Asker(Scans(MESSAGE, ()), Context(), {Mailbox: lambda question: question.name == "a"})
     assert (host.answer(Mailbox("a")), host.answer(Mailbox("b"))) == (True, False)
     assert host.answer(Scan()) == Scanned(())
     assert host.answer(Metadata(None, "/x")) is None
     assert host.answer(Arrange("x")) == Arrange.otherwise
-
-
-def test_the_time_that_an_answer_takes_is_not_the_scripts(sieve: Sieve, fake_host: type[FakeHost]) -> None:
-    def slow(_: Mailbox) -> bool:
-        time.sleep(0.2)
-        return True
-
-    host = fake_host(answers={Mailbox: slow})
-    script = 'require "mailbox"; if mailboxexists ["a", "b"] { discard; }'
-    assert sieve.actions(script, host=host, limits=Limits(wall_clock=0.1)) == ["discard"]

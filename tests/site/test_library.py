@@ -189,7 +189,7 @@ def test_roots_of_a_tests_own() -> None:
 
 
 def test_a_documented_capability_that_is_missing() -> None:
-    assert Library().later("VND.Dovecot.Pipe")
+    assert Library().later("vnd.dovecot.pipe")
     assert not Library().later("vnd.nobody")
 
 

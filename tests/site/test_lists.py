@@ -156,7 +156,7 @@ def test_a_list_that_cannot_be_read_loses_no_mail(
     assert shown(decision) == ["alice implicit keep"]
     fault = decision.recipients[0].outcome.fault
     assert fault is not None
-    assert fault.message == f'there is no list "{NAME}", or it cannot be read'
+    assert fault.message == f'list "{NAME}" does not exist or cannot be read'
     assert f"list {NAME}: {tmp_path / 'family.txt'}: No such file or directory" in caplog.messages
     made = site(CONFIG.replace("scripts", "before"), {"family.txt": ""})
     (tmp_path / "family.txt").unlink()

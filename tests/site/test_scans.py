@@ -92,3 +92,22 @@ def test_a_message_is_parsed_once(site: Site, engine: SpamEngine, monkeypatch: p
     assert parses == [MESSAGE]
     assert engine.contents[0].structure is not None
     assert parses == [MESSAGE]
+
+
+def test_an_engine_may_name_its_action(tmp_path: Path, engine: SpamEngine) -> None:
+    def make(name: str, options: Mapping[str, Any]) -> SpamEngine:  # noqa: ARG001
+        return engine
+
+    types = {
+        "spam": EngineType("spam", "for tests", "CPU", (), make, action="{}_score"),
+        "mute": EngineType("mute", "for tests", "CPU", (), make, action=""),
+    }
+    (tmp_path / "b.sieve").write_text('require "antivirus"; spam_score;')
+    (tmp_path / "site.conf").write_text(
+        'spam {} mute {} antivirus "a" { spam "s" {} mute "m" {} } users { before = "b.sieve" }'
+    )
+    site = load(tmp_path / "site.conf", engines=types)
+    assert site.scripts.checked(tmp_path / "b.sieve", "each_rcpt").problems == ()
+    for word in ("spam_avscan", "mute_avscan", "mute"):
+        (tmp_path / "b.sieve").write_text(f'require "antivirus"; {word};')
+        assert site.scripts.checked(tmp_path / "b.sieve", "each_rcpt").program is None

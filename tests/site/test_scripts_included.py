@@ -187,7 +187,7 @@ def test_nobody_includes_the_scripts_of_another(site: MakeSite, decided: Decide,
         "users/carol/a.sieve": storing("Carol"),
     }, 'users { scripts = "users/%n.sieve" }')  # fmt: skip
     decision = decided(made, "alice@example.com", "carol@example.com")
-    assert fault(decision).endswith('alice.sieve:2: there is no personal script "carol"')
+    assert fault(decision).endswith('alice.sieve:2: personal script "carol" does not exist')
     assert shown(decision) == ["alice implicit keep", "carol fileinto Carol", "carol implicit keep"]
 
 
@@ -204,7 +204,7 @@ def test_a_link_out_of_the_folder_is_a_missing_script(
     (folder / "out.sieve").symlink_to(link)
     (folder / "out").symlink_to(link)
     decision = decided(made)
-    assert fault(decision).endswith(f'main.sieve:2: there is no {location} script "out"')
+    assert fault(decision).endswith(f'main.sieve:2: {location} script "out" does not exist')
     assert shown(decision) == ["alice implicit keep"]
 
 
@@ -213,7 +213,7 @@ def test_without_folders_there_are_none(site: MakeSite, decided: Decide) -> None
     assert decided(made).recipients[0].outcome.fault is None
     text = INCLUDE + 'include :global "x";\n'
     made = site('users { before = "before.sieve" } sieve "s" { runtime_error = "continue" }', {"before.sieve": text})
-    assert fault(decided(made)).endswith('before.sieve:2: there is no global script "x"')
+    assert fault(decided(made)).endswith('before.sieve:2: global script "x" does not exist')
 
 
 # ---- policies
@@ -266,7 +266,7 @@ def test_scripts_of_the_data_phase(site: MakeSite, decided: Decide, tmp_path: Pa
 def test_the_user_s_own_script_by_any_name(site: MakeSite, decided: Decide, tmp_path: Path, name: str) -> None:
     made = site_with(site, {"users/alice/main.sieve": INCLUDE + f'include "b"; include "{name}";', "users/alice/b": ""})
     (tmp_path / "users/alice/active.sieve").symlink_to("main.sieve")
-    assert fault(decided(made)).endswith(f'main.sieve:2: the personal script "{name}" includes itself')
+    assert fault(decided(made)).endswith(f'main.sieve:2: personal script "{name}" includes itself')
 
 
 def test_the_user_s_own_script_may_be_a_link(site: MakeSite, decided: Decide, shown: Show, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_changed_script_is_read_again(site: MakeSite, decided: Decide, shown: 
     (tmp_path / "users/alice/a.sieve").write_text(storing("Another"))
     assert shown(decided(made))[0] == "alice fileinto Another"
     (tmp_path / "users/alice/a.sieve").unlink()
-    assert fault(decided(made)).endswith('there is no personal script "a"')
+    assert fault(decided(made)).endswith('personal script "a" does not exist')
 
 
 def test_a_script_is_checked_once(site: MakeSite, decided: Decide, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +326,7 @@ def test_a_script_that_cannot_be_read(
     main_script = INCLUDE + 'keep; include :optional "a"; discard;'
     made = site_with(site, {"users/alice/main.sieve": main_script, "users/alice/a.sieve": ""})
     decision = decided(made)
-    assert fault(decision).endswith('"a" does not check: line 1: cannot be read: Permission denied')
+    assert fault(decision).endswith('"a" is invalid: line 1: cannot be read: Permission denied')
     assert shown(decision) == ["alice implicit keep"]
 
 
@@ -413,7 +413,7 @@ def test_run_with_a_site(tmp_path: Path, cli: Callable[..., Done]) -> None:
     assert actions(done) == ["Site", "S", "keep"]
     done = cli("run", "--format", "json", "s/main.sieve", "m.eml")  # no site: no global scripts
     assert (done.status, actions(done)) == (1, ["keep"])
-    assert 'there is no global script "a"' in json.loads(done.out)["recipients"][0]["fault"]
+    assert 'global script "a" does not exist' in json.loads(done.out)["recipients"][0]["fault"]
 
 
 def test_decide(tmp_path: Path, cli: Callable[..., Done]) -> None:
@@ -439,7 +439,7 @@ def test_a_name_that_leads_elsewhere(tmp_path: Path, cli: Callable[..., Done], n
     assert done.status == 1
     assert "Secret" not in done.out
     assert "Hidden" not in done.out
-    expected = 'there is no personal script "out"' if name == "out" else "begins with a dot or contains"
+    expected = 'personal script "out" does not exist' if name == "out" else "begins with a dot or contains"
     assert expected in done.out
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sieveav.language.problems import did_you_mean
 from sieveav.options import Option
-from sieveav.site.configuration import Stanza
 from sieveav.site.stanza import Building, Named, Placed, StanzaType
+
+if TYPE_CHECKING:
+    from sieveav.site.configuration import Stanza
 
 
 def _options(stanza: Stanza, building: Building) -> Mapping[str, Option] | None:

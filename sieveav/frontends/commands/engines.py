@@ -1,0 +1,33 @@
+"""engines: list the antivirus engines and the options that only they have, with their defaults
+
+The options that all engines have: sieveav explain antivirus. More about one engine: sieveav explain NAME.
+
+Exit status: 0; 2 for wrong use.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from sieveav.frontends import explaining
+from sieveav.frontends.arguments import add_format
+from sieveav.frontends.command import Command
+from sieveav.frontends.entries import option_row
+from sieveav.frontends.output import Report, columns, paint, prose
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add_format(parser)
+
+
+def run(args: Namespace) -> int:
+    rows = explaining.engines()
+    report = Report(args.format)
+    report.json(lambda: rows)
+    for row in rows:
+        report.lines([paint(row["name"], "bold"), *prose(row["summary"], indent="  ")])
+        report.lines(columns([option_row(option) for option in row["options"]], 4))
+    return 0
+
+
+command = Command("engines", arguments, run)

@@ -1,0 +1,163 @@
+"""scan: scan messages and show each engine's verdict, without any script
+
+In folders, all files are scanned, also in folders below: a Maildir, or any other. Every engine of the site scans, passive
+ones too.
+
+Exit status: 0 if everything is clean; 1 if something is not (infected, suspicious, or could not be looked into: encrypted,
+macro, limits, unscannable, skipped); 2 if an engine failed or a file could not be read, whatever else was found, and for
+wrong use or a configuration with errors. With --ping: 0 if all engines answer, else 2.
+"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from sieveav.frontends import reading, showing
+from sieveav.frontends.arguments import UsageError, add_config, add_format, completes
+from sieveav.frontends.command import Command
+from sieveav.frontends.output import Cell, Report, columns, counted, is_terminal, paint, progress
+from sieveav.frontends.sites import site_of
+from sieveav.language.problems import printable
+from sieveav.scanning.contract import ENGINES, Content, Deadline
+from sieveav.site.scans import Scanner
+from sieveav.site.site import Site
+from sieveav.verdict import Status, Verdict, worst
+
+PING_SECONDS = 10.0
+"""How long --ping waits for an engine."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", help="messages and folders of messages; - is standard input"
+    )
+    add_config(parser, "the site whose engines scan (default: the engine yara alone)")
+    completes(
+        parser.add_argument(
+            "--engine",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="scan with this engine of the site only; repeatable (default: all)",
+        ),
+        ENGINES.everything,
+    )
+    parser.add_argument("--infected", action="store_true", help="show only files that are not clean")
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the numbers of files, verdicts and errors, and the time, at the end "
+        "(default: on a terminal, for several files)",
+    )
+    parser.add_argument(
+        "--ping",
+        action="store_true",
+        help="scan nothing; show whether each engine answers, and the version of it and its definitions",
+    )
+    add_format(parser, is_line=True)
+
+
+def run(args: Namespace) -> int:
+    if args.ping == bool(args.paths):
+        raise UsageError("--ping takes no PATH" if args.ping else "PATH is missing (see sieveav scan --help)")
+    scanners = _chosen(site_of(args), args)
+    return _ping(args, scanners) if args.ping else _scan(args, scanners)
+
+
+def _chosen(site: Site, args: Namespace) -> list[Scanner]:
+    for name in args.engine:
+        if name not in site.engines:
+            raise UsageError(
+                f'--engine: there is no engine "{name}" here; engines: {", ".join(site.engines) or "none"}'
+            )
+    scanners = [scanner for scanner in site.scanners if not args.engine or scanner.name in args.engine]
+    if not scanners:  # no verdict must not look like a clean one
+        raise UsageError(f"{args.config}: no engine runs here; nothing was scanned")
+    return scanners
+
+
+def _ping(args: Namespace, scanners: Iterable[Scanner]) -> int:
+    report = Report(args.format)
+    versions = {scanner.name: scanner.engine.version(Deadline.after(PING_SECONDS)) for scanner in scanners}
+    for name, version in versions.items():
+        report.json(lambda: {"engine": name, "answers": bool(version), "version": version})  # noqa: B023
+    rows: list[list[Cell]] = [
+        [(name, "bold"), ("answers", "good") if version else ("does not answer", "bad"), (version, "")]
+        for name, version in versions.items()
+    ]
+    report.lines(columns(rows, 0))
+    return 0 if all(versions.values()) else 2
+
+
+def _scan(args: Namespace, scanners: Sequence[Scanner]) -> int:
+    report = Report(args.format)
+    begun = time.monotonic()
+    files = reading.Inputs(args.paths, reading.octets, ("",))
+    tally = _Tally()
+    show = progress(len(files.names))
+    try:
+        for name, raw in files:
+            content = Content(raw)
+            verdicts = [scanner.engine.scan(content, Deadline.after(scanner.settings.timeout)) for scanner in scanners]
+            tally.add(verdicts)
+            if not args.infected or any(verdict.status != Status.CLEAN for verdict in verdicts):
+                show(len(files.names), "")
+                report.json(lambda: showing.scan_json(name, verdicts))  # noqa: B023
+                report.lines(_lines(name, verdicts))
+            show(tally.files, tally.not_clean)
+    finally:  # also after Ctrl-C
+        show(len(files.names), "")
+        if args.summary or (is_terminal() and len(files.names) > 1):
+            seconds = time.monotonic() - begun
+            report.lines([tally.text(len(files.names), seconds)])
+            if args.summary:
+                report.json(lambda: tally.as_json(len(files.names), seconds))
+    return max(tally.status, files.status)
+
+
+def _lines(name: str, verdicts: Iterable[Verdict]) -> Iterator[str]:
+    yield paint(printable(name), "bold")
+    yield from columns([showing.verdict_row(verdict) for verdict in verdicts], 2)
+
+
+class _Tally:
+    """Counts files by their worst status; `status` is the exit status so far."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.statuses: Counter[Status] = Counter()
+        self.status = 0
+
+    def add(self, verdicts: Sequence[Verdict]) -> None:
+        self.files += 1
+        self.statuses[worst(verdicts).status] += 1
+        if any(verdict.status is Status.ERROR for verdict in verdicts):
+            self.status = 2
+        elif any(verdict.status is not Status.CLEAN for verdict in verdicts):
+            self.status = max(self.status, 1)
+
+    @property
+    def not_clean(self) -> str:
+        return ", ".join(f"{self.statuses[s]} {s}" for s in Status if self.statuses[s] and s is not Status.CLEAN)
+
+    def text(self, total: int, seconds: float) -> str:
+        statuses = ", ".join(filter(None, (f"{self.statuses[Status.CLEAN]} clean", self.not_clean)))
+        left = f"; {total - self.files} not scanned" if total > self.files else ""
+        return f"{counted(self.files, 'file')} scanned: {statuses}{left}; {seconds:.1f} s"
+
+    def as_json(self, total: int, seconds: float) -> dict[str, object]:
+        statuses = {str(status): self.statuses[status] for status in Status if self.statuses[status]}
+        return {
+            "summary": {
+                "files": self.files,
+                "not_scanned": total - self.files,
+                "statuses": statuses,
+                "seconds": round(seconds, 3),
+            }
+        }
+
+
+command = Command("scan", arguments, run)

@@ -1,0 +1,84 @@
+"""Transfer encodings: lenient decoders, and encoders whose output they decode."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.timing import assert_linear
+
+from sieveav.mime import Part, parse
+from sieveav.transfer import DECODERS, ENCODERS
+
+# ---- decoders
+
+
+def encoded(encoding: str, body: bytes) -> Part:
+    return parse(f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "octets"),
+    [
+        ("base64", b"QUJ\r\nD!*", b"ABC"),
+        ("base64", b"QUI", b"AB"),
+        ("base64", b"QUI=QUI=", b"ABAB"),
+        ("base64", b"Q", b""),
+        ("quoted-printable", b"a=3Db=\r\nc \t\r\nd= \r\ne=zz=", b"a=bc\r\nde=zz"),
+        ("x-uuencode", b"x\nbegin 644 a.b\n#0V%T\n`\nend\nrest", b"Cat"),
+        ("uuencode", b"no beginning", b"no beginning"),
+        ("x-unheard", b"QUJD", b"QUJD"),
+        ("8bit", b"\xff\0", b"\xff\0"),
+    ],
+)
+def test_transfer_encodings(encoding: str, body: bytes, octets: bytes) -> None:
+    assert encoded(encoding, body).decoded() == octets
+
+
+@given(st.binary())
+def test_base64_round_trip(octets: bytes) -> None:
+    part = encoded("base64", base64.encodebytes(octets))
+    assert part.decoded() == octets
+    assert part.defects == ()
+
+
+@pytest.mark.parametrize("rubbish", [b"", b" ", b"x", b"xyz"])
+def test_rubbish_after_a_uuencoded_line_hides_nothing(rubbish: bytes) -> None:
+    line = binascii.b2a_uu(b"what a reader shows").rstrip(b"\n")
+    raw = b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n" + line + rubbish + b"\n`\nend\n"
+    assert parse(raw).decoded() == b"what a reader shows"
+
+
+# ---- encoders
+
+OCTETS = st.one_of(
+    st.binary(max_size=200),
+    st.lists(
+        st.sampled_from([b"-", b" ", b"\t", b"\r", b"\n", b"\r\n", b"=", b"=3D", b"a" * 30, b"\xff", b".", b"--b"]),
+        max_size=60,
+    ).map(b"".join),
+)
+
+
+@settings(max_examples=500)
+@given(OCTETS, st.sampled_from([b"\n", b"\r\n"]), st.sampled_from(sorted(ENCODERS)))
+def test_encoders_and_decoders_agree_and_no_line_can_be_a_boundary(content: bytes, newline: bytes, name: str) -> None:
+    body = ENCODERS[name](content, newline)
+    assert DECODERS[name](body) == content
+    assert body.isascii()
+    for line in body.split(newline):
+        assert len(line) <= 76
+        assert not line.startswith(b"-")
+
+
+def test_every_decoder_has_an_encoder() -> None:
+    assert ENCODERS.keys() == DECODERS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+@pytest.mark.parametrize("content", [b"a", b"\xff", b"-\n", b"\r", b" \n"])
+def test_encoding_is_linear(name: str, content: bytes) -> None:
+    assert_linear(lambda size: ENCODERS[name](content * size, b"\n"), 12_000)
