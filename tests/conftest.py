@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import daemons
 from support.accepting import Accepted
-from support.sieve import FakeHost, Shelf, Sieve
+from support.sieve import FakeHost, FixedLibrary, Sieve
 
 from sieveav.language.extension import Extension
 from sieveav.site.library import Library
@@ -31,12 +31,12 @@ def sieve() -> Sieve:
 
 
 @pytest.fixture
-def shelf(sieve: Sieve) -> Callable[..., Sieve]:
+def install(sieve: Sieve) -> Callable[..., Sieve]:
     """`sieve` with these extensions and no others, or with those that it has too where they are named."""
 
     def put(*extensions: Extension | str) -> Sieve:
         found = [Library().find(each) if isinstance(each, str) else each for each in extensions]
-        sieve.library = Shelf([extension for extension in found if extension is not None])
+        sieve.library = FixedLibrary([extension for extension in found if extension is not None])
         return sieve
 
     return put

@@ -67,7 +67,7 @@ from sieveav.site.library import Library
 MESSAGE = b"From: bob@example.org\r\nTo: alice@example.com\r\nSubject: Hello\r\n\r\nHi.\r\n"
 
 
-class Shelf:
+class FixedLibrary:
     """The extensions of a test, which take precedence over the installed ones."""
 
     def __init__(self, *extensions: Extension) -> None:
@@ -93,7 +93,7 @@ def run(
     before: Outcome | None = None,
 ) -> Outcome:
     """The outcome of a script for MESSAGE, with the implicit keep."""
-    checked = check(script.encode(), "test.sieve", Vocabulary([base], Shelf(*extensions), phase=phase))
+    checked = check(script.encode(), "test.sieve", Vocabulary([base], FixedLibrary(*extensions), phase=phase))
     assert checked.program is not None, [report(checked.source, problem) for problem in checked.problems]
     envelope = envelope or Envelope("bob@example.org", "alice@example.com")
     case = Case(Message(MESSAGE), envelope, Host(answers or {}), Context())
@@ -108,7 +108,7 @@ def summaries(outcome: Outcome) -> list[str]:
 
 def rules(script: str, *extensions: Extension, phase: str = "each_rcpt") -> list[str]:
     """The rules of the problems of a script."""
-    checked = check(script.encode(), "test.sieve", Vocabulary([base], Shelf(*extensions), phase=phase))
+    checked = check(script.encode(), "test.sieve", Vocabulary([base], FixedLibrary(*extensions), phase=phase))
     return [problem.rule for problem in checked.problems]
 
 
@@ -505,7 +505,7 @@ def test_loops() -> None:
 
 def test_a_loop_without_end_ends_at_a_limit() -> None:
     script = b'require "vnd.test.while";\nwhile true { }\n'
-    checked = check(script, "test.sieve", Vocabulary([base], Shelf(loops)))
+    checked = check(script, "test.sieve", Vocabulary([base], FixedLibrary(loops)))
     assert checked.program is not None
     outcome = execute(checked.program, Case(Message(MESSAGE), Envelope(), Host({}), Context()))
     assert outcome.fault is not None

@@ -64,7 +64,7 @@ class Scan(Question[Scanned]):
     part: bytes | None = None
 
     def __str__(self) -> str:
-        return f"scan {'a part' if self.part is not None else 'the message'} by {', '.join(self.engines) or 'all'}"
+        return f"scan {'a part' if self.part is not None else 'the message'} with {', '.join(self.engines) or 'all engines'}"
 
 
 class Mailbox(Question[bool]):

@@ -160,6 +160,6 @@ def _replaced(template: str, values: Mapping[str, str], quote: Callable[[str], s
 
 
 def _marks(template: str) -> set[str]:
-    """The marks by which a part of a template tells users apart: n (the local part), d (the domain), both for %u."""
+    """What of an address a part of a template contains: n (the local part), d (the domain), both for %u."""
     text = template.replace("%%", "")
     return {mark for mark in "nd" if f"%{mark}" in text or "%u" in text}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.accepting import Accepted
 from support.outcomes import effect
-from support.sieve import PutOnShelf, Sieve
+from support.sieve import Install, Sieve
 
 from sieveav.extending import Acting, Action, Extension, Refuse
 
@@ -53,7 +53,7 @@ def test_it_conflicts_with_delivery_and_a_second_refusal(sieve: Sieve, word: str
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_vacation(shelf: PutOnShelf, word: str) -> None:
+def test_vacation(install: Install, word: str) -> None:
     """RFC 5429, 2.4: MUST be incompatible."""
     ext = Extension("vnd.away", "a test")
 
@@ -62,7 +62,7 @@ def test_vacation(shelf: PutOnShelf, word: str) -> None:
         def make_action(self) -> Action:
             return Action("vacation", (), cancels_keep=False)
 
-    sieve = shelf(ext, word)
+    sieve = install(ext, word)
     require = f'require ["vnd.away", "{word}"];'
     assert sieve.actions(f'{require} vacation; {word} "c";')[-1] == f"fault: {word} conflicts with vacation"
     assert sieve.actions(f'{require} {word} "c"; vacation;')[-1] == f"fault: vacation conflicts with {word}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.accepting import Accepted
-from support.sieve import PutOnShelf, Sieve
+from support.sieve import Install, Sieve
 
 from sieveav import limits
 from sieveav.extending import (
@@ -340,7 +340,7 @@ def test_usage_lines_come_from_the_fields() -> None:
 # ---- the form of an extension
 
 
-def test_a_test_and_an_action(shelf: PutOnShelf) -> None:
+def test_a_test_and_an_action(install: Install) -> None:
     ext = Extension("vnd.test", "a test")
 
     @ext.test()
@@ -372,7 +372,7 @@ def test_a_test_and_an_action(shelf: PutOnShelf) -> None:
         def make_action(self) -> Action:
             return Action("stamp", (), cancels_keep=False, details={"text": self.text})
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     require = 'require "vnd.test";'
     assert sieve.holds('weighs :grams 3 :over ["a", "b"]', require=require)
     assert not sieve.holds('weighs :over :grams 2 ["a", "b"]', require=require)
@@ -393,7 +393,7 @@ def test_a_test_and_an_action(shelf: PutOnShelf) -> None:
     }
 
 
-def test_a_block_command_and_a_command_with_a_test(shelf: PutOnShelf) -> None:
+def test_a_block_command_and_a_command_with_a_test(install: Install) -> None:
     ext = Extension("vnd.twice", "a test")
 
     @ext.command()
@@ -426,7 +426,7 @@ def test_a_block_command_and_a_command_with_a_test(shelf: PutOnShelf) -> None:
             seen.append(1)
             run.act(Action("count", (), details={"n": len(seen)}))
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     require = 'require "vnd.twice"; '
     outcome = sieve.run(f"{require} within {{ twice not false {{ count; }} count; }}")
     assert [action.details["n"] for action in outcome.actions] == [1, 2, 3]
@@ -438,7 +438,7 @@ def test_a_block_command_and_a_command_with_a_test(shelf: PutOnShelf) -> None:
     assert places(sieve, f"{require} count true {{ kep; }}") == ["1:29-4 argument-type", "1:36-3 word-unknown"]
 
 
-def test_a_command_may_take_arguments_a_test_and_a_block(shelf: PutOnShelf) -> None:
+def test_a_command_may_take_arguments_a_test_and_a_block(install: Install) -> None:
     ext = Extension("vnd.when", "a test")
 
     @ext.command()
@@ -451,12 +451,12 @@ def test_a_command_may_take_arguments_a_test_and_a_block(shelf: PutOnShelf) -> N
             if self.name == "go" and self.test.holds(run):
                 self.body.run(run)
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     assert sieve.actions('require "vnd.when"; when "go" not false { discard; }') == ["discard"]
     assert sieve.actions('require "vnd.when"; when "no" true { discard; }') == ["implicit keep"]
 
 
-def test_foreign_tags_on_an_action(shelf: PutOnShelf) -> None:
+def test_foreign_tags_on_an_action(install: Install) -> None:
     ext = Extension("vnd.tags", "a test")
 
     @dataclass
@@ -489,7 +489,7 @@ def test_foreign_tags_on_an_action(shelf: PutOnShelf) -> None:
     def habit(run: Run) -> Note:  # noqa: ARG001
         return Note("h")
 
-    sieve = shelf(ext)
+    sieve = install(ext)
 
     def notes(script: str) -> list[Any]:
         return [action.details.get("notes") for action in sieve.run('require "vnd.tags";' + script).actions]
@@ -513,7 +513,7 @@ class Reversed:
         return [value.strip()[::-1] for value in self.source.of(message)]
 
 
-def test_a_foreign_tag_on_what_a_test_looks_at(shelf: PutOnShelf) -> None:
+def test_a_foreign_tag_on_what_a_test_looks_at(install: Install) -> None:
     ext = Extension("vnd.back", "a test")
 
     @ext.tag(":backwards", on=["header", "address"])
@@ -521,7 +521,7 @@ def test_a_foreign_tag_on_what_a_test_looks_at(shelf: PutOnShelf) -> None:
         def amend(self, subject: Any) -> Any:
             return replace(subject, source=Reversed(subject.source))
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     message = "Subject: olleh\nFrom: moc.elpmaxe@ecila\n\n"
     assert sieve.holds('header :backwards "subject" "HELLO"', message, require='require "vnd.back";')
     assert sieve.holds('address :backwards :domain "from" "example.com"', message, require='require "vnd.back";')
@@ -529,7 +529,7 @@ def test_a_foreign_tag_on_what_a_test_looks_at(shelf: PutOnShelf) -> None:
     assert sieve.rules('require "vnd.back"; if exists :backwards "a" { }') == ["tag-unknown"]
 
 
-def test_a_match_type_a_comparator_and_an_address_part(shelf: PutOnShelf) -> None:
+def test_a_match_type_a_comparator_and_an_address_part(install: Install) -> None:
     ext = Extension("vnd.choices", "a test")
 
     @ext.match_type(":ends")
@@ -568,7 +568,7 @@ def test_a_match_type_a_comparator_and_an_address_part(shelf: PutOnShelf) -> Non
         def values(self, run: Run) -> Sequence[str]:  # noqa: ARG002
             return ["one", "two"]
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     require = 'require "vnd.choices";'
     assert sieve.holds('header :ends "o" "subject" ["x", "hell"]', require=require)
     assert not sieve.holds('header :ends "p" "subject" ["x", "hell"]', require=require)
@@ -583,7 +583,7 @@ def test_a_match_type_a_comparator_and_an_address_part(shelf: PutOnShelf) -> Non
     assert places(sieve, f'{require} if header :ends ["a"] "b" "c" {{ }}')[0] == "1:40-5 argument-type"
 
 
-def test_a_foreign_choice_says_which_capability_has_it(shelf: PutOnShelf, sieve: Sieve) -> None:
+def test_a_foreign_choice_says_which_capability_has_it(install: Install, sieve: Sieve) -> None:
     ext = Extension("vnd.where", "a test")
 
     @ext.address_part(":tld")
@@ -592,7 +592,7 @@ def test_a_foreign_choice_says_which_capability_has_it(shelf: PutOnShelf, sieve:
         def part(address: Address) -> str | None:
             return address.domain
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     (problem,) = sieve.check('if address :tld "from" "org" { }').problems
     assert (problem.rule, problem.hint) == ("tag-unknown", 'write: require "vnd.where";')
 
@@ -628,7 +628,7 @@ def readers() -> tuple[Extension, Extension]:
     return first, second
 
 
-def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: PutOnShelf) -> None:
+def test_readers_come_in_their_order_and_words_see_plain_strings(install: Install) -> None:
     first, second = readers()
     ext = Extension("vnd.show", "a test")
 
@@ -656,7 +656,7 @@ def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: PutOnShe
 
         def run(self, run: Run) -> None: ...
 
-    sieve = shelf(ext, first, second)
+    sieve = install(ext, first, second)
 
     def shows(capabilities: str, text: str) -> Any:
         return sieve.run(f'require ["vnd.show", {capabilities}]; show "{text}";').actions[0].details["text"]
@@ -671,9 +671,9 @@ def test_readers_come_in_their_order_and_words_see_plain_strings(shelf: PutOnShe
     ]
 
 
-def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: PutOnShelf) -> None:
+def test_a_test_with_templates_is_prepared_when_it_is_met(install: Install) -> None:
     _, second = readers()
-    sieve = shelf(second)
+    sieve = install(second)
     require = 'require "vnd.second";'
     assert sieve.holds('header "subject" ["x", "%subject%"]', require=require)
     assert not sieve.holds('header :contains "subject" "%x%"', require=require)
@@ -685,7 +685,7 @@ def test_a_test_with_templates_is_prepared_when_it_is_met(shelf: PutOnShelf) -> 
     ]
 
 
-def test_a_tag_with_templates(shelf: PutOnShelf) -> None:
+def test_a_tag_with_templates(install: Install) -> None:
     _, second = readers()
     ext = Extension("vnd.noted", "a test")
 
@@ -696,12 +696,12 @@ def test_a_tag_with_templates(shelf: PutOnShelf) -> None:
         def amend(self, action: Action) -> Action:
             return replace(action, details={"note": self.text})
 
-    sieve = shelf(ext, second)
+    sieve = install(ext, second)
     outcome = sieve.run('require ["vnd.noted", "vnd.second"]; keep :note "a %subject%";')
     assert outcome.actions[0].details == {"note": "a Hello"}
 
 
-def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: PutOnShelf) -> None:
+def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(install: Install) -> None:
     ext = Extension("vnd.dialect", "a test")
 
     @ext.reader(order=1, dialect="siv")
@@ -716,13 +716,13 @@ def test_a_reader_of_a_dialect_is_there_in_that_dialect_only(shelf: PutOnShelf) 
         def make_action(self) -> Action:
             return Action("show", (), details={"text": self.text})
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     assert sieve.run('require "vnd.dialect"; show "a";').actions[0].details == {"text": "a"}
     assert sieve.run('show "a";', dialect="siv").actions[0].details == {"text": "A"}
     assert sieve.rules('show "a";') == ["word-unknown"]
 
 
-def test_a_namespace(shelf: PutOnShelf) -> None:
+def test_a_namespace(install: Install) -> None:
     ext = Extension("vnd.space", "a test")
 
     @ext.namespace("Box")
@@ -757,12 +757,12 @@ def test_a_namespace(shelf: PutOnShelf) -> None:
         def make_action(self) -> Action:
             return Action("show", (), details={"text": self.text})
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     assert sieve.run('require "vnd.space"; show "box.x";').actions[0].details == {"text": "x of alice@example.com"}
     assert sieve.rules('require "vnd.space"; show "bax.x";') == ["box"]
 
 
-def test_a_family_has_a_word_for_each_name_of_the_host(shelf: PutOnShelf) -> None:
+def test_a_family_has_a_word_for_each_name_of_the_host(install: Install) -> None:
     ext = Extension("vnd.family", "a test")
 
     @ext.family("{}_wipe", of="engines")
@@ -783,7 +783,7 @@ def test_a_family_has_a_word_for_each_name_of_the_host(shelf: PutOnShelf) -> Non
         def holds(self, run: Run) -> bool:  # noqa: ARG002
             return True
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     engines = ("yara", "My-Clam")
     outcome = sieve.run('require "vnd.family"; if known { yara_wipe; my_clam_wipe; }', engines=engines)
     assert [action.details["by"] for action in outcome.actions] == ["yara", "My-Clam"]
@@ -793,13 +793,13 @@ def test_a_family_has_a_word_for_each_name_of_the_host(shelf: PutOnShelf) -> Non
     assert sieve.rules('require "vnd.family"; yara_wipe;', engines=engines, phase="connect") == ["phase-invalid"]
 
 
-def test_a_capability_of_a_later_version(shelf: PutOnShelf) -> None:
-    (problem,) = shelf().check('require "vnd.later";').problems
+def test_a_capability_of_a_later_version(install: Install) -> None:
+    (problem,) = install().check('require "vnd.later";').problems
     assert problem.rule == "require-unknown"
     assert problem.message == 'extension "vnd.later" is not supported in this version'
 
 
-def test_settings(shelf: PutOnShelf) -> None:
+def test_settings(install: Install) -> None:
     ext = Extension("vnd.set", "a test")
     ext.setting(Option("colour", TEXT, "red", "what colour"))
     ext.setting(Option("size", INTEGER, 3, "how large"))
@@ -813,7 +813,7 @@ def test_settings(shelf: PutOnShelf) -> None:
         def run(self, run: Run) -> None:
             run.act(Action("paint", (), details=dict(self.settings)))
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     script = 'require "vnd.set"; paint;'
     assert sieve.run(script).actions[0].details == {"colour": "red", "size": 3}
     blue = {"vnd.set": {"colour": "blue"}}
@@ -825,7 +825,7 @@ def test_settings(shelf: PutOnShelf) -> None:
     assert sieve.rules(script, settings={"vnd.set": {"size": 10}}) == ["large"]
 
 
-def test_phases_of_words(shelf: PutOnShelf, accepted: Accepted) -> None:
+def test_phases_of_words(install: Install, accepted: Accepted) -> None:
     ext = Extension("vnd.phases", "a test")
 
     @ext.test(phases=["connect", "data"])
@@ -844,7 +844,7 @@ def test_phases_of_words(shelf: PutOnShelf, accepted: Accepted) -> None:
     class Once(Word):
         def run(self, run: Run) -> None: ...
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     script = 'require "vnd.phases"; if early { always; once; }'
     assert places(sieve, script, phase="connect") == ["1:34-6 phase-invalid", "1:42-4 phase-invalid"]
     assert places(sieve, script, phase="data") == ["1:42-4 phase-invalid"]
@@ -852,7 +852,7 @@ def test_phases_of_words(shelf: PutOnShelf, accepted: Accepted) -> None:
     accepted(p.message for phase in ("connect", "data") for p in sieve.check(script, phase=phase).problems)
 
 
-def test_what_comes_with_another(shelf: PutOnShelf) -> None:
+def test_what_comes_with_another(install: Install) -> None:
     little, great = (
         Extension("vnd.little", "a test"),
         Extension("vnd.great", "a test", implies=["vnd.little", "vnd.none"]),
@@ -866,7 +866,7 @@ def test_what_comes_with_another(shelf: PutOnShelf) -> None:
         def holds(self, run: Run) -> bool:  # noqa: ARG002
             return True
 
-    sieve = shelf(little, great)
+    sieve = install(little, great)
     unknown, learnt = sieve.check('require "vnd.great"; if small { }').problems
     assert (unknown.rule, learnt.message) == ("require-unknown", "True True")
     great.implies = ("vnd.little",)
@@ -874,7 +874,7 @@ def test_what_comes_with_another(shelf: PutOnShelf) -> None:
     assert sieve.problems('require "vnd.little"; if small { }') == ["argument-invalid 1:26 True False"]
 
 
-def test_memory_of_a_run_and_of_a_script(shelf: PutOnShelf) -> None:
+def test_memory_of_a_run_and_of_a_script(install: Install) -> None:
     ext = Extension("vnd.memory", "a test")
 
     class Seen(list[int]):
@@ -896,14 +896,14 @@ def test_memory_of_a_run_and_of_a_script(shelf: PutOnShelf) -> None:
             seen.append(1)
             run.act(Action("once", (), details={"n": len(seen)}))
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     for _ in range(2):  # a memory is of one run, and of one script
         outcome = sieve.run('require "vnd.memory"; once; once; once;')
         assert [action.details["n"] for action in outcome.actions] == [1, 2, 3]
         assert sieve.rules('require "vnd.memory"; once; once; once;') == ["often"]
 
 
-def test_marks_are_read_when_the_whole_script_is_known(shelf: PutOnShelf) -> None:
+def test_marks_are_read_when_the_whole_script_is_known(install: Install) -> None:
     ext = Extension("vnd.marks", "a test")
 
     @ext.test()
@@ -923,13 +923,13 @@ def test_marks_are_read_when_the_whole_script_is_known(shelf: PutOnShelf) -> Non
 
         def run(self, run: Run) -> None: ...
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     require = 'require "vnd.marks";'
     assert sieve.actions(f"{require} if marked {{ discard; }} marking;") == ["discard"]
     assert sieve.actions(f"{require} if marked {{ discard; }}") == ["implicit keep"]
 
 
-def test_conflicts_are_a_fault_whichever_comes_first(shelf: PutOnShelf) -> None:
+def test_conflicts_are_a_fault_whichever_comes_first(install: Install) -> None:
     ext = Extension("vnd.alone", "a test")
 
     @ext.action()
@@ -937,7 +937,7 @@ def test_conflicts_are_a_fault_whichever_comes_first(shelf: PutOnShelf) -> None:
         def make_action(self) -> Action:
             return Action("alone", (Store("a"),), conflicts=frozenset({"alone", "redirect"}))
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     require = 'require "vnd.alone";'
     fault = "fault: {} conflicts with {}"
     assert sieve.actions(f"{require} alone; alone;") == ["implicit keep", fault.format("alone", "alone")]
@@ -947,7 +947,7 @@ def test_conflicts_are_a_fault_whichever_comes_first(shelf: PutOnShelf) -> None:
     assert sieve.actions(f"{require} alone; keep;") == ["alone a", "keep"]
 
 
-def test_a_test_that_builds_on_matching(shelf: PutOnShelf) -> None:
+def test_a_test_that_builds_on_matching(install: Install) -> None:
     ext = Extension("vnd.matching", "a test")
 
     @dataclass(frozen=True)
@@ -965,7 +965,7 @@ def test_a_test_that_builds_on_matching(shelf: PutOnShelf) -> None:
         def subject_for(self, fold: Any) -> Length:
             return Length(fold)
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     assert sieve.holds('long :matches "l?4"', "x" * 14, require='require "vnd.matching";')
     assert not sieve.holds('long :comparator "i;octet" :matches "l?4"', "x" * 14, require='require "vnd.matching";')
 

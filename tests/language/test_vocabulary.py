@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.accepting import Accepted
-from support.sieve import PutOnShelf, Sieve
+from support.sieve import Install, Sieve
 
 from sieveav.extending import (
     INTEGER,
@@ -72,8 +72,8 @@ def brings(capability: str, **made: Any) -> Extension:
         ("namespace", ["namespace chime"]),
     ],
 )
-def test_two_required_extensions_that_bring_the_same(shelf: PutOnShelf, seam: str, what: list[str]) -> None:
-    sieve = shelf(brings("vnd.one", **{seam: None}), brings("vnd.two", **{seam: None}))
+def test_two_required_extensions_that_bring_the_same(install: Install, seam: str, what: list[str]) -> None:
+    sieve = install(brings("vnd.one", **{seam: None}), brings("vnd.two", **{seam: None}))
     both = 'require ["vnd.one",\n"vnd.two"];'
     checked = sieve.check(both)
     assert [(p.rule, p.message, p.hint) for p in checked.problems] == [
@@ -85,36 +85,36 @@ def test_two_required_extensions_that_bring_the_same(shelf: PutOnShelf, seam: st
     assert sieve.rules('require ["vnd.two", "vnd.two"]; require "vnd.two";') == []
 
 
-def test_one_class_may_come_from_several(shelf: PutOnShelf) -> None:
-    assert shelf(brings("vnd.one", command=Chime), brings("vnd.two", command=Chime)).rules(
+def test_one_class_may_come_from_several(install: Install) -> None:
+    assert install(brings("vnd.one", command=Chime), brings("vnd.two", command=Chime)).rules(
         'require ["vnd.one", "vnd.two"]; chime;'
     ) == ([])
 
 
-def test_a_command_and_a_test_of_one_name_are_apart(shelf: PutOnShelf) -> None:
-    sieve = shelf(brings("vnd.one", action=None), brings("vnd.two", test=None))
+def test_a_command_and_a_test_of_one_name_are_apart(install: Install) -> None:
+    sieve = install(brings("vnd.one", action=None), brings("vnd.two", test=None))
     assert sieve.rules('require ["vnd.one", "vnd.two"]; if chime { chime; }') == []
 
 
-def test_an_action_that_the_base_has(shelf: PutOnShelf) -> None:
+def test_an_action_that_the_base_has(install: Install) -> None:
     ext = Extension("vnd.keep", "a test")
     ext.action("keep")(Chime)
-    assert shelf(ext).problems('require "vnd.keep";') == [
+    assert install(ext).problems('require "vnd.keep";') == [
         'word-ambiguous 1:9 the base language and "vnd.keep" both define the action keep'
     ]
 
 
-def test_in_a_dialect_the_first_has_it(shelf: PutOnShelf) -> None:
-    sieve = shelf(brings("vnd.one", action=Chime), brings("vnd.two", action=None))
+def test_in_a_dialect_the_first_has_it(install: Install) -> None:
+    sieve = install(brings("vnd.one", action=Chime), brings("vnd.two", action=None))
     (word,) = sieve.program("chime;", dialect="momentum").block.steps
     assert type(word) is Chime
     (word,) = sieve.program('require "vnd.two"; chime;', dialect="momentum").block.steps
     assert type(word) is not Chime  # what is required comes before what is just there
 
 
-def test_an_obsolete_extension(shelf: PutOnShelf) -> None:
+def test_an_obsolete_extension(install: Install) -> None:
     old = Extension("vnd.old", "a test", successor="vnd.new")
-    sieve = shelf(old, Extension("vnd.new", "a test"))
+    sieve = install(old, Extension("vnd.new", "a test"))
     (problem,) = sieve.check('require "vnd.old";').problems
     assert (problem.rule, problem.message, problem.hint, problem.severity) == (
         "require-obsolete",
@@ -129,7 +129,7 @@ def test_an_obsolete_extension(shelf: PutOnShelf) -> None:
 
 
 @pytest.fixture
-def asking(shelf: PutOnShelf) -> Sieve:
+def asking(install: Install) -> Sieve:
     """`there` asks for extensions, as ihave does: vnd.file with `file` and :softly, vnd.great that brings vnd.small."""
     ext = Extension("vnd.ask", "a test", defers=True)
 
@@ -192,7 +192,7 @@ def asking(shelf: PutOnShelf) -> Sieve:
         def read(self, text: str, use: Use, span: Any) -> str:  # noqa: ARG002
             return text.replace("%", "!")
 
-    return shelf(
+    return install(
         ext,
         file,
         small,
@@ -299,7 +299,7 @@ def test_all_else_is_an_error_as_ever(asking: Sieve) -> None:
 # ---- what a script names outside of itself
 
 
-def test_mentions(shelf: PutOnShelf) -> None:
+def test_mentions(install: Install) -> None:
     ext = Extension("vnd.include", "a test")
 
     @ext.command("mention")
@@ -312,7 +312,7 @@ def test_mentions(shelf: PutOnShelf) -> None:
 
         def run(self, run: Run) -> None: ...
 
-    sieve = shelf(ext, "variables")
+    sieve = install(ext, "variables")
     script = 'require ["vnd.include", "variables"];\nmention ["a", "x${y}"];\nif false { mention "b"; }'
     mentions = [(m.kind, m.name, m.location, str(m.place), m.place.column) for m in sieve.program(script).mentions]
     assert mentions == [("script", "a", "global", "test.sieve:2", 10), ("script", "b", "global", "test.sieve:3", 20)]
@@ -322,7 +322,7 @@ def test_mentions(shelf: PutOnShelf) -> None:
 # ---- settings
 
 
-def test_settings_are_the_hosts(shelf: PutOnShelf) -> None:
+def test_settings_are_the_hosts(install: Install) -> None:
     ext, other = Extension("vnd.set", "a test"), Extension("vnd.other", "a test")
     ext.setting(Option("size", INTEGER, 3, "how large"))
     ext.setting(Option("depth", INTEGER, 4, "how deep"))
@@ -347,7 +347,7 @@ def test_settings_are_the_hosts(shelf: PutOnShelf) -> None:
         def run(self, run: Run) -> None:
             run.act(Action("ask", details={"none": dict(self.settings)}))
 
-    sieve = shelf(ext, other)
+    sieve = install(ext, other)
     settings = {"vnd.set": {"size": 7}, "vnd.other": {"size": 9}}
     program = sieve.program('require ["vnd.set", "vnd.other"]; keep :sized; measure; ask;', settings=settings)
     steps: list[Any] = list(program.block.steps)
@@ -362,7 +362,7 @@ def test_settings_are_the_hosts(shelf: PutOnShelf) -> None:
     assert measure.settings["size"] == 8
 
 
-def test_a_collision_of_what_a_test_has_learnt(shelf: PutOnShelf) -> None:
+def test_a_collision_of_what_a_test_has_learnt(install: Install) -> None:
     one, other, asks = Extension("vnd.one", "a test"), Extension("vnd.other", "a test"), Extension("vnd.asks", "a test")
 
     @one.command("twice")
@@ -384,7 +384,7 @@ def test_a_collision_of_what_a_test_has_learnt(shelf: PutOnShelf) -> None:
             return True
 
     script = 'require ["vnd.one", "vnd.asks"];\nif asks "vnd.other" { stop; }'
-    assert shelf(one, other, asks).rules(script) == ["word-ambiguous"]
+    assert install(one, other, asks).rules(script) == ["word-ambiguous"]
 
 
 def test_a_declaration_without_brackets() -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 from support.accepting import Accepted
-from support.sieve import PutOnShelf, Sieve
+from support.sieve import Install, Sieve
 
 from sieveav.extending import (
     Acting,
@@ -179,7 +179,7 @@ def test_the_base_classes_have_no_arguments() -> None:
 # ---- what the checker sets
 
 
-def test_what_a_word_knows_of_its_place(shelf: PutOnShelf) -> None:
+def test_what_a_word_knows_of_its_place(install: Install) -> None:
     ext = Extension("vnd.place", "a test")
 
     @ext.command("look")
@@ -196,7 +196,7 @@ def test_what_a_word_knows_of_its_place(shelf: PutOnShelf) -> None:
     class Near(ForeignTag):
         pass
 
-    program = shelf(ext).program('require "vnd.place";\n  look :FAR :near "x";')
+    program = install(ext).program('require "vnd.place";\n  look :FAR :near "x";')
     word: Any
     (word,) = program.block.steps
     assert isinstance(word.place, Place)
@@ -219,7 +219,7 @@ def far_flaw(number: int) -> str:
 
 
 @pytest.fixture
-def painting(shelf: PutOnShelf) -> Sieve:
+def painting(install: Install) -> Sieve:
     """paint and :twice, with rules for each kind of argument."""
     ext = Extension("vnd.paint", "a test")
 
@@ -247,7 +247,7 @@ def painting(shelf: PutOnShelf) -> Sieve:
         def compare(self, size: int, limit: int) -> bool:
             return size == limit or self.colour == "red"
 
-    return shelf(ext, "variables")
+    return install(ext, "variables")
 
 
 PAINT = 'require ["vnd.paint", "variables"]; '
@@ -309,7 +309,7 @@ def test_a_fault_by_a_rule_is_at_the_word(painting: Sieve) -> None:
 
 
 @pytest.fixture
-def tagged(shelf: PutOnShelf) -> Sieve:
+def tagged(install: Install) -> Sieve:
     """pipe is like fileinto, tee like pipe; :deep is allowed beside :wide, :deeper beside :deep."""
     ext = Extension("vnd.like", "a test")
 
@@ -353,7 +353,7 @@ def tagged(shelf: PutOnShelf) -> Sieve:
         def make_action(self) -> Action:
             return Action("mark")
 
-    return shelf(ext, "copy", "imap4flags", "fileinto", "index", "mailbox")
+    return install(ext, "copy", "imap4flags", "fileinto", "index", "mailbox")
 
 
 LIKE = 'require ["vnd.like", "copy", "imap4flags", "fileinto", "index", "mailbox"]; '
@@ -411,7 +411,7 @@ def test_a_tag_on_a_tag_amends(tagged: Sieve) -> None:
 # ---- acting
 
 
-def test_an_action_is_made_once_for_each_place(shelf: PutOnShelf) -> None:
+def test_an_action_is_made_once_for_each_place(install: Install) -> None:
     ext = Extension("vnd.once", "a test")
     made: list[str] = []
 
@@ -423,7 +423,7 @@ def test_an_action_is_made_once_for_each_place(shelf: PutOnShelf) -> None:
             made.append(self.name)
             return Action("count", details={"name": self.name})
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     program = sieve.program('require "vnd.once"; count "a"; count "b"; if false { count "c"; }')
     assert made == ["a", "b", "c"]
     steps: list[Any] = list(program.block.steps)
@@ -432,7 +432,7 @@ def test_an_action_is_made_once_for_each_place(shelf: PutOnShelf) -> None:
     assert first.action.place != second.action.place
 
 
-def test_an_action_that_depends_on_the_message(shelf: PutOnShelf) -> None:
+def test_an_action_that_depends_on_the_message(install: Install) -> None:
     """`run` in the place of `make_action`."""
     ext = Extension("vnd.answer", "a test")
 
@@ -441,7 +441,7 @@ def test_an_action_that_depends_on_the_message(shelf: PutOnShelf) -> None:
         def run(self, run: Run) -> None:
             run.act(self.amended(Action("answer", (Store(run.envelope.sender),))), self.written)
 
-    sieve = shelf(ext, "copy", "imap4flags")
+    sieve = install(ext, "copy", "imap4flags")
     script = 'require ["vnd.answer", "copy", "imap4flags"]; setflag "a";'
     action, keep = sieve.run(f"{script} answer :copy;").actions
     assert action.place is not None
@@ -454,7 +454,7 @@ def test_an_action_that_depends_on_the_message(shelf: PutOnShelf) -> None:
 # ---- check
 
 
-def test_check_sees_the_strings_where_they_stand(shelf: PutOnShelf) -> None:
+def test_check_sees_the_strings_where_they_stand(install: Install) -> None:
     ext = Extension("vnd.seen", "a test")
     seen: list[Any] = []
 
@@ -474,7 +474,7 @@ def test_check_sees_the_strings_where_they_stand(shelf: PutOnShelf) -> None:
         def value(self, run: Run, rest: str) -> str:  # noqa: ARG002
             return rest
 
-    sieve = shelf(ext, "variables")
+    sieve = install(ext, "variables")
     script = 'require ["vnd.seen", "variables"]; see ["a", "${x}", "b"] "n"; see :quiet "${box.m}";'
     checked = sieve.check(script)
     assert checked.problems == ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from support.sieve import FakeHost, PutOnShelf, Sieve
+from support.sieve import FakeHost, Install, Sieve
 
 from sieveav.extending import Extension, Fields, Fold, HeaderValues, MatchingValues, Run, Strings
 from sieveav.running.executing import execute
@@ -79,7 +79,7 @@ def test_matching(sieve: Sieve, value: str, test: str, casemap: bool, octet: boo
 
 
 @pytest.fixture
-def words(shelf: PutOnShelf) -> Sieve:
+def words(install: Install) -> Sieve:
     """Two tests: `first` of the first character of the Subject, `values` of some values that are not of the message."""
     ext = Extension("vnd.match", "a test")
 
@@ -98,7 +98,7 @@ def words(shelf: PutOnShelf) -> Sieve:
         def values(self, run: Run) -> Sequence[str]:  # noqa: ARG002
             return self.texts
 
-    return shelf(ext, "variables", "relational", "fileinto", "comparator-i;ascii-numeric")
+    return install(ext, "variables", "relational", "fileinto", "comparator-i;ascii-numeric")
 
 
 REQUIRE = 'require ["vnd.match", "variables", "relational", "fileinto", "comparator-i;ascii-numeric"];'
@@ -141,7 +141,7 @@ def test_match_variables(words: Sieve, test: str, mailbox: str) -> None:
     assert words.actions(script, "Subject: Hello\n\n") == [f"fileinto -{mailbox}".rstrip()]
 
 
-def test_a_subject_is_answered_once_for_all_tests_and_recipients(shelf: PutOnShelf) -> None:
+def test_a_subject_is_answered_once_for_all_tests_and_recipients(install: Install) -> None:
     ext = Extension("vnd.match", "a test")
     asked = []
 
@@ -156,7 +156,7 @@ def test_a_subject_is_answered_once_for_all_tests_and_recipients(shelf: PutOnShe
         def subject_for(self, fold: Fold) -> Subject:  # noqa: ARG002
             return HeaderValues(Fields(("subject",)), counted)
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     case = sieve.case("Subject: Hello\n\n")
     program = sieve.program('require "vnd.match"; if anyof (counted "a", counted "b", counted :contains "c") { }')
     for _ in range(2):

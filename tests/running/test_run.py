@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support import outcomes
 from support.clock import Clock
-from support.sieve import FakeHost, PutOnShelf, Sieve
+from support.sieve import FakeHost, Install, Sieve
 
 from sieveav.extending import (
     Acting,
@@ -98,11 +98,11 @@ def probe(**deeds: Deed) -> Extension:
 
 
 @pytest.fixture
-def doing(shelf: PutOnShelf) -> Doing:
+def doing(install: Install) -> Doing:
     """`sieve` with the words of `probe`, and some of the extensions: doing(name=deed)."""
 
     def make(**deeds: Deed) -> Sieve:
-        return shelf(probe(**deeds), *WITH)
+        return install(probe(**deeds), *WITH)
 
     return make
 
@@ -152,7 +152,7 @@ def test_an_explicit_keep_lets_the_next_script_run(doing: Doing, script: str) ->
     assert not doing().run(REQUIRE + 'fileinto "INBOX";').keep
 
 
-def test_conflicts_with_an_action_that_was_replaced(shelf: PutOnShelf) -> None:
+def test_conflicts_with_an_action_that_was_replaced(install: Install) -> None:
     ext = Extension("vnd.alone", "a test")
 
     @ext.action("alone")
@@ -165,7 +165,7 @@ def test_conflicts_with_an_action_that_was_replaced(shelf: PutOnShelf) -> None:
         def make_action(self) -> Action:
             return Action("first", (Store("x"),), conflicts=frozenset({"discard"}))
 
-    sieve = shelf(ext, "fileinto")
+    sieve = install(ext, "fileinto")
     require = 'require ["vnd.alone", "fileinto"];'
     for script, fault in (
         ('keep; fileinto "INBOX"; alone;', "alone conflicts with keep"),
@@ -175,7 +175,7 @@ def test_conflicts_with_an_action_that_was_replaced(shelf: PutOnShelf) -> None:
         assert sieve.actions(f"{require} {script}") == ["implicit keep", f"fault: {fault}"]
 
 
-def test_only_sending_the_incoming_message_counts_as_a_redirect(shelf: PutOnShelf) -> None:
+def test_only_sending_the_incoming_message_counts_as_a_redirect(install: Install) -> None:
     ext = Extension("vnd.send", "a test")
 
     @ext.action("answer")
@@ -185,7 +185,7 @@ def test_only_sending_the_incoming_message_counts_as_a_redirect(shelf: PutOnShel
         def make_action(self) -> Action:
             return Action("answer", (Send("bob@example.org", self.text.encode(), ""),), cancels_keep=False)
 
-    sieve = shelf(ext)
+    sieve = install(ext)
     script = 'require "vnd.send"; answer "a"; answer "b"; redirect "a@b";'
     assert sieve.run(script, limits=Limits(redirects=1)).fault is None
     assert outcomes.fault(sieve.run(script, limits=Limits(redirects=0))).message == "more than 0 redirects"
@@ -195,7 +195,7 @@ def test_only_sending_the_incoming_message_counts_as_a_redirect(shelf: PutOnShel
 # ---- amends
 
 
-def test_amenders(shelf: PutOnShelf) -> None:
+def test_amenders(install: Install) -> None:
     ext = Extension("vnd.amend", "a test")
 
     class Adding:
@@ -225,7 +225,7 @@ def test_amenders(shelf: PutOnShelf) -> None:
     def first(run: Run) -> Adding:  # noqa: ARG001
         return Adding("<")
 
-    sieve = shelf(ext, "fileinto", "copy")
+    sieve = install(ext, "fileinto", "copy")
 
     def marks(script: str, **more: Any) -> list[tuple[str, object]]:
         require = 'require ["vnd.amend", "fileinto", "copy"];'
@@ -500,16 +500,16 @@ def loop(capability: str, name: str) -> Extension:
         ('set "n" "2"; one "${n}" { two "${n}" { break; } }', ["one0", "two0", "one1", "two0"]),
     ],
 )
-def test_one_break_for_the_loops_of_all_extensions(shelf: PutOnShelf, script: str, expected: list[str]) -> None:
-    sieve = shelf(probe(), loop("vnd.one", "one"), loop("vnd.two", "two"), "variables", "foreverypart")
+def test_one_break_for_the_loops_of_all_extensions(install: Install, script: str, expected: list[str]) -> None:
+    sieve = install(probe(), loop("vnd.one", "one"), loop("vnd.two", "two"), "variables", "foreverypart")
     require = 'require ["vnd.probe", "vnd.one", "vnd.two", "variables", "foreverypart"];'
     outcome = sieve.run(f"{require} {script}")
     assert outcome.fault is None
     assert notes(outcome) == list(dict.fromkeys(expected))  # a second note of the same text is the same action
 
 
-def test_a_break_outside_of_any_loop(shelf: PutOnShelf) -> None:
-    sieve = shelf(loop("vnd.one", "one"))
+def test_a_break_outside_of_any_loop(install: Install) -> None:
+    sieve = install(loop("vnd.one", "one"))
     require = 'require "vnd.one";'
     assert sieve.problems(f"{require} break;") == ["break-outside 1:20 break outside a loop"]
     assert sieve.problems(f'{require} one :name "a" "1" {{ break :name "b"; }}') == [
@@ -517,8 +517,8 @@ def test_a_break_outside_of_any_loop(shelf: PutOnShelf) -> None:
     ]
 
 
-def test_a_loop_is_bounded(shelf: PutOnShelf) -> None:
-    sieve = shelf(loop("vnd.one", "one"))
+def test_a_loop_is_bounded(install: Install) -> None:
+    sieve = install(loop("vnd.one", "one"))
     script = 'require "vnd.one"; one "1000" { if true { } }'
     assert outcomes.fault(sieve.run(script, limits=Limits(steps=20))).message == "step limit exceeded (20)"
 
@@ -740,9 +740,9 @@ def test_an_attempt_has_steps_and_a_clock_of_its_own(doing: Doing, monkeypatch: 
     assert outcomes.fault(outcome).message == "time limit exceeded (0.2 s)"
 
 
-def test_another_script_on_the_current_message(shelf: PutOnShelf) -> None:
+def test_another_script_on_the_current_message(install: Install) -> None:
     deeds: dict[str, Deed] = {}
-    sieve = shelf(probe(**EDITS, test=later(deeds)), *WITH, "vctx")
+    sieve = install(probe(**EDITS, test=later(deeds)), *WITH, "vctx")
     script = 'require ["vnd.probe", "vctx", "fileinto"];'
     program = sieve.program(f'{script} if header "x-a" "0" {{ do "tell"; vctx_mess_set "n" "x"; fileinto "z"; }}')
     before = Outcome(actions=(Action("note", details={"text": "before"}, cancels_keep=False),))
@@ -864,7 +864,7 @@ class Expanding:
 
 
 @pytest.fixture
-def expanding(shelf: PutOnShelf) -> Expanding:
+def expanding(install: Install) -> Expanding:
     """count, whose `prepare` is counted, with a tag of its own and one of another extension."""
     ext = Extension("vnd.expand", "a test")
 
@@ -887,7 +887,7 @@ def expanding(shelf: PutOnShelf) -> Expanding:
             return replace(action, details={**action.details, "on": self.text})
 
     Count.prepared.clear()
-    return Expanding(shelf(ext, "variables", "vctx"), Count.prepared)
+    return Expanding(install(ext, "variables", "vctx"), Count.prepared)
 
 
 EXPAND = 'require ["vnd.expand", "variables", "vctx"]; '
@@ -952,7 +952,7 @@ def test_a_copy_is_the_same_each_time(expanding: Expanding) -> None:
 # ---- settings while running
 
 
-def test_settings_are_read_while_running(shelf: PutOnShelf) -> None:
+def test_settings_are_read_while_running(install: Install) -> None:
     ext = Extension("vnd.live", "a test")
     ext.setting(Option("size", INTEGER, 3, "how large"))
 
@@ -967,7 +967,7 @@ def test_settings_are_read_while_running(shelf: PutOnShelf) -> None:
             run.act(Action("note", details={"text": self.settings["size"] < self.limit}, cancels_keep=False))
 
     settings: dict[str, dict[str, Any]] = {}
-    sieve = shelf(ext)
+    sieve = install(ext)
     program = sieve.program('require "vnd.live"; measure 5;', settings=settings)
     assert notes(execute(program, sieve.case())) == [True]
     settings["vnd.live"] = {"size": 6}

@@ -491,8 +491,8 @@ def test_two_runs_are_equal(site: MakeSite, decided: Decide, engines: Engines) -
 
 
 def faults(decision: Any) -> list[str]:
-    told = [decision.fault, *(one.outcome.fault for one in decision.recipients)]
-    return [fault.message for fault in told if fault is not None]
+    all_faults = [decision.fault, *(one.outcome.fault for one in decision.recipients)]
+    return [fault.message for fault in all_faults if fault is not None]
 
 
 @pytest.mark.parametrize(
@@ -511,8 +511,8 @@ def test_a_users_script_that_faults_keeps(
     made = site('users { scripts = "alice.sieve" }', {"alice.sieve": script})
     decision = decided(made)
     assert shown(decision) == ["alice implicit keep"]
-    (told,) = faults(decision)
-    assert told.startswith(fault)
+    (message,) = faults(decision)
+    assert message.startswith(fault)
     found = decision.recipients[0].outcome.fault
     assert found is not None
     assert found.place is not None
@@ -520,7 +520,7 @@ def test_a_users_script_that_faults_keeps(
     assert "alice.sieve" in caplog.text
 
 
-def test_no_script_is_an_implicit_keep_and_told_in_the_trace(site: MakeSite, decided: Decide, shown: Show) -> None:
+def test_no_script_is_an_implicit_keep_and_the_trace_says_so(site: MakeSite, decided: Decide, shown: Show) -> None:
     made = site('users { scripts = "users/%n.sieve" }')
     decision = decided(made, tracing=True)
     assert shown(decision) == ["alice implicit keep"]
@@ -534,7 +534,7 @@ def test_after_a_discard_for_all_the_trace_speaks_of_no_keep(site: MakeSite, dec
     assert decided(made, tracing=True).recipients[0].outcome.trace == ()
 
 
-def test_a_users_script_that_cannot_be_read_keeps_and_is_told(
+def test_a_users_script_that_cannot_be_read_keeps_and_is_reported(
     site: MakeSite, decided: Decide, shown: Show, tmp_path: Path
 ) -> None:
     (tmp_path / "alice.sieve").mkdir()
@@ -572,7 +572,7 @@ POLICIES = {
 def test_a_policy_that_faults(
     site: MakeSite, decided: Decide, shown: Show, caplog: Any, place: str, script: str
 ) -> None:
-    """fail: deferred, and nothing of the inside told; continue: as if it were not there, but told."""
+    """fail: deferred, without a word about the cause; continue: as if the script did not exist, but reported."""
     scripts = {"p.sieve": script, "u.sieve": 'require "fileinto"; fileinto "u"; keep;'}
     deferred = "451 4.3.0 This message cannot be processed at this time, please try again later"
     decision = decided(site(POLICIES[place] % "fail", scripts))
@@ -617,7 +617,7 @@ def test_mailboxes_that_exist(site: MakeSite, decided: Decide, shown: Show) -> N
         return {Mailbox: lambda question: (recipient, question.name) == ("alice@example.com", "Junk")}
 
     decision = decided(made, "alice@example.com", "carol@example.com", answers=answers)
-    assert shown(decision) == ["alice fileinto Junk", "carol implicit keep"]  # asked anew for each recipient
+    assert shown(decision) == ["alice fileinto Junk", "carol implicit keep"]  # asked for each recipient
 
 
 def test_what_one_recipients_script_changes_is_not_in_the_message_of_another(site: MakeSite, decided: Decide) -> None:

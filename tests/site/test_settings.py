@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.accepting import Accepted
-from support.sieve import Shelf
+from support.sieve import FixedLibrary
 
 from sieveav.language.extension import Extension
 from sieveav.language.problems import Problem, Severity, Source, report
@@ -46,7 +46,7 @@ ENGINES = {
 vacation = Extension("vacation", "for tests")
 vacation.setting(Option("min_period", SECONDS, 86400.0, ""))
 vacation.setting(Option("from", TEXT, "", ""))
-LIBRARY = Shelf([vacation])
+LIBRARY = FixedLibrary([vacation])
 
 
 def source(text: str) -> Source:

@@ -82,8 +82,8 @@ def test_one_that_cannot_be_used_is_left_out(installed: Path, text: str, line: s
     )
     done = packages.python(installed, code)
     assert done.returncode == 0, done.stderr
-    (told,) = done.stderr.splitlines()
-    assert line in told
+    (logged,) = done.stderr.splitlines()
+    assert line in logged
 
 
 def test_ours_are_found() -> None:

@@ -161,7 +161,7 @@ class Sieve:
         return self.actions(f"{require} if {test} {{ discard; }}", message, **more) == ["discard"]
 
 
-class Shelf:
+class FixedLibrary:
     """A library of the extensions that a test declares."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
@@ -177,8 +177,8 @@ class Shelf:
         return dict(sorted(self.extensions.items()))
 
 
-PutOnShelf = Callable[..., Sieve]
-"""The fixture `shelf`: put(*extensions)."""
+Install = Callable[..., Sieve]
+"""The fixture `install`: put(*extensions)."""
 
 MakeVerdict = Callable[..., Verdict]
 """The fixture `verdict`: verdict(engine, status, info)."""

@@ -9,15 +9,19 @@ with errors, or a file that cannot be read (the others are checked).
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from sieveav.frontends import reading, showing
 from sieveav.frontends.arguments import add_config, add_format
 from sieveav.frontends.command import Command
 from sieveav.frontends.output import Report, counted
 from sieveav.frontends.sites import site_of
-from sieveav.language.checking import check
+from sieveav.language.checking import Checked, check
 from sieveav.language.extension import PHASES
 from sieveav.language.problems import Problem, Severity, Source, as_json
+from sieveav.language.vocabulary import Vocabulary
 from sieveav.limits import TO_LINT
 from sieveav.lint.linting import findings
 from sieveav.site.repository import missing
@@ -62,7 +66,7 @@ def run(args: Namespace) -> int:
     count = 0
     report = Report(args.format)
     for path, raw in scripts:
-        checked = check(raw, path, site.vocabulary(args.phase, dialect_of(path), engines=engines), TO_LINT)
+        checked = _check(raw, path, partial(site.vocabulary, args.phase, dialect_of(path), engines=engines))
         own = findings(checked)
         if args.config:
             own = sorted([*own, *missing(site, checked)], key=lambda problem: problem.span)
@@ -74,6 +78,21 @@ def run(args: Namespace) -> int:
     least = LEVELS.index(Severity(args.fail_on))
     failed = any(LEVELS.index(problem.severity) <= least for _, problem in problems)
     return max(int(failed), scripts.status)
+
+
+TOO_LARGE = ("script-too-large", "script-too-long")
+"""The rules of scripts that are read here, but do not run."""
+
+
+def _check(raw: bytes, path: str, vocabulary: Callable[[], Vocabulary]) -> Checked:
+    """Check a script as a site does; if it is too large to run, its other problems are reported too."""
+    checked = check(raw, path, vocabulary())
+    too_large = tuple(problem for problem in checked.problems if problem.rule in TOO_LARGE)
+    if too_large:
+        checked = check(raw, path, vocabulary(), TO_LINT)
+        others = (problem for problem in checked.problems if problem.rule not in TOO_LARGE)
+        checked = replace(checked, problems=(*too_large, *others))
+    return checked
 
 
 def _read(name: str) -> bytes:
