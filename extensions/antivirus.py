@@ -9,6 +9,8 @@ is the worst of all engines; with :info the name of the virus, with :name the en
 
 The statuses, worst first: infected, suspicious, error, encrypted, macro, limits, unscannable, skipped, clean.
 
+:engine asks only the engines that it names. In a loop over parts (foreverypart), :part scans the current part alone.
+
 Each configured engine has an action of its own, such as `clamav_avscan;`, which scans the message and sets the context
 variables (Momentum; see vctx).
 """

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sieveav.engines import clamav_wire as wire
-from sieveav.options import TEXTS, Option
+from sieveav.options import Option
 from sieveav.scanning import naming
-from sieveav.scanning.connecting import Address
+from sieveav.scanning.connecting import ADDRESSES, Address
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
 from sieveav.scanning.failover import Failover, Unreached
 from sieveav.scanning.naming import Naming
@@ -78,7 +78,7 @@ engine = EngineType(
     options=(
         Option(
             "daemon",
-            TEXTS,
+            ADDRESSES,
             (f"127.0.0.1:{PORT}",),
             f"where clamd listens: host:port, [v6]:port (without a port, {PORT}) or the path of a unix socket; several of them"
             " are asked in turn until one answers",

@@ -117,7 +117,7 @@ def _status(rule: yara_x.Rule) -> Status:
     values = [value for key, value in rule.metadata if key == "status"]
     if any(value not in RULE_STATUSES for value in values):
         statuses = ", ".join(status for status in Status if status in RULE_STATUSES)
-        raise ValueError(f'rule {rule.identifier}: status "{plain(str(values[-1]))}" is not one of {statuses}')
+        raise ValueError(f'rules: rule {rule.identifier}: status "{plain(str(values[-1]))}" is not one of {statuses}')
     return Status(values[-1]) if values else Status.INFECTED
 
 
@@ -132,9 +132,9 @@ def _sources(paths: tuple[Path | str, ...]) -> Iterator[tuple[str, bytes]]:
                 source = file.read(SOURCE_SIZE + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ValueError(f"{plain(path)}: {reason}") from None
+            raise ValueError(f"rules: {plain(path)}: {reason}") from None
         if len(source) > SOURCE_SIZE:
-            raise ValueError(f"{plain(path)}: more than {SOURCE_SIZE} octets of rules")
+            raise ValueError(f"rules: {plain(path)}: more than {SOURCE_SIZE} octets of rules")
         yield path, source
 
 
@@ -151,7 +151,7 @@ def _compile(paths: tuple[Path | str, ...]) -> tuple[yara_x.Rules, str]:
             compiler.add_source(source.decode(), origin=path)
         except (yara_x.CompileError, UnicodeDecodeError) as error:
             reason = " ".join(plain(line) for line in str(error).splitlines())
-            raise ValueError(f"{plain(path)}: {' '.join(reason.split())[:_REASON]}") from None
+            raise ValueError(f"rules: {plain(path)}: {' '.join(reason.split())[:_REASON]}") from None
     return compiler.build(), digest.hexdigest()[:12]
 
 

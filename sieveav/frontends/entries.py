@@ -33,7 +33,7 @@ def option_json(option: Option) -> dict[str, str]:
     """An option for programs; the default in the configuration's syntax, "" for none."""
     return {
         "name": option.name,
-        "type": option.kind.name,
+        "type": f"list of: {option.kind.name}" if option.kind.many else option.kind.name,
         "default": option.kind.show(option.default),
         "meaning": f"{option.meaning} ({option.unless_default})" if option.unless_default else option.meaning,
     }

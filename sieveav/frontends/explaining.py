@@ -327,6 +327,9 @@ def _variables(engine: EngineType) -> Iterator[tuple[str, str]]:
 
 def _engine(kind: EngineType) -> Entry:
     text = f"{_sentence(kind.summary)}.\n\n{inspect.cleandoc(kind.details)}".strip()
+    text += (
+        f"\n\nIts name for scripts and --engine is {kind.name}; a further engine of this type has its instance name."
+    )
     return Entry("engine", kind.name, text=text, options=tuple(map(option_json, kind.options)))
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from sieveav.options import ValueType
 from sieveav.scanning.contract import Deadline
 from sieveav.scanning.failover import Unreached
 from sieveav.verdict import plain
@@ -49,6 +50,15 @@ class Address(NamedTuple):
         if not self.port:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _read_address(text: str) -> str:
+    Address.parse(text, 1)
+    return text
+
+
+ADDRESSES = ValueType("address", _read_address, many=True)
+"""The type of an option that lists where daemons listen."""
 
 
 class Connection:

@@ -154,7 +154,8 @@ class EngineType(Plugin):
     daemon; `options` are those of its stanza beyond the options of every engine.
 
     `make(name, values)` makes an engine. `values` has every option of the stanza, those of every engine too (`file_base`),
-    defaults filled in. It raises ValueError, with the reason, if they cannot work.
+    defaults filled in. It raises ValueError if they cannot work; a reason that begins with the name of an
+    option and a colon is reported where that option is written.
     """
 
     name: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sieveav.options import TEXTS, Option
+from sieveav.options import TEXTS, Option, ValueType
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain
 
 _log = logging.getLogger(__name__)
@@ -22,10 +22,26 @@ Class = tuple[str, Status]
 STATUSES = tuple(status for status in Status if status in FOUND | UNSCANNABLE)
 """What a hit may count as."""
 
+_WORDS = {str(status): status for status in STATUSES}
+
+
+def _class(text: str) -> Class:
+    glob, _, word = text.rpartition("=")
+    status = _WORDS.get(word.strip())
+    if not glob.strip() or status is None:
+        raise ValueError(f'"{plain(text)}" is not GLOB=CLASS; the classes are {", ".join(_WORDS)}')
+    return glob.strip(), status
+
+
+def _read_class(text: str) -> str:
+    _class(text)
+    return text
+
+
 OPTIONS = (
     Option(
         "classes",
-        TEXTS,
+        ValueType("GLOB=CLASS", _read_class, many=True),
         (),
         'what signatures count as, before the engine\'s own table: GLOB=CLASS, such as "PUA.*=infected"',
     ),
@@ -41,13 +57,7 @@ OPTIONS = (
 
 def parse_classes(texts: Iterable[str]) -> tuple[Class, ...]:
     """The values of the option `classes`. ValueError if one is not GLOB=CLASS."""
-    words = {str(status): status for status in STATUSES}
-    pairs = [(glob.strip(), word.strip()) for glob, _, word in (text.rpartition("=") for text in texts)]
-    for glob, word in pairs:
-        if not glob or word not in words:
-            text = plain(f"{glob}={word}")
-            raise ValueError(f'classes: "{text}" is not GLOB=CLASS; the classes are {", ".join(words)}')
-    return tuple((glob, words[word]) for glob, word in pairs)
+    return tuple(map(_class, texts))
 
 
 def classify(name: str, classes: Sequence[Class]) -> Status:

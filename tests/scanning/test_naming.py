@@ -31,8 +31,10 @@ def test_an_allowed_signature_is_clean_and_logged(caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("text", ["PUA.*", "PUA.*=clean", "PUA.*=error", "=infected", "PUA.*=nonsense\n"])
 def test_classes_that_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"\Aclasses: [ -~]*\Z"):
+    with pytest.raises(ValueError, match=r"\A[ -~]* is not GLOB=CLASS; [ -~]*\Z"):
         parse_classes((text,))
+    with pytest.raises(ValueError, match="is not GLOB=CLASS"):
+        OPTIONS[0].value((text,))
 
 
 def test_the_options_have_the_names_of_the_values() -> None:
