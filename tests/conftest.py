@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import daemons
+from support import accepting, daemons
 from support.accepting import Accepted
 from support.sieve import FakeHost, FixedLibrary, Sieve
 
@@ -23,6 +23,20 @@ pytest_plugins = ["support.scanning"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write what the tests see to the files in tests/expected")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After whole files of tests: what is written for tests that are no longer there."""
+    config = session.config
+    some_only = config.option.keyword or config.option.markexpr or any("::" in argument for argument in config.args)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter is None or reporter.stats.get("skipped")
+    if session.testsfailed or some_only or skipped or session.shouldstop:
+        return
+    sections = accepting.stale(remove=config.getoption("--accept"))
+    if sections and not config.getoption("--accept"):
+        print("\nno test uses these texts; run pytest --accept to remove them:", *sections, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def test_it_scans_once_and_sets_the_variables(sieve: Sieve, fake_host: type[Fake
     host = fake_host([verdict("yara", "infected", "E")], {"yara_status": "virus"})
     script = 'require ["virustest", "vctx"]; if allof (virustest "5", vctx "yara_status" "virus") { discard; }'
     assert sieve.actions(script, host=host) == ["discard"]
-    assert [str(question) for question in host.asked] == ["scan the message by all"]
+    assert [str(question) for question in host.asked] == ["scan the message with all engines"]
 
 
 # ---- of another scanner's header

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,22 @@ import pytest
 TESTS = Path(__file__).parent.parent
 
 MARK = "==== "
+
+
+_seen: dict[Path, set[str]] = {}
+"""File -> the sections that the tests of this run have asked for."""
+
+
+def stale(*, remove: bool) -> list[str]:
+    """The sections, in the files of tests that have run, that no test has asked for; `remove` removes them."""
+    found: list[str] = []
+    for path, names in sorted(_seen.items()):
+        sections = read(path)
+        unused = sorted(sections.keys() - names)
+        found += (f"{path}: {name}" for name in unused)
+        if unused and remove:
+            write(path, {name: lines for name, lines in sections.items() if name in names})
+    return found
 
 
 class Accepted:
@@ -33,11 +50,13 @@ class Accepted:
         self._calls += 1
         name = self._name if self._calls == 1 else f"{self._name} #{self._calls}"
         sections = read(self.path)
+        _seen.setdefault(self.path, set()).add(name)
         if self._rewrite:
             write(self.path, {**sections, name: lines})
-        else:
-            assert name in sections, f"{self.path} has no section for this test: look at it, then run pytest --accept"
-            assert lines == sections[name]
+        elif lines != sections.get(name):
+            changes = difflib.unified_diff(sections.get(name, []), lines, "expected", "seen", lineterm="")
+            text = "\n".join(changes)
+            pytest.fail(f"{self.path}: {name}\n{text}\nIf what is seen is right, run pytest --accept.", pytrace=False)
 
 
 def read(path: Path) -> dict[str, list[str]]:
