@@ -184,7 +184,7 @@ class Conversation:
         recipient. If an engine is asked here first, and refuses, it refuses this recipient: the others' scripts did not
         ask."""
         context = self.context.copy()
-        asker = Asker(scans, context, self._known(recipient), shared, recipient)
+        asker = Asker(scans, context, self._known(recipient, delivering=True), shared, recipient)
         own = self._case(case.message, replace(case.envelope, recipient=recipient), asker, context)
         changed: dict[str, str | None] = {}
         outcome = self._through(own, asker, self._scripts_of(recipient), begun, changed).with_implicit_keep()
@@ -234,13 +234,13 @@ class Conversation:
     def _case(self, message: Message, envelope: Envelope, asker: Asker, context: Context) -> Case:
         return Case(message, envelope, asker, context, self.site.settings[LIMITS], self._tracing)
 
-    def _known(self, recipient: str) -> Answers:
+    def _known(self, recipient: str, *, delivering: bool = False) -> Answers:
         """How questions are answered for the scripts of a recipient, or of a phase without one."""
         site = self.site
         known: dict[type, Callable[[Any], Any]] = {
             **site.answers,
             Script: Repository(site, recipient, self._script).find,
-            Environment: lambda asked: _environment(self.session).get(asked.item),
+            Environment: lambda asked: self.session.environment(delivering=delivering).get(asked.item),
         }
         if site.state is not None and recipient:
             known[Seen] = lambda asked: site.seen(recipient, asked.key)
@@ -316,14 +316,6 @@ def _executed(script: _Script, case: Case, before: Outcome) -> Outcome:
         place = Place(checked.source, first.span.start)
         return replace(before, fault=Fault(f"the script has an error: {first.message}", place))
     return execute(checked.program, case, before)
-
-
-def _environment(session: Session) -> dict[str, str]:
-    """The items that every implementation has to know (RFC 5183, 4.1), as far as the session says."""
-    from sieveav import __version__  # for a script that asks
-
-    items = {"name": "sieveav", "version": __version__, "location": "MTA", "phase": "during"}
-    return {**items, "remote-ip": session.client} if session.client else items
 
 
 def _count(answer: Response) -> None:

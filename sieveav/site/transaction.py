@@ -21,6 +21,19 @@ class Session:
     login: str = ""
     connection: dict[str, str] = field(default_factory=dict)
 
+    def environment(self, *, delivering: bool) -> dict[str, str]:
+        """The items of the environment that scripts may ask for (RFC 5183, 4.1), and ours (4.2)."""
+        from sieveav import __version__  # only for a script that asks
+
+        items = {"name": "sieveav", "version": __version__, "location": "MTA"}
+        items["phase"] = "during" if delivering else "pre"
+        if self.client:
+            # RFC 5183, 4.1: as address-literals (RFC 2821, 4.1.3); the name is empty if it is not available
+            items["remote-ip"] = f"IPv6:{self.client}" if ":" in self.client else self.client
+            items["remote-host"] = ""
+        own = {"vnd.sieveav.helo": self.helo, "vnd.sieveav.login": self.login}
+        return items | {name: value for name, value in own.items() if value}
+
 
 @dataclass(frozen=True)
 class Transaction:

@@ -107,8 +107,22 @@ def test_what_scripts_know_of_the_session(site: MakeSite) -> None:
     answer = talk._known("")[Environment]
     assert answer(Environment("remote-ip")) == "192.0.2.1"
     assert answer(Environment("name")) == "sieveav"
-    assert answer(Environment("remote-host")) is None
+    assert answer(Environment("host")) is None
     assert Conversation(site())._known("")[Environment](Environment("remote-ip")) is None
+
+
+@pytest.mark.parametrize("phase", [phase for phase in ALL if phase != "each_rcpt"])
+def test_scripts_of_every_phase_read_the_session(site: MakeSite, phase: str) -> None:
+    script = """require "environment";
+    if allof (environment "remote-ip" "IPv6:2001:db8::1", environment :count "eq" "remote-host" "0",
+              environment "vnd.sieveav.helo" "mx.example.org", environment "vnd.sieveav.login" "bob",
+              environment "phase" "pre", not environment :contains "vnd.other" "") { ec_action 550 "seen"; }"""
+    made = site(*policy({f"{phase}_phase1": 'require ["relational"];' + script}))
+    session = Session("2001:db8::1", "mx.example.org", "bob")
+    decision = decide(made, Transaction(Message(b"\n"), "", ("a@x.org",), session))
+    answer = decision.response or decision.recipients[0].response
+    assert answer is not None
+    assert answer.text == "seen"
 
 
 # ---- a connection with several messages
