@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -85,23 +84,15 @@ def eicar() -> bytes:
     return bytes(daemons.EICAR)
 
 
-def need(there: bool, what: str) -> None:
-    """Skip a test for lack of `what`, or fail it where real daemons are required."""
-    if not there:
-        if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
-            pytest.fail(f"{what} is not installed, and SIEVEAV_REQUIRE_REAL=1")
-        pytest.skip(f"{what} is not installed")
-
-
 def _need_clamd() -> None:
-    need(daemons.clamd_program() is not None, "clamd (Debian's clamav-daemon)")
+    daemons.need(daemons.clamd_program() is not None, "clamd (Debian's clamav-daemon)")
 
 
 @pytest.fixture
 def clamav_testfiles() -> list[Path]:
     """The files of Debian's clamav-testfiles."""
     folder = Path("/usr/share/clamav-testfiles")
-    need(folder.is_dir(), "clamav-testfiles")
+    daemons.need(folder.is_dir(), "clamav-testfiles")
     return sorted(folder.iterdir())
 
 

@@ -16,6 +16,7 @@ from sieveav.language.problems import Problem, Severity, Source, report
 from sieveav.language.vocabulary import Names, Vocabulary
 from sieveav.plugins import identifier
 from sieveav.running.base import base
+from sieveav.running.effects import Record
 from sieveav.running.questions import Answers
 from sieveav.site import clock, lists
 from sieveav.site.library import Library
@@ -113,6 +114,18 @@ class Site:
         except OSError as error:
             _log.error("state: %s", error)
             return None
+
+    def remember(self, recipient: str, record: Record) -> bool:
+        """Remember what a script asks for; False, and a line in the log, if that is not possible."""
+        if self.state is None:
+            return False
+        try:
+            now = clock.now().timestamp()
+            self.state.record(recipient, record.key, now, record.seconds, sliding=record.sliding)
+        except OSError as error:
+            _log.error("state: %s", error)
+            return False
+        return True
 
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
         """The same site, scripts included, with other engines."""

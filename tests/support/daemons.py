@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!" + b"$H+H*"
 
 SIGNATURES = {
@@ -25,6 +27,14 @@ START = 30.0
 """Seconds until clamd must answer; with this database it takes well under one."""
 
 _SBIN = "/usr/sbin:/usr/local/sbin:/opt/clamav/sbin"
+
+
+def need(there: bool, what: str) -> None:
+    """Skip a test for lack of `what`, or fail it where real daemons are required."""
+    if not there:
+        if os.environ.get("SIEVEAV_REQUIRE_REAL") == "1":
+            pytest.fail(f"{what} is not installed, and SIEVEAV_REQUIRE_REAL=1")
+        pytest.skip(f"{what} is not installed")
 
 
 def clamd_program() -> str | None:

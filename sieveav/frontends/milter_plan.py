@@ -1,0 +1,196 @@
+"""milter_plan: a decision to what a milter answers at the end of a message.
+
+SMTP has one reply for all recipients of a message, and a milter changes the message for all of them alike. So:
+
+    ==================================  ==================================================================
+    outcome                             becomes
+    ==================================  ==================================================================
+    a response for the message          the reply
+    all recipients refuse               the reply: a temporary refusal if any of them is temporary
+    some refuse, the message infected   they are removed; no notice, because senders of viruses are forged
+    some refuse                         deferred
+    keep                                the recipient stays
+    discard, or nothing is kept         the recipient is removed; if all are, the message is discarded
+    redirect                            the address is added; the recipient is removed if nothing is kept
+    addheader, deleteheader, replace,   edits of the message, if they are the same for everybody who gets
+    enclose                             it; else deferred
+    fileinto, pipe, a service           deferred
+    vacation and other own messages     not sent, and not remembered as sent
+    flags                               lost: SMTP does not carry them
+    ==================================  ==================================================================
+
+Deferred is 451, with the reason in the log: nothing is lost, but the message comes again until the site's scripts decide
+otherwise or another front end delivers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sieveav.running.carrying import staged
+from sieveav.running.effects import Count, Record, Send, Store, mailbox_key
+from sieveav.running.message import Message
+from sieveav.running.outcome import Response
+from sieveav.site.deciding import DEFERRED
+from sieveav.site.transaction import Decision, RecipientDecision
+from sieveav.verdict import FOUND
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to answer: `response` refuses or defers the message; without one it is accepted, with these changes, or with
+    `discard` accepted and dropped.
+
+    `remove` are recipients, `add` addresses with their SMTP parameters, `message` is the message after its edits, None as it
+    was received. `records` are to be remembered once the message is accepted, each for a recipient; `counters` are to be
+    counted. `reason` says, for the log, why the message is deferred, `warnings` what is not done.
+    """
+
+    response: Response | None = None
+    discard: bool = False
+    remove: tuple[str, ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    message: Message | None = None
+    records: tuple[tuple[str, Record], ...] = ()
+    counters: tuple[str, ...] = ()
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def plan(decision: Decision, message: Message) -> Plan:
+    """What to answer for a decision about `message`."""
+    if decision.response is not None:
+        return Plan(decision.response)
+    refusing = [one for one in decision.recipients if one.response is not None]
+    others = [one for one in decision.recipients if one.response is None]
+    refusals = [one.response for one in refusing if one.response is not None]
+    if refusals and not others:
+        return Plan(next((refusal for refusal in refusals if refusal.code < 500), refusals[0]))
+    if any(refusal.code < 500 for refusal in refusals):
+        return _deferred("one recipient defers the message")
+    if refusals and not any(verdict.status in FOUND for verdict in decision.verdicts):
+        return _deferred("some recipients refuse the message, others accept it")
+    parts = [_Part.of(one, message) for one in others]
+    reason = next((part.reason for part in parts if part.reason), "")
+    if reason:
+        return _deferred(reason)
+    finals = {final.raw: final for part in parts for final in part.finals}
+    if len(finals) > 1:
+        return _deferred("the message is changed differently for its recipients")
+    final = next(iter(finals.values()), message)
+    stay = {part.recipient.lower() for part in parts if part.kept}  # who would get the message twice
+    add = tuple(dict.fromkeys(a for part in parts for a in part.add if a[0].lower() not in stay))
+    remove = tuple(dict.fromkeys([one.recipient for one in refusing] + [p.recipient for p in parts if not p.kept]))
+    return Plan(
+        discard=not add and not stay,
+        remove=remove,
+        add=add,
+        message=final if final.raw != message.raw else None,
+        records=tuple((part.recipient, record) for part in parts for record in part.records),
+        counters=tuple(counter for part in parts for counter in part.counters),
+        warnings=tuple(warning for part in parts for warning in part.warnings),
+    )
+
+
+def _deferred(reason: str) -> Plan:
+    return Plan(DEFERRED, reason=reason)
+
+
+@dataclass
+class _Part:
+    """What one recipient's outcome asks for. `finals` are the messages that somebody gets."""
+
+    recipient: str
+    kept: bool = False
+    add: list[tuple[str, str]] = field(default_factory=list)
+    finals: list[Message] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    counters: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    reason: str = ""
+
+    @classmethod
+    def of(cls, one: RecipientDecision, message: Message) -> _Part:
+        part = cls(one.recipient)
+        unsent = False
+        for delivery in staged(message, one.outcome):
+            effect = delivery.effect
+            if isinstance(effect, Store) and effect.best_effort:
+                part.warnings.append(f"{one.recipient}: no copy is stored: {effect.summary()}")
+            elif isinstance(effect, Store) and _is_inbox(effect):
+                part.kept = True
+                part.finals.append(delivery.message)
+            elif isinstance(effect, Send) and effect.message is not None:
+                unsent = True
+                part.warnings.append(f"{one.recipient}: no message is sent to {effect.address}")
+            elif isinstance(effect, Send) and effect.sender is None:
+                part.add.append((effect.address, " ".join(f"{name}={value}" for name, value in effect.parameters)))
+                part.finals.append(delivery.message)
+            elif isinstance(effect, Record):
+                part.records.append(effect)
+            elif isinstance(effect, Count):
+                part.counters.append(effect.counter)
+            else:
+                name = delivery.action.name if delivery.action is not None else type(effect).__name__.lower()
+                part.reason = f"{one.recipient}: {name} {effect.summary()} needs delivery, which a milter cannot do"
+        if unsent:  # what is remembered may be that it was sent
+            part.records.clear()
+        return part
+
+
+def _is_inbox(effect: Store) -> bool:
+    other = effect.special_use or effect.mailbox_id or effect.message is not None or effect.until or effect.expire
+    return mailbox_key(effect.mailbox) == "INBOX" and not other
+
+
+# ---- the edits of a header
+
+Field = tuple[bytes, bytes]
+"""Name and value of a header field, as they are written: the value with what follows the colon, its lines end with LF."""
+
+
+@dataclass(frozen=True)
+class HeaderEdit:
+    """Delete the `index`-th field of `name` (from 1), or with a value insert it as the `index`-th of all fields (from 1)."""
+
+    index: int
+    name: bytes
+    value: bytes | None = None
+
+
+def fields_in(header: bytes) -> list[Field]:
+    """The fields of a header block. A line that is not part of a field is left out."""
+    fields: list[Field] = []
+    for line in header.replace(b"\r\n", b"\n").rstrip(b"\n").split(b"\n"):
+        if line[:1] in (b" ", b"\t") and fields:
+            name, value = fields[-1]
+            fields[-1] = (name, value + b"\n" + line)
+        else:
+            name, colon, value = line.partition(b":")
+            if colon:
+                fields.append((name.rstrip(b" \t"), value))
+    return fields
+
+
+def header_edits(before: list[Field], after: list[Field]) -> Iterator[HeaderEdit]:
+    """The edits that turn one header into another, in an order in which each index is right when its turn comes: deletions
+    from the last to the first, then insertions from the first to the last."""
+    kept = _kept(before, after)
+    for position in reversed(range(len(before))):
+        if position not in kept:
+            name = before[position][0]
+            index = sum(other.lower() == name.lower() for other, _ in before[: position + 1])
+            yield HeaderEdit(index, name)
+    staying = set(kept.values())
+    for position, (name, value) in enumerate(after):
+        if position not in staying:
+            yield HeaderEdit(position + 1, name, value)
+
+
+def _kept(before: list[Field], after: list[Field]) -> dict[int, int]:
+    """The fields that are in both, in the same order: position before -> after."""
+    from difflib import SequenceMatcher  # only for a message that is edited
+
+    blocks: Iterable[tuple[int, int, int]] = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    return {first + i: second + i for first, second, size in blocks for i in range(size)}

@@ -1,0 +1,385 @@
+"""milter_session: the events of one connection from an MTA to the replies, by the scripts of a site.
+
+An asyncio protocol: what arrives is read into events, and each read is answered by one write. Scripts run in threads; while
+one runs, later events wait. Whatever goes wrong while a message is decided is a temporary failure (451), so the MTA keeps
+the message; the only event that must be answered in any case is the end of the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any
+
+from sieveav.frontends import milter_replies as replies
+from sieveav.frontends.milter_events import (
+    Abort,
+    Action,
+    Body,
+    Connect,
+    EndOfMessage,
+    Event,
+    Header,
+    Helo,
+    Macros,
+    Mail,
+    Negotiate,
+    ProtocolError,
+    Quit,
+    QuitNewConnection,
+    Rcpt,
+    Step,
+    needs_reply,
+    negotiate,
+    rebuild,
+    without_brackets,
+)
+from sieveav.frontends.milter_plan import Plan, fields_in, header_edits, plan
+from sieveav.frontends.milter_wire import Reader
+from sieveav.printing import printable
+from sieveav.running.message import Message
+from sieveav.running.outcome import Outcome, Response
+from sieveav.site.deciding import DEFERRED, Conversation
+from sieveav.site.site import Site
+from sieveav.site.stanzas.sieve import SIEVE
+from sieveav.site.transaction import Decision, Session
+
+_log = logging.getLogger(__name__)
+
+PROGRESS = 60.0
+"""Seconds between two signs to the MTA that a message is still being decided. Postfix waits 300 for an answer."""
+
+DEADLINE = 240.0
+"""Seconds after which a message that is not decided is deferred."""
+
+LARGEST = 256 * 1024 * 1024
+"""Octets of a message: what is larger is refused, because all of it is kept in memory."""
+
+RECIPIENTS = 10_000
+"""Recipients of a message; a further one is deferred."""
+
+WAITING = 1000
+"""Events that may wait while scripts run. An MTA sends none but the end of the transaction."""
+
+ACTIONS = Action.ADDHDRS | Action.CHGBODY | Action.ADDRCPT | Action.DELRCPT | Action.CHGHDRS | Action.ADDRCPT_PAR
+"""What the plans need."""
+
+STEPS = Step.HDR_LEADSPC | Step.NR_HDR | Step.NR_BODY | Step.NR_EOH | Step.NOUNKNOWN
+"""What is always asked for: the fields as they are, and no waiting for replies that would all be the same."""
+
+PHASES = {"connect": Step.NR_CONN, "ehlo": Step.NR_HELO, "mailfrom": Step.NR_MAIL, "rcptto": Step.NR_RCPT}
+"""Phase -> the flag that asks for no reply, if the phase has no scripts."""
+
+TOO_LARGE = Response(552, "5.3.4", "This message is larger than this site accepts")
+TOO_MANY = Response(452, "4.5.3", "Too many recipients")
+
+Work = Callable[[], bytes]
+
+
+class MilterSession(asyncio.Protocol):
+    """One connection from an MTA: one SMTP session after the other, many messages in each."""
+
+    def __init__(self, site: Site, executor: Executor, *, answer_data: bool = False) -> None:
+        self._site = site
+        self._executor = executor
+        self._answer_data = answer_data
+        """Whether the DATA step is answered. On an inet socket that keeps Postfix's Nagle algorithm from waiting."""
+        self._reader = Reader()
+        self._events: deque[Event] = deque()
+        self._steps = 0
+        self._macros: dict[bytes, bytes] = {}
+        self._busy: asyncio.Future[bytes] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._conversation = Conversation(site)
+        self._begin_message()
+
+    def _begin_message(self) -> None:
+        self._recipients: list[bytes] = []
+        self._fields: list[Header] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._refused: Response | None = None
+        """Why the message is refused at its end, whatever its scripts would decide."""
+
+    # ---- asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._loop = asyncio.get_running_loop()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._events.clear()
+        self._stop_timers()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._events.extend(self._reader.feed(data))
+        except ProtocolError as error:
+            _log.error("milter: %s", error)
+            self._transport.close()
+            return
+        if len(self._events) > WAITING and self._busy is not None:
+            _log.error("milter: the MTA does not wait for an answer")
+            self._transport.close()
+            return
+        self._run()
+
+    def _run(self) -> None:
+        """Answer the events that have arrived, up to one whose answer takes a thread."""
+        answers: list[bytes] = []
+        while self._events and self._busy is None:
+            event = self._events.popleft()
+            answer = self._answer(event)
+            if callable(answer):
+                self._start(event, answer)
+            elif answer and (isinstance(event, Negotiate) or needs_reply(event, self._steps)):
+                answers.append(answer)
+        if answers:
+            self._transport.write(b"".join(answers))
+
+    # ---- work in a thread
+
+    def _start(self, event: Event, work: Work) -> None:
+        future = self._busy = self._loop.run_in_executor(self._executor, work)
+        if isinstance(event, EndOfMessage):
+            self._timers = [
+                self._loop.call_later(PROGRESS, self._progress),
+                self._loop.call_later(DEADLINE, partial(self._give_up, future)),
+            ]
+        future.add_done_callback(partial(self._finish, event))
+
+    def _finish(self, event: Event, future: asyncio.Future[bytes]) -> None:
+        if self._busy is not future:  # it was given up
+            return
+        self._stop_timers()
+        self._busy = None
+        error = None if future.cancelled() else future.exception()
+        if error is not None:
+            _log.error("milter: internal error", exc_info=error)
+            answer = replies.reply(DEFERRED.code, DEFERRED.enhanced, DEFERRED.text)
+        else:
+            answer = future.result()
+        over = any(isinstance(later, Abort | Quit | QuitNewConnection) for later in self._events)
+        if needs_reply(event, self._steps) and not over and not self._transport.is_closing():
+            self._transport.write(answer)
+        self._run()
+
+    def _progress(self) -> None:
+        self._transport.write(replies.PROGRESS)
+        self._timers.append(self._loop.call_later(PROGRESS, self._progress))
+
+    def _give_up(self, future: asyncio.Future[bytes]) -> None:
+        """Defer a message whose scripts do not end. Their thread goes on; the state of this session is not theirs any more."""
+        if self._busy is future:
+            _log.error("milter: no decision within %g s", DEADLINE)
+            self._busy = None
+            self._stop_timers()
+            self._conversation = Conversation(self._site, self._conversation.session)
+            self._transport.write(replies.reply(DEFERRED.code, DEFERRED.enhanced, DEFERRED.text))
+            self._run()
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []
+
+    # ---- events
+
+    def _answer(self, event: Event) -> bytes | Work:
+        """The reply to an event, or what works it out in a thread."""
+        handle = _HANDLERS.get(type(event))
+        return replies.CONTINUE if handle is None else handle(self, event)
+
+    def _negotiate(self, event: Negotiate) -> bytes:
+        steps = STEPS
+        for phase, flag in PHASES.items():
+            if not self._site.settings[SIEVE].of(phase):
+                steps |= flag
+        if not self._answer_data:
+            steps |= Step.NODATA
+        try:
+            agreed = negotiate(event, ACTIONS, steps)
+        except ProtocolError as error:
+            _log.error("milter: %s", error)
+            self._transport.close()
+            return b""
+        self._steps = agreed.protocol
+        return replies.negotiated(agreed)
+
+    def _keep_macros(self, event: Macros) -> bytes:
+        if event.stage is Mail:  # a new message: a macro that is not sent now has no value
+            self._macros.clear()
+        self._macros.update(event.values)
+        return b""
+
+    def _connect(self, event: Connect) -> bytes | Work:
+        client = _text(event.address) if event.family in "46" else ""
+        self._conversation = Conversation(self._site, Session(client))
+        return self._phase("connect", self._conversation.connect)
+
+    def _helo(self, event: Helo) -> bytes | Work:
+        self._conversation.session.helo = _text(event.name)
+        return self._phase("ehlo", self._conversation.ehlo)
+
+    def _mail(self, event: Mail) -> bytes | Work:
+        self._begin_message()
+        self._conversation.session.login = _text(self._macros.get(b"{auth_authen}", b""))
+        sender = _text(without_brackets(event.address))
+        return self._phase("mailfrom", partial(self._conversation.mailfrom, sender))
+
+    def _rcpt(self, event: Rcpt) -> bytes | Work:
+        if len(self._recipients) >= RECIPIENTS:
+            if not needs_reply(event, self._steps):
+                self._refused = TOO_MANY
+            return _reply(TOO_MANY)
+        self._recipients.append(event.address)
+        recipient = _text(without_brackets(event.address))
+        return self._phase("rcptto", partial(self._conversation.rcptto, recipient))
+
+    def _phase(self, phase: str, run: Callable[[], Outcome]) -> bytes | Work:
+        """Run the scripts of a phase: in a thread, if there are any."""
+
+        def work() -> bytes:
+            answer = run().answer
+            return replies.CONTINUE if answer is None else _reply(answer)
+
+        return work if self._site.settings[SIEVE].of(phase) else work()
+
+    def _header(self, event: Header) -> bytes:
+        self._fields.append(event)
+        self._size += len(event.name) + len(event.value) + 3
+        return replies.CONTINUE
+
+    def _take_body(self, octets: bytes) -> None:
+        self._size += len(octets)
+        if self._size > LARGEST:
+            self._refused = TOO_LARGE
+            self._body.clear()
+        else:
+            self._body.append(octets)
+
+    def _body_chunk(self, event: Body) -> bytes:
+        self._take_body(event.octets)
+        return replies.CONTINUE
+
+    def _end_of_message(self, event: EndOfMessage) -> bytes | Work:
+        self._take_body(event.octets)
+        if self._refused is not None:
+            return _reply(self._refused)
+        queue_id = _text(self._macros.get(b"i", b"")) or "-"
+        fields, body, recipients = self._fields, self._body, self._recipients
+        self._begin_message()
+        return partial(self._decide, self._conversation, queue_id, fields, body, recipients)
+
+    def _decide(
+        self,
+        conversation: Conversation,
+        queue_id: str,
+        fields: list[Header],
+        body: list[bytes],
+        recipients: list[bytes],
+    ) -> bytes:
+        message = Message(rebuild(fields, body, self._steps))
+        decision = conversation.end_of_data(message)
+        answer = plan(decision, message)
+        try:
+            octets = self._octets(answer, message, recipients)
+        except ValueError as error:  # an edit that the protocol cannot express
+            answer = Plan(DEFERRED, reason=str(error))
+            octets = _reply(DEFERRED)
+        if answer.response is None:
+            self._remember(answer)
+        _report(queue_id, conversation, decision, answer)
+        return octets
+
+    def _octets(self, answer: Plan, message: Message, recipients: Iterable[bytes]) -> bytes:
+        """The packets that carry out a plan. Edits come before the final reply."""
+        if answer.response is not None:
+            return _reply(answer.response)
+        if answer.discard:
+            return replies.DISCARD
+        packets: list[bytes] = []
+        if answer.message is not None:
+            packets += self._edits(message, answer.message)
+        packets += (replies.add_recipient(a.encode(), p.encode()) for a, p in answer.add)
+        removed = {address.encode("utf-8", "surrogateescape") for address in answer.remove}
+        # the very octets of RCPT: Postfix compares them as they are
+        packets += (
+            replies.delete_recipient(path) for path in dict.fromkeys(recipients) if without_brackets(path) in removed
+        )
+        return b"".join([*packets, replies.CONTINUE])
+
+    def _edits(self, before: Message, after: Message) -> Iterable[bytes]:
+        for edit in header_edits(fields_in(before.header), fields_in(after.header)):
+            if edit.value is None:
+                yield replies.delete_header(edit.index, edit.name)
+            else:
+                yield replies.insert_header(edit.index, edit.name, edit.value, self._steps)
+        if before.raw[before.body_start :] != after.raw[after.body_start :]:
+            yield replies.replace_body(after.raw[after.body_start :])
+
+    def _remember(self, answer: Plan) -> None:
+        for recipient, record in answer.records:
+            self._site.remember(recipient, record)
+        for counter in answer.counters:
+            _log.info("counted: %s", counter)
+
+    def _abort(self, event: Event) -> bytes:  # noqa: ARG002
+        self._begin_message()
+        return b""
+
+    def _quit(self, event: Event) -> bytes:
+        self._begin_message()
+        self._macros.clear()
+        self._conversation = Conversation(self._site)
+        if isinstance(event, Quit):
+            self._transport.close()
+        return b""
+
+
+_HANDLERS: dict[type[Event], Callable[[MilterSession, Any], bytes | Work]] = {
+    Negotiate: MilterSession._negotiate,
+    Macros: MilterSession._keep_macros,
+    Connect: MilterSession._connect,
+    Helo: MilterSession._helo,
+    Mail: MilterSession._mail,
+    Rcpt: MilterSession._rcpt,
+    Header: MilterSession._header,
+    Body: MilterSession._body_chunk,
+    EndOfMessage: MilterSession._end_of_message,
+    Abort: MilterSession._abort,
+    Quit: MilterSession._quit,
+    QuitNewConnection: MilterSession._quit,
+}
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _reply(response: Response) -> bytes:
+    answer = response.in_ascii()
+    return replies.reply(answer.code, answer.enhanced, answer.text)
+
+
+def _report(queue_id: str, conversation: Conversation, decision: Decision, answer: Plan) -> None:
+    """One line in the log for a message."""
+    verdicts = ",".join(f"{verdict.engine}:{verdict.status}" for verdict in decision.verdicts) or "-"
+    outcomes = " ".join(f"to=<{one.recipient}> {_outcome(one.outcome, one.response)}" for one in decision.recipients)
+    final = answer.response
+    reply = f"{final.code} {final.enhanced}" if final is not None else "discard" if answer.discard else "accept"
+    reason = f" reason={answer.reason!r}" if answer.reason else ""
+    line = f"id={queue_id} client={conversation.session.client or '-'} verdicts={verdicts} reply={reply}{reason} {outcomes}"
+    _log.info("milter: %s", printable(line, "?", 4096))
+    for warning in answer.warnings:
+        _log.warning("milter: id=%s %s", queue_id, printable(warning))
+
+
+def _outcome(outcome: Outcome, response: Response | None) -> str:
+    if response is not None:
+        return f"reply={response.code}"
+    return f"actions={','.join(action.name for action in outcome.actions) or '-'}"

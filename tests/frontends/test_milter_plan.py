@@ -1,0 +1,189 @@
+"""What a milter answers for a decision: each row of the table, and the edits of a header."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sieveav.api import check
+from sieveav.frontends.milter_plan import Field, Plan, fields_in, header_edits, plan
+from sieveav.running.message import Message
+from sieveav.running.outcome import Response
+from sieveav.running.questions import Seen
+from sieveav.site.deciding import DEFERRED, decide
+from sieveav.site.site import embedded
+from sieveav.site.transaction import Decision, Transaction
+from sieveav.verdict import Status, Verdict
+
+RAW = b"From: bob@example.org\r\nTo: alice@example.com\r\nX-A: 1\r\nSubject: hi\r\nX-A: 2\r\n\r\nHello.\r\n"
+
+REQUIRE = """require ["envelope", "fileinto", "copy", "reject", "editheader", "replace", "vacation", "duplicate", "imap4flags",
+"variables", "ec_action", "enclose"];
+"""
+
+
+def decision_for(**scripts: str) -> tuple[Decision, Message]:
+    """The decision for recipients NAME@example.com, each with a script of its own."""
+    arms = "".join(f'if envelope :localpart "to" "{name}" {{ {script} }}\n' for name, script in scripts.items())
+    checked = check(REQUIRE + arms)
+    assert checked.program is not None, [problem.message for problem in checked.problems]
+    message = Message(RAW)
+    recipients = tuple(f"{name}@example.com" for name in scripts)
+    transaction = Transaction(message, "bob@example.org", recipients)
+    return decide(embedded(), transaction, script=checked, answers=lambda _: {Seen: lambda _: False}), message
+
+
+def planned(**scripts: str) -> Plan:
+    return plan(*decision_for(**scripts))
+
+
+def test_keep() -> None:
+    assert planned(alice="keep;", carol="") == Plan()
+    assert planned(alice='keep :flags "\\\\Seen";') == Plan()
+
+
+@pytest.mark.parametrize("scripts", [{"alice": "discard;"}, {"alice": "discard;", "carol": "discard;"}])
+def test_a_discard_of_all(scripts: dict[str, str]) -> None:
+    answer = planned(**scripts)
+    assert answer.discard
+    assert answer.response is None
+
+
+def test_a_discard_of_one() -> None:
+    assert planned(alice="discard;", carol="keep;") == Plan(remove=("alice@example.com",))
+
+
+def test_redirects() -> None:
+    assert planned(alice='redirect "x@example.org";') == Plan(
+        remove=("alice@example.com",), add=(("x@example.org", ""),)
+    )
+    assert planned(alice='redirect :copy "x@example.org";') == Plan(add=(("x@example.org", ""),))
+    both = planned(alice='redirect "x@example.org";', carol='redirect "x@example.org"; keep;')
+    assert both == Plan(remove=("alice@example.com",), add=(("x@example.org", ""),))
+
+
+def test_a_redirect_to_a_recipient_who_gets_the_message_anyway() -> None:
+    assert planned(alice='redirect "Carol@Example.com";', carol="keep;") == Plan(remove=("alice@example.com",))
+    swapped = planned(alice='redirect "carol@example.com";', carol='redirect "alice@example.com";')
+    assert set(swapped.remove) == {"alice@example.com", "carol@example.com"}
+    assert {address for address, _ in swapped.add} == {"alice@example.com", "carol@example.com"}
+
+
+def test_all_refuse() -> None:
+    answer = planned(alice='reject "no";', carol='ec_action 550 "5.7.0 never";')
+    assert answer.response is not None
+    assert (answer.response.code, answer.response.text) == (550, "no")
+    mixed = planned(alice='reject "no";', carol='ec_action 451 "later";')
+    assert mixed.response is not None
+    assert (mixed.response.code, mixed.response.text) == (451, "later")
+
+
+def test_some_refuse() -> None:
+    answer = planned(alice='reject "no";', carol="keep;")
+    assert answer.response == DEFERRED
+    assert "some recipients refuse" in answer.reason
+    later = planned(alice='ec_action 451 "later";', carol="keep;")
+    assert later.response == DEFERRED
+
+
+def test_some_refuse_a_virus() -> None:
+    """They are removed without a notice."""
+    decision, message = decision_for(alice='reject "no";', carol="keep;")
+    infected = Decision(
+        None, decision.recipients, (Verdict("yara", Status.INFECTED, "E"),), decision.context, "", None, ()
+    )
+    assert plan(infected, message) == Plan(remove=("alice@example.com",))
+
+
+def test_a_response_for_the_message() -> None:
+    decision, message = decision_for(alice="keep;")
+    refused = Decision(Response(550, "5.7.1", "no"), decision.recipients, (), decision.context, "data", None, ())
+    assert plan(refused, message) == Plan(Response(550, "5.7.1", "no"))
+
+
+@pytest.mark.parametrize("script", ['fileinto "Junk";', 'fileinto :copy "Junk";', 'keep; fileinto "A";'])
+def test_what_a_milter_cannot_do_is_deferred(script: str) -> None:
+    answer = planned(alice=script, carol="keep;")
+    assert answer.response == DEFERRED
+    assert "alice@example.com: fileinto" in answer.reason
+
+
+def test_inbox_by_any_name_is_a_keep() -> None:
+    assert planned(alice='fileinto "inbox";') == Plan()
+
+
+def test_edits_that_all_agree_on() -> None:
+    edit = 'addheader "X-New" "v"; deleteheader :index 1 "X-A";'
+    answer = planned(alice=edit, carol=edit + "keep;", dave=edit + "discard;")
+    assert answer.message is not None
+    assert fields_in(answer.message.header)[0] == (b"X-New", b" v")
+    assert answer.remove == ("dave@example.com",)
+
+
+@pytest.mark.parametrize("other", ["keep;", 'addheader "X-New" "w";', 'replace "Bye.";'])
+def test_edits_that_differ_are_deferred(other: str) -> None:
+    answer = planned(alice='addheader "X-New" "v";', carol=other)
+    assert answer.response == DEFERRED
+    assert "differently" in answer.reason
+
+
+def test_edits_of_someone_who_gets_nothing_do_not_count() -> None:
+    assert planned(alice='addheader "X-New" "v"; discard;', carol="keep;") == Plan(remove=("alice@example.com",))
+
+
+def test_a_message_of_its_own_is_not_sent_and_not_remembered() -> None:
+    answer = planned(alice='vacation "I am away.";')
+    assert answer.records == ()
+    assert len(answer.warnings) == 1
+    assert "no message is sent" in answer.warnings[0]
+
+
+def test_records_of_recipients() -> None:
+    answer = planned(alice='if duplicate :uniqueid "x" { discard; }', carol="keep;")
+    ((recipient, record),) = answer.records
+    assert (recipient, record.seconds) == ("alice@example.com", 43200)
+
+
+# ---- header edits
+
+
+def apply(before: list[Field], after: list[Field]) -> list[Field]:
+    """The edits of `header_edits`, carried out one after the other as an MTA does."""
+    fields = list(before)
+    for edit in header_edits(before, after):
+        if edit.value is None:
+            places = [i for i, (name, _) in enumerate(fields) if name.lower() == edit.name.lower()]
+            del fields[places[edit.index - 1]]
+        else:
+            fields.insert(edit.index - 1, (edit.name, edit.value))
+    return fields
+
+
+NAMES = st.sampled_from([b"A", b"a", b"B", b"C"])
+FIELDS = st.lists(st.tuples(NAMES, st.sampled_from([b" 1", b" 2", b" 3\n 4"])), max_size=8)
+
+
+@given(FIELDS, FIELDS)
+def test_the_edits_make_the_other_header(before: list[Field], after: list[Field]) -> None:
+    assert apply(before, after) == after
+
+
+def test_a_field_that_stays_is_not_edited() -> None:
+    before = [(b"A", b" 1"), (b"B", b" 2"), (b"A", b" 3")]
+    edits = list(header_edits(before, [(b"X", b" 0"), (b"A", b" 1"), (b"A", b" 3")]))
+    assert [(edit.index, edit.name, edit.value) for edit in edits] == [(1, b"B", None), (1, b"X", b" 0")]
+
+
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [
+        (b"A: 1\r\nB:2\r\n", [(b"A", b" 1"), (b"B", b"2")]),
+        (b"A: 1\r\n\tx\r\n y\r\nB: 2\r\n", [(b"A", b" 1\n\tx\n y"), (b"B", b" 2")]),
+        (b"nonsense\r\nA: 1\r\n", [(b"A", b" 1")]),
+        (b"", []),
+        (b" x\r\n", []),
+    ],
+)
+def test_fields_in(header: bytes, fields: list[Field]) -> None:
+    assert fields_in(header) == fields

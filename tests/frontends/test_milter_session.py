@@ -1,0 +1,339 @@
+"""One connection from an MTA: an MTA of the test's own sends packets, and looks at what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from sieveav.frontends import milter_session
+from sieveav.frontends.milter_events import Action, Step
+from sieveav.frontends.milter_session import MilterSession
+from sieveav.site.deciding import Conversation
+from sieveav.site.site import Site, load
+
+OFFERED = int(Action(0x1FF)), int(Step(0x1FFFFF))
+
+MESSAGE = [b"LSubject\0 hi\0", b"LX-Bad\0 1\0", b"N", b"BHello.\r\n", b"E"]
+
+
+def packet(data: bytes) -> bytes:
+    return struct.pack("!L", len(data)) + data
+
+
+class Mta:
+    """The MTA's side of a connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, *packets: bytes) -> None:
+        self.writer.write(b"".join(map(packet, packets)))
+
+    async def receive(self) -> bytes:
+        """One packet, its letter first; b"" at the end of the connection."""
+        try:
+            head = await asyncio.wait_for(self.reader.readexactly(4), 10)
+        except asyncio.IncompleteReadError:
+            return b""
+        return await self.reader.readexactly(struct.unpack("!L", head)[0])
+
+    async def negotiate(self) -> int:
+        """The steps that are agreed on."""
+        self.send(b"O" + struct.pack("!LLL", 6, *OFFERED))
+        answer = await self.receive()
+        assert answer[:1] == b"O"
+        steps: int = struct.unpack("!LLL", answer[1:])[2]
+        return steps
+
+    async def final(self) -> list[bytes]:
+        """All packets up to the final reply to the end of a message."""
+        packets = []
+        while True:
+            received = await self.receive()
+            packets.append(received)
+            if received[:1] in (b"c", b"a", b"d", b"t", b"r", b"y", b""):
+                return packets
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Callable[..., Site]:
+    """Makes a site of scripts by their phases, "user" for users' own."""
+
+    def make(**scripts: str) -> Site:
+        stanzas = ""
+        for phase, text in scripts.items():
+            (tmp_path / f"{phase}.sieve").write_text(
+                f'require ["vctx", "variables", "ec_action", "editheader", "envelope", "environment", "copy"]; {text}'
+            )
+            if phase != "user":
+                stanzas += f'script "{phase}_phase1" {{ source = "{phase}.sieve" }}'
+        users = 'users { scripts = "user.sieve" }' if "user" in scripts else ""
+        (tmp_path / "site.conf").write_text(f'sieve "s" {{ {stanzas} }} {users}')
+        return load(tmp_path / "site.conf")
+
+    return make
+
+
+@asynccontextmanager
+async def connected(site: Site, executor: ThreadPoolExecutor, folder: Path) -> AsyncIterator[Mta]:
+    loop = asyncio.get_running_loop()
+    path = folder / "milter.sock"
+    server = await loop.create_unix_server(lambda: MilterSession(site, executor), path=str(path))
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    try:
+        yield Mta(reader, writer)
+    finally:
+        writer.close()
+        server.close()
+        await server.wait_closed()
+
+
+def envelope(*recipients: bytes, sender: bytes = b"<bob@example.org>") -> list[bytes]:
+    connect = b"Cmx.example.org\0" + b"4" + struct.pack("!H", 25) + b"192.0.2.1\0"
+    rcpts = [b"R" + recipient + b"\0" for recipient in recipients or (b"<alice@example.com>",)]
+    return [b"DC", connect, b"DH", b"Hmx.example.org\0", b"DM", b"M" + sender + b"\0", b"DR", *rcpts]
+
+
+def talk(site: Site, executor: ThreadPoolExecutor, folder: Path, *packets: bytes) -> list[bytes]:
+    """What is answered to a whole message, after the negotiation."""
+
+    async def run() -> list[bytes]:
+        async with connected(site, executor, folder) as mta:
+            await mta.negotiate()
+            mta.send(*packets)
+            return await mta.final()
+
+    return asyncio.run(run())
+
+
+def test_a_message_is_accepted_with_one_reply(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    assert talk(site(), executor, tmp_path, *envelope(), *MESSAGE) == [b"c"]
+
+
+def test_steps_without_scripts_are_not_answered(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    async def steps(**scripts: str) -> int:
+        async with connected(site(**scripts), executor, tmp_path) as mta:
+            return await mta.negotiate()
+
+    silent = Step.NR_CONN | Step.NR_HELO | Step.NR_MAIL | Step.NR_RCPT
+    assert asyncio.run(steps()) & silent == silent
+    scripts = {"connect": "stop;", "rcptto": "stop;"}
+    assert asyncio.run(steps(**scripts)) & silent == Step.NR_HELO | Step.NR_MAIL
+
+
+def test_edits_and_recipients(site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path) -> None:
+    user = """addheader "X-New" "v"; deleteheader "X-Bad";
+    if envelope "to" "Carol@example.com" { discard; stop; }
+    if envelope "to" "dave@example.com" { redirect "x@example.org"; }"""
+    made = site(user=user)
+    recipients = (b"<alice@example.com>", b"<Carol@Example.com>", b"<dave@example.com>")
+    answers = talk(made, executor, tmp_path, *envelope(*recipients), *MESSAGE)
+    assert answers == [
+        b"m\0\0\0\1X-Bad\0\0",
+        b"i\0\0\0\1X-New\0 v\0",
+        b"+<x@example.org>\0",
+        b"-<Carol@Example.com>\0",
+        b"-<dave@example.com>\0",
+        b"c",
+    ]
+
+
+def test_a_refusal_has_the_policys_own_text(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    made = site(data='ec_action 550 "5.7.1 one\ntwo 100%";')
+    assert talk(made, executor, tmp_path, *envelope(), *MESSAGE) == [b"y550-5.7.1 one\r\n550 5.7.1 two 100%%\0"]
+
+
+def test_a_discard(site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path) -> None:
+    assert talk(site(user="discard;"), executor, tmp_path, *envelope(), *MESSAGE) == [b"d"]
+
+
+def test_what_cannot_be_done_is_deferred_and_logged(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (answer,) = talk(site(user='require "fileinto"; fileinto "Junk";'), executor, tmp_path, *envelope(), *MESSAGE)
+    assert answer.startswith(b"y451 4.3.0 ")
+    assert "needs delivery, which a milter cannot do" in caplog.text
+
+
+PHASES: Mapping[str, bytes] = {"connect": b"C", "ehlo": b"H", "mailfrom": b"M", "rcptto": b"R"}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_answers_its_own_step(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, phase: str
+) -> None:
+    made = site(**{phase: f'if environment "remote-ip" "192.0.2.1" {{ ec_action 550 "5.7.1 not in {phase}"; }}'})
+
+    async def run() -> bytes:
+        async with connected(made, executor, tmp_path) as mta:
+            await mta.negotiate()
+            packets = envelope()
+            last = next(i for i, sent in enumerate(packets) if sent[:1] == PHASES[phase])
+            mta.send(*packets[: last + 1])
+            return await mta.receive()
+
+    assert asyncio.run(run()) == f"y550 5.7.1 not in {phase}\0".encode()
+
+
+def test_several_messages_in_one_session(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    count = 'vctx_conn_set "n" "${vctx_conn.n}x"; if vctx_conn "n" "xxx" { ec_action 450 "4.7.1 enough"; }'
+    made = site(data=count)
+
+    async def run() -> list[bytes]:
+        async with connected(made, executor, tmp_path) as mta:
+            await mta.negotiate()
+            answers = []
+            for number in range(4):
+                packets = envelope() if number == 0 else [b"DM", b"M<b@x.org>\0", b"R<a@x.org>\0"]
+                mta.send(*packets, *MESSAGE)
+                answers += await mta.final()
+                mta.send(b"A")
+            return answers
+
+    answers = asyncio.run(run())
+    assert answers == [b"c", b"c", b"y450 4.7.1 enough\0", b"c"]
+
+
+def test_an_aborted_message_leaves_nothing_for_the_next(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    made = site(user='if exists "X-Bad" { discard; }')
+    first = [*envelope(b"<gone@example.com>"), *MESSAGE[:3], b"A"]
+    second = [b"M<b@x.org>\0", b"R<a@x.org>\0", b"LSubject\0 hi\0", b"N", b"E"]
+    assert talk(made, executor, tmp_path, *first, *second) == [b"c"]
+
+
+def test_an_internal_error_defers(
+    site: Callable[..., Site],
+    executor: ThreadPoolExecutor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Conversation, "end_of_data", fail)
+    (answer,) = talk(site(), executor, tmp_path, *envelope(), *MESSAGE)
+    assert answer.startswith(b"y451 ")
+    assert "a bug" in caplog.text
+
+
+def test_a_decision_that_takes_too_long(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress is reported, then the message is deferred; the next one is decided."""
+    monkeypatch.setattr(milter_session, "PROGRESS", 0.05)
+    monkeypatch.setattr(milter_session, "DEADLINE", 0.3)
+    going_on = threading.Event()
+    decide = Conversation.end_of_data
+
+    def slow(self: Conversation, message: object) -> object:
+        if not going_on.is_set():
+            going_on.wait(10)
+        return decide(self, message)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Conversation, "end_of_data", slow)
+
+    async def run() -> tuple[list[bytes], list[bytes]]:
+        async with connected(site(), executor, tmp_path) as mta:
+            await mta.negotiate()
+            mta.send(*envelope(), *MESSAGE)
+            first = await mta.final()
+            going_on.set()
+            mta.send(b"A", b"M<b@x.org>\0", b"R<a@x.org>\0", *MESSAGE)
+            return first, await mta.final()
+
+    first, second = asyncio.run(run())
+    assert set(first[:-1]) == {b"p"}
+    assert first[-1].startswith(b"y451 ")
+    assert second == [b"c"]
+
+
+def test_a_message_that_is_aborted_while_it_is_decided_is_not_answered(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on, deciding = threading.Event(), threading.Event()
+    decide = Conversation.end_of_data
+
+    def slow(self: Conversation, message: object) -> object:
+        deciding.set()
+        going_on.wait(10)
+        return decide(self, message)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Conversation, "end_of_data", slow)
+    made = site(user='if exists "X-Bad" { discard; }')
+
+    async def run() -> list[bytes]:
+        async with connected(made, executor, tmp_path) as mta:
+            await mta.negotiate()
+            mta.send(*envelope(), *MESSAGE)
+            await asyncio.get_running_loop().run_in_executor(None, deciding.wait, 10)
+            mta.send(b"A", b"M<b@x.org>\0", b"R<a@x.org>\0", b"LSubject\0 hi\0", b"N", b"E")
+            await asyncio.sleep(0.1)  # so that the packets have arrived
+            going_on.set()
+            return await mta.final()
+
+    assert asyncio.run(run()) == [b"c"]  # of the second message alone: the first would be discarded
+
+
+@pytest.mark.parametrize(
+    "packets", [[b"E"], [b"M<a@b>\0"], [b"O\0"], [b"?"], [b"O" + struct.pack("!LLL", 6, 0, 0)], [b""]]
+)
+def test_nonsense_ends_the_connection(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, packets: list[bytes]
+) -> None:
+    async def run() -> bytes:
+        async with connected(site(), executor, tmp_path) as mta:
+            mta.send(*packets)
+            return await mta.receive()
+
+    assert asyncio.run(run()) == b""
+
+
+def test_too_large_and_too_many(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(milter_session, "LARGEST", 1000)
+    (answer,) = talk(site(), executor, tmp_path, *envelope(), b"LA\0 b\0", b"N", b"B" + b"x" * 1000, b"E")
+    assert answer.startswith(b"y552 5.3.4 ")
+    monkeypatch.setattr(milter_session, "RECIPIENTS", 2)
+    recipients = [b"<a%d@x.org>" % n for n in range(3)]
+    (answer,) = talk(site(), executor, tmp_path, *envelope(*recipients), *MESSAGE)
+    assert answer.startswith(b"y452 4.5.3 ")
+
+
+def test_one_line_in_the_log_for_a_message(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    packets = [*envelope(b"<alice@example.com>", b"<x\x1b@example.com>")[:-1], b"R<b@x.org>\0"]
+    talk(site(user="discard;"), executor, tmp_path, *packets, *MESSAGE[:-1], b"DEi\x004ABC\0", b"E")
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("milter: id=")]
+    assert line == (
+        "milter: id=4ABC client=192.0.2.1 verdicts=- reply=discard "
+        "to=<alice@example.com> actions=discard to=<b@x.org> actions=discard"
+    )
