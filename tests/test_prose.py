@@ -38,14 +38,7 @@ PATTERNS = (
 
 FILES = sorted(
     path
-    for pattern in (
-        "README.rst",
-        "sieveav/**/*.py",
-        "sieveav/**/*.yar",
-        "extensions/*.py",
-        "samples/**/*",
-        "tests/expected/**/*",
-    )
+    for pattern in PATTERNS
     for path in ROOT.glob(pattern)
     if path.is_file() and path.suffix != ".eml" and "__pycache__" not in path.parts
 )

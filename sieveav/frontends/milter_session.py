@@ -83,8 +83,12 @@ Work = Callable[[], bytes]
 class MilterSession(asyncio.Protocol):
     """One connection from an MTA: one SMTP session after the other, many messages in each."""
 
-    def __init__(self, site: Site, executor: Executor, *, answer_data: bool = False) -> None:
+    def __init__(
+        self, site: Site, executor: Executor, *, answer_data: bool = False, sessions: set[MilterSession] | None = None
+    ) -> None:
         self._site = site
+        self._sessions = set() if sessions is None else sessions
+        """Those that are connected; this one is among them while it is."""
         self._executor = executor
         self._answer_data = answer_data
         """Whether the DATA step is answered. On an inet socket that keeps Postfix's Nagle algorithm from waiting."""
@@ -110,10 +114,16 @@ class MilterSession(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
         self._loop = asyncio.get_running_loop()
+        self._sessions.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._sessions.discard(self)
         self._events.clear()
         self._stop_timers()
+
+    def close(self) -> None:
+        """Close the connection; what is in hand gets a temporary failure from the MTA."""
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -6,7 +6,7 @@ Without a file there is the embedded site: the engine `yara`, passive, and nothi
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
 from pathlib import Path
@@ -160,24 +160,43 @@ def load(path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str,
     Raises Refused if the file has errors, OSError if it cannot be read. `engines`, in tests, are the engine types instead of
     those installed.
     """
+    settings, building, problems = _read(Path(path), stream, engines)
+    scanners = _scanners(settings, building.report)
+    warnings = _accepted(building, [*problems, *building.report.problems])
+    library = building.library if isinstance(building.library, Library) else None
+    return Site(settings, scanners, library, building.source, warnings)
+
+
+def read_settings(path: str | Path) -> Settings:
+    """The settings in the file at `path`, without engines: for a process that only starts others. Raises as `load` does."""
+    settings, building, problems = _read(Path(path))
+    _accepted(building, problems)
+    return settings
+
+
+def _read(
+    path: Path, stream: BinaryIO | None = None, engines: Mapping[str, EngineType] | None = None
+) -> tuple[Settings, Building, list[Problem]]:
     # a command without a configuration needs neither PLY nor these
     from sieveav.scanning.contract import ENGINES
     from sieveav.site import configuration
     from sieveav.site.settings import check
 
-    path = Path(path)
     with stream or path.open("rb") as file:
         source = Source(str(path), file.read(LARGEST_FILE + 1).decode("utf-8", "replace"))
     stanzas, problems = configuration.read(source)
-    library = Library()
     known = ENGINES.everything() if engines is None else engines
-    building = Building(Report(), source, path.parent, library, known)
+    building = Building(Report(), source, path.parent, Library(), known)
     settings, more = check(stanzas, building)
-    scanners = _scanners(settings, building.report)
-    problems = sorted({*problems, *more, *building.report.problems}, key=lambda problem: problem.span)
-    if any(problem.severity is Severity.ERROR for problem in problems):
-        raise Refused(source, tuple(problems))
-    return Site(settings, scanners, library, source, tuple(problems))
+    return settings, building, [*problems, *more]
+
+
+def _accepted(building: Building, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The warnings among problems; raises Refused if one is an error."""
+    ordered = tuple(sorted(set(problems), key=lambda problem: problem.span))
+    if any(problem.severity is Severity.ERROR for problem in ordered):
+        raise Refused(building.source, ordered)
+    return ordered
 
 
 def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:

@@ -187,11 +187,13 @@ def _walk(stanzas: Sequence[Placed]) -> Iterator[Placed]:
         yield from _walk(placed.inner)
 
 
-STANZAS: Plugins[StanzaType[Any]] = Plugins(StanzaType, "stanza", "sieveav.stanzas", ["sieveav.site.stanzas"])
+STANZAS: Plugins[StanzaType[Any]] = Plugins(
+    StanzaType, "stanza", "sieveav.stanzas", ["sieveav.site.stanzas", "sieveav.frontends.servers"]
+)
 """All stanza types that are installed, those of engines aside."""
 
 DOCUMENTED = frozenset(
     """avast beik brightmail cloudmark commtouch_ctasd control csapi drweb eleven eset fpscand fsecure icap kaspersky
-    kaspersky_se lmtp mcafee metrics milter olefy opswat program savapi sophos squidclamav sssp trend""".split()
+    kaspersky_se lmtp mcafee metrics olefy opswat program savapi sophos squidclamav sssp trend""".split()
 )
 """Stanzas of the documents; one that is not installed is reported as missing from this version, not as a mistake."""

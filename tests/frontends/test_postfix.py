@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support import postfix as support
@@ -77,15 +79,15 @@ Start = Callable[..., support.Postfix]
 
 
 @pytest.fixture
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def start() -> Iterator[Start]:
     """Starts Postfix with our milter: start(kind), kind being unix or inet."""
     need(support.is_installed(), "postfix (or root, who starts it)")
     with ExitStack() as stack:
 
         def start(kind: str = "unix", config: str = CONFIG) -> support.Postfix:
-            base = tmp_path_factory.mktemp("pf")
-            for parent in [base, *base.parents][:3]:
-                parent.chmod(0o755)  # Postfix runs as users of its own
+            # Not in tmp_path: Postfix runs as users of its own, and each start of pytest closes its folders to others.
+            base = Path(stack.enter_context(TemporaryDirectory(prefix="postfix-")))
+            base.chmod(0o755)
             (base / "policy.sieve").write_text(POLICY)
             (base / "user.sieve").write_text(USER)
             (base / "rcpt.sieve").write_text(RCPT)

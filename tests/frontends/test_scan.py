@@ -12,7 +12,6 @@ from support.accepting import Accepted
 from support.command_line import HEAD, Cli, Terminal, columns
 from support.daemons import EICAR
 
-from sieveav.engines import yara
 from sieveav.frontends.commands import scan
 from sieveav.frontends.output import progress
 from sieveav.scanning.contract import Content, Deadline
@@ -58,7 +57,7 @@ def test_nothing_scanned_is_not_clean(cli: Cli, here: Path) -> None:
 
 
 class StandIn(LazyEngine):
-    """An engine that answers what the test says."""
+    """An engine that answers what the test says, and reports no version."""
 
     def __init__(self, settings: EngineSettings, verdict: Callable[[], Verdict]) -> None:
         super().__init__(settings)
@@ -66,6 +65,9 @@ class StandIn(LazyEngine):
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:  # noqa: ARG002
         return self._verdict()
+
+    def version(self, deadline: Deadline) -> str:  # noqa: ARG002
+        return ""
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, verdict: Callable[[], Verdict]) -> None:
@@ -191,22 +193,47 @@ def test_the_progress_bar(
 # ---- --ping
 
 
-def test_ping(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ping(cli: Cli) -> None:
     done = cli("scan", "--ping")
     assert (done.status, done.err) == (0, "")
     name, answer, version = columns(done.out)
     assert (name, answer) == ("yara", "answers")
-    assert cli("scan", "--ping", "--format", "json").json == {"engine": "yara", "answers": True, "version": version}
+    ping = cli.json("scan", "--ping")
+    assert ping == {"engine": "yara", "answers": True, "version": version, "reason": None}
+
+
+def test_ping_says_why_an_engine_does_not_answer(cli: Cli, here: Path, accepted: Accepted) -> None:
     (here / "two.conf").write_text(
-        'yara {} clamav {} antivirus "a" { yara "y" {} clamav "c" { daemon = ( "127.0.0.1:1" ) timeout = 1 } }'
+        'yara {} clamav {} antivirus "a" { yara "y" {} clamav "c" { daemon = ( "127.0.0.1:1" "/none" ) timeout = 1 } }'
     )
     done = cli("scan", "--ping", "--config", "two.conf", "--format", "json")
     assert done.status == 2
     assert [(ping["engine"], ping["answers"]) for ping in done.objects] == [("yara", True), ("clamav", False)]
-    assert columns(cli("scan", "--ping", "--config", "two.conf").lines[1]) == ["clamav", "does not answer"]
+    yara, clamav = done.objects
+    assert (yara["reason"], clamav["version"]) == (None, "")
+    accepted(clamav["reason"])
+    done = cli("scan", "--ping", "--config", "two.conf")
+    assert done.status == 2
+    assert columns(done.lines[1]) == ["clamav", "does not answer", clamav["reason"]]
     assert cli("scan", "--ping", "--config", "two.conf", "--engine", "yara").status == 0
-    monkeypatch.undo()
-    assert yara.engine.name == "yara"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "reason"),
+    [
+        (CLEAN, 0, None),
+        (FOUND, 0, None),
+        (FAILED, 2, FAILED.info),
+        (Verdict("yara", Status.ERROR), 2, "unknown error"),
+    ],
+)
+def test_ping_of_an_engine_that_reports_no_version(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, status: int, reason: str | None
+) -> None:
+    answer(monkeypatch, lambda: verdict)
+    done = cli("scan", "--ping", "--format", "json")
+    assert done.status == status
+    assert done.json == {"engine": "yara", "answers": reason is None, "version": "", "reason": reason}
 
 
 @pytest.mark.parametrize("arguments", [["--ping", "clean.eml"], []])

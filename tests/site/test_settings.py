@@ -226,10 +226,10 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
         'sieve "s" { cache_size = 201 cache_life = 0 }',
         [("option-unsupported", "201"), ("option-unsupported", "0")],
     ),
-    ('sieveav { workers = 2 user = "sieveav" log = text mixed = bounce }', []),
+    ('sieveav { workers = 2 user = "sieveav" log = text mixed = tempfail }', []),
     (
-        "sieveav { workers = 3 user = root log = json mixed = tempfail }",
-        [("option-unsupported", value) for value in ("3", "root", "json", "tempfail")],
+        "sieveav { workers = 257 log = json mixed = bounce }",
+        [("value-invalid", "257"), ("option-unsupported", "json"), ("option-unsupported", "bounce")],
     ),
     ('csapi {} antivirus "a" { csapi "c" { x = 1 } }', [("stanza-unsupported", "csapi")] * 2),
     # engines

@@ -21,13 +21,16 @@ from sieveav.frontends.command import Command
 from sieveav.frontends.output import Cell, Report, columns, counted, is_terminal, paint, progress
 from sieveav.frontends.sites import site_of
 from sieveav.language.problems import printable
-from sieveav.scanning.contract import ENGINES, Content, Deadline
+from sieveav.scanning.contract import ENGINES, Content, Deadline, Engine
 from sieveav.site.scans import Scanner
 from sieveav.site.site import Site
 from sieveav.verdict import Status, Verdict, worst
 
 PING_SECONDS = 10.0
-"""How long --ping waits for an engine."""
+"""How long --ping waits for an engine's version, and as long again for its verdict on `HARMLESS`."""
+
+HARMLESS = b"Subject: ping\r\n\r\n"
+"""A message to scan for an engine that reports no version: its verdict shows whether it answers, or why it does not."""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -55,7 +58,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--ping",
         action="store_true",
-        help="scan nothing; show whether each engine answers, and the version of it and its definitions",
+        help="scan no files; show for each engine whether it answers, with the version of it and its definitions, or why not",
     )
     add_format(parser, is_line=True)
 
@@ -81,15 +84,29 @@ def _chosen(site: Site, args: Namespace) -> list[Scanner]:
 
 def _ping(args: Namespace, scanners: Iterable[Scanner]) -> int:
     report = Report(args.format)
-    versions = {scanner.name: scanner.engine.version(Deadline.after(PING_SECONDS)) for scanner in scanners}
-    for name, version in versions.items():
-        report.json(lambda: {"engine": name, "answers": bool(version), "version": version})  # noqa: B023
-    rows: list[list[Cell]] = [
-        [(name, "bold"), ("answers", "good") if version else ("does not answer", "bad"), (version, "")]
-        for name, version in versions.items()
-    ]
+    rows: list[list[Cell]] = []
+    status = 0
+    for scanner in scanners:
+        name, version, reason = scanner.name, *_answer(scanner.engine)
+        report.json(
+            lambda: {"engine": name, "answers": reason is None, "version": version, "reason": reason}  # noqa: B023
+        )
+        if reason is None:
+            rows.append([(name, "bold"), ("answers", "good"), (version, "")])
+        else:
+            rows.append([(name, "bold"), ("does not answer", "bad"), (reason, "")])
+            status = 2
     report.lines(columns(rows, 0))
-    return 0 if all(versions.values()) else 2
+    return status
+
+
+def _answer(engine: Engine) -> tuple[str, str | None]:
+    """The version of `engine`, "" if it reports none; and why it does not answer, None if it does."""
+    version = engine.version(Deadline.after(PING_SECONDS))
+    if version:
+        return version, None
+    verdict = engine.scan(Content(HARMLESS), Deadline.after(PING_SECONDS))
+    return "", (verdict.info or "unknown error") if verdict.status is Status.ERROR else None
 
 
 def _scan(args: Namespace, scanners: Sequence[Scanner]) -> int:

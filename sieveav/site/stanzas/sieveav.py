@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from sieveav.options import INTEGER, TEXT, Option, one_of
-from sieveav.site.stanza import NOT_YET, StanzaType
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-SIEVEAV: StanzaType[None] = StanzaType(
+from sieveav.options import TEXT, Option, integer, one_of
+from sieveav.site.stanza import NOT_YET, Building, Placed, StanzaType
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """`workers` is the number of processes that serve, 0 for one on each processor; `user` the one that a server started by
+    root runs as, "" for no change."""
+
+    workers: int = 0
+    user: str = ""
+
+
+def _build(stanzas: Sequence[Placed], building: Building) -> ServerSettings:  # noqa: ARG001
+    return ServerSettings(stanzas[0].value("workers"), stanzas[0].value("user")) if stanzas else ServerSettings()
+
+
+SIEVEAV = StanzaType(
     "sieveav",
     "the server",
     (
-        Option("workers", INTEGER, 2, "processes that serve", NOT_YET),
-        Option("user", TEXT, "sieveav", "the user that the server runs as", NOT_YET),
+        Option("workers", integer(0, 256), 0, "processes that serve; 0: one on each processor"),
+        Option("user", TEXT, "", "the user that the server runs as, if root starts it; empty: no change"),
         Option("log", one_of("text", "json"), "text", "the form of log lines", NOT_YET),
-        Option("mixed", one_of("bounce", "tempfail"), "bounce", "the reply if recipients disagree", NOT_YET),
+        Option("mixed", one_of("bounce", "tempfail"), "tempfail", "the reply if recipients disagree", NOT_YET),
     ),
+    build=_build,
 )

@@ -1,0 +1,119 @@
+"""serve: serve mail servers, as a configuration says
+
+Starts every server that the configuration has a stanza for (see: sieveav explain milter) and runs in the foreground until
+SIGTERM or SIGINT; connections that are open may end for up to 30 seconds. SIGHUP reads the configuration again: if it has
+errors, nothing changes. Sockets can be passed by systemd, and systemd is notified. The log goes to standard error.
+
+Exit status: 0 after SIGTERM or SIGINT; 2 for wrong use, a configuration with errors, or a server that cannot be started.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sieveav.frontends.arguments import Stop, UsageError, add_config
+from sieveav.frontends.command import Command
+from sieveav.frontends.server import SERVERS
+from sieveav.frontends.sites import print_refusal
+from sieveav.frontends.supervising import DRAIN, ServerError, Worker, drop_root, open_sockets, run_worker, supervise
+from sieveav.language.problems import Severity
+from sieveav.site.site import Refused, Site, load, read_settings
+from sieveav.site.stanza import Settings
+from sieveav.site.stanzas.sieveav import SIEVEAV
+
+if TYPE_CHECKING:
+    import asyncio
+
+_log = logging.getLogger(__name__)
+
+THREADS = 16
+"""Threads of a worker in which scripts run. A scan waits for its engine in one of them."""
+
+CLOSING = 5.0
+"""Seconds before a worker would be killed in which it closes the connections that are still open."""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    add_config(parser, "the site, with the stanzas of its servers", required=True)
+
+
+def run(args: Namespace) -> int:
+    path = Path(args.config).resolve()
+    settings = _settings(args)
+    listeners = [listener for server in SERVERS.everything().values() for listener in server.listeners(settings)]
+    if not listeners:
+        raise UsageError(f'{args.config}: no server is configured; write, for instance, milter "m1" {{ listen = … }}')
+    level = logging.DEBUG if args.debug else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(process)d %(levelname)s %(message)s", force=True)
+    server = settings[SIEVEAV]
+    try:
+        sockets = open_sockets(listeners)
+        if server.user:
+            drop_root(server.user)
+        elif os.geteuid() == 0:
+            _log.warning("the server runs as root: write user in the stanza sieveav")
+        supervise(sockets, partial(_work, path), partial(_check, path), server.workers or os.cpu_count() or 1)
+    except ServerError as error:
+        raise UsageError(str(error)) from None
+    return 0
+
+
+def _settings(args: Namespace) -> Settings:
+    try:
+        return read_settings(args.config)
+    except Refused as refused:
+        args.format = "text"
+        print_refusal(args, ((refused.source, problem) for problem in refused.problems))
+        raise Stop(2) from None
+
+
+def _check(path: Path) -> str:
+    """What is wrong with the configuration and the scripts that it names, in one line; "" if nothing is."""
+    try:
+        site = load(path)
+    except OSError as error:
+        return f"{path}: {error.strerror or error}"
+    except Refused as refused:
+        errors = [problem for problem in refused.problems if problem.severity is Severity.ERROR]
+        line, column = refused.source.position(errors[0].span.start)
+        return f"{path}:{line}:{column}: {errors[0].message}"
+    return _check_policies(site)
+
+
+def _check_policies(site: Site) -> str:
+    for path, phase in site.policies():
+        checked = site.scripts.checked(path, phase)
+        if checked.program is None:
+            line, column = checked.source.position(checked.first_error.span.start)
+            return f"{path}:{line}:{column}: {checked.first_error.message}"
+    return ""
+
+
+def _work(path: Path, worker: Worker) -> None:
+    """A worker: its own site, and every server that is configured."""
+    site = load(path)
+    error = _check_policies(site)
+    if error:
+        raise ServerError(error)
+    run_worker(worker, partial(_serve, site))
+
+
+async def _serve(site: Site, worker: Worker, stop: asyncio.Event) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    executor = ThreadPoolExecutor(THREADS, thread_name_prefix="sieveav-scripts")
+    servers = [s for s in SERVERS.everything().values() if s.listeners(site.settings)]
+    running = [await server.start(site, worker.sockets, executor) for server in servers]
+    worker.ready()
+    await stop.wait()
+    for each in running:
+        await each.drain(DRAIN - CLOSING)
+    executor.shutdown(wait=False, cancel_futures=True)
+
+
+command = Command("serve", arguments, run)

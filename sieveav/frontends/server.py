@@ -1,0 +1,46 @@
+"""server: the declaration of a front end that serves a protocol, and a running one.
+
+A server is one file in `servers/`, or in a package that another distribution names as an entry point of the group
+`sieveav.servers`; beside it in the file is the stanza that configures it. `sieveav serve` starts all that are configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Protocol
+
+from sieveav.frontends.supervising import Listener, Sockets
+from sieveav.plugins import Plugin, Plugins, identifier
+from sieveav.site.site import Site
+from sieveav.site.stanza import Settings
+
+
+class Running(Protocol):
+    """A server that accepts connections in this process."""
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more connections, and return when those that are open have ended, or after `seconds`, when they are
+        closed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Server(Plugin):
+    """A server: `listeners(settings)` says where it listens, by the stanzas of its own; `start(site, sockets, executor)`
+    starts it in an asyncio event loop, with the sockets by the names of its listeners. Scripts run in `executor`."""
+
+    name: str
+    listeners: Callable[[Settings], Sequence[Listener]]
+    start: Callable[[Site, Sockets, Executor], Awaitable[Running]]
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name != identifier(self.name):
+            raise TypeError(f"a server's name is lower-case letters, digits and _, not {self.name!r}")
+        if not callable(self.listeners) or not callable(self.start):
+            raise TypeError(f"server {self.name}: listeners and start must be functions")
+
+
+SERVERS = Plugins(Server, "server", "sieveav.servers", ["sieveav.frontends.servers"])
+"""All servers that are installed."""

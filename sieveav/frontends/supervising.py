@@ -1,0 +1,631 @@
+"""supervising: listening sockets and a function to worker processes that run it, are restarted, reloaded and drained.
+
+It knows nothing of mail. A server calls open_sockets, drop_root and supervise, in this order. The supervisor has one thread,
+and nothing open but the sockets, because threads, locks and databases do not survive a fork. Workers inherit the sockets:
+while one is restarted, connections wait in the backlog or go to the others. Signals to the supervisor:
+
+    SIGHUP           reload: check the configuration in a child, start new workers, and once they are ready stop the old ones
+    SIGTERM, SIGINT  stop: workers finish what they have begun; the second one ends them at once
+"""
+
+from __future__ import annotations
+
+import grp
+import logging
+import os
+import pwd
+import re
+import select
+import signal
+import socket
+import stat
+import struct
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import chain, repeat
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from sieveav.printing import printable
+
+if TYPE_CHECKING:
+    import asyncio
+
+_log = logging.getLogger(__name__)
+
+BACKLOG = 128
+"""The connections to a socket that may wait for a worker."""
+
+START = 60.0
+"""Seconds until a worker must be ready, and until a check must have ended; then it is killed."""
+
+DRAIN = 30.0
+"""Seconds for a worker to finish what it has begun; then it is killed."""
+
+PAUSES = (0.1, 30.0)
+"""The shortest and the longest pause in seconds before a worker that has ended is replaced. Each is twice the last one."""
+
+LIFE = 60.0
+"""Seconds of life after which a worker's next pause is the shortest one again."""
+
+GENERATIONS = 3
+"""Generations of workers at a time: the one that serves, and earlier ones that drain. Another reload waits."""
+
+_TEXT = 300
+"""The most characters of what a check says."""
+
+
+class ServerError(Exception):
+    """A server cannot be started; the text says why."""
+
+
+# ---- listening sockets
+
+Sockets = Mapping[str, tuple[socket.socket, ...]]
+"""Name of a listener -> its sockets: several only if systemd passes several of that name."""
+
+
+class Listener(NamedTuple):
+    """Where a server listens."""
+
+    name: str
+    """Also the FileDescriptorName= of its systemd socket unit."""
+    address: str
+    """As for parse_address. Not used if systemd passes a socket of that name."""
+    mode: int = 0o660
+    """The permissions of a unix socket."""
+    owner: str = ""
+    """The name of the user who owns a unix socket; empty for the user of this process."""
+    group: str = ""
+    """The same of its group."""
+
+
+_INET = re.compile(r"inet:(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9._-]+)?)\]|([0-9.]+)):([0-9]{1,5})")
+
+
+def parse_address(text: str) -> tuple[int, Any]:
+    """The socket family and the address to bind for `unix:/path`, `inet:127.0.0.1:8891` or `inet:[::1]:8891`; else ValueError.
+
+    Host names are not looked up: they may have several addresses, or none yet when the system starts. Port 0 is any free port.
+    """
+    if text.startswith("unix:/") and "\0" not in text:
+        return socket.AF_UNIX, text.removeprefix("unix:")
+    match = _INET.fullmatch(text)
+    if match and int(match[3]) < 65536:
+        with suppress(OSError):
+            host, port, numeric = match[1] or match[2], int(match[3]), socket.AI_NUMERICHOST
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)[0]
+            return family, address
+    forms = "unix:/path or inet:address:port, such as inet:127.0.0.1:8891 or inet:[::1]:8891"
+    raise ValueError(f'"{printable(text)}" is not {forms}')
+
+
+def open_sockets(listeners: Iterable[Listener]) -> Sockets:
+    """The listening sockets of all listeners: those that systemd passes under their names, the others bound here.
+
+    Takes systemd's variables out of the environment. A unix socket's file is replaced if nobody listens there, and is not
+    removed when the server stops. ServerError if one cannot be opened, ValueError as parse_address; then none is open.
+    """
+    inherited = _inherited_sockets()
+    sockets: dict[str, tuple[socket.socket, ...]] = {}
+    with ExitStack() as on_error:
+        for each in chain.from_iterable(inherited.values()):
+            on_error.callback(each.close)
+            if each.type != socket.SOCK_STREAM or not each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise ServerError(f"descriptor {each.fileno()}, passed by systemd, is not a stream socket that listens")
+            each.setblocking(False)
+        for listener in listeners:
+            sockets[listener.name] = tuple(inherited.pop(listener.name, ())) or (_listen(listener),)
+            for each in sockets[listener.name]:
+                on_error.callback(each.close)
+        on_error.pop_all()
+    for name, unused in inherited.items():
+        hint = f"write FileDescriptorName={' or '.join(map(printable, sockets))} in its unit"
+        _log.warning('systemd passes a socket "%s", which nothing uses: %s', printable(name), hint)
+        for each in unused:
+            each.close()
+    return sockets
+
+
+def _inherited_sockets() -> dict[str, list[socket.socket]]:
+    """The sockets that systemd passes to this process, by name (sd_listen_fds_with_names(3))."""
+    process, count, names = (os.environ.pop(f"LISTEN_{name}", "") for name in ("PID", "FDS", "FDNAMES"))
+    sockets: dict[str, list[socket.socket]] = {}
+    if process != str(os.getpid()) or not count.isdecimal():
+        return sockets
+    every_name = chain(names.split(":") if names else (), repeat("unknown"))
+    for descriptor, name in zip(range(3, 3 + int(count)), every_name, strict=False):
+        try:
+            os.set_inheritable(descriptor, False)
+            sockets.setdefault(name, []).append(socket.socket(fileno=descriptor))
+        except OSError as error:
+            raise ServerError(f"descriptor {descriptor}, passed by systemd: {_reason(error)}") from None
+    return sockets
+
+
+def _listen(listener: Listener) -> socket.socket:
+    family, address = parse_address(listener.address)
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_UNIX:
+            _bind_unix(listening, address, listener)
+        else:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a server before this one
+            if family == socket.AF_INET6:
+                listening.setsockopt(
+                    socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+                )  # so [::] and 0.0.0.0 can be used together
+            listening.bind(address)
+        listening.listen(BACKLOG)
+        listening.setblocking(False)  # all workers wait for the same connection
+    except (OSError, ServerError) as error:
+        listening.close()
+        raise ServerError(f"cannot listen on {printable(listener.address)}: {_reason(error)}") from None
+    return listening
+
+
+def _bind_unix(listening: socket.socket, path: str, listener: Listener) -> None:
+    owner = _user(listener.owner).pw_uid if listener.owner else -1
+    group = _group(listener.group).gr_gid if listener.group else -1
+    _remove_stale(path)
+    umask = os.umask(0o777 & ~listener.mode)  # bind creates the file with exactly this mode
+    try:
+        listening.bind(path)
+    finally:
+        os.umask(umask)
+    if (owner, group) != (-1, -1):
+        os.chown(path, owner, group, follow_symlinks=False)
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket file of a server that has ended. If one listens there, bind fails."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError("the file exists and is not a socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)  # noqa: PTH108
+        except BlockingIOError:  # its backlog is full
+            pass
+
+
+# ---- the user
+
+
+def drop_root(user: str) -> None:
+    """Become `user` with its groups, for good. Does nothing if this process is that user's. Else ServerError."""
+    entry = _user(user)
+    name, uid, gid = printable(user), entry.pw_uid, entry.pw_gid
+    if os.getresuid() == (uid, uid, uid):
+        return
+    if os.geteuid() != 0:
+        raise ServerError(f'cannot become the user "{name}": start the server as root or as that user')
+    try:
+        os.initgroups(user, gid)
+        os.setgid(gid)
+        os.setuid(uid)
+    except OSError as error:
+        raise ServerError(f'cannot become the user "{name}": {_reason(error)}') from None
+    ids = os.getresuid() == (uid, uid, uid) and os.getresgid() == (gid, gid, gid)
+    if not ids or set(os.getgroups()) != set(os.getgrouplist(user, gid)) or _can_be_root():
+        raise ServerError(f'cannot become the user "{name}": the process has kept privileges of root')
+
+
+def _can_be_root() -> bool:
+    try:
+        os.setuid(0)
+    except PermissionError:
+        return False
+    return True
+
+
+def _user(name: str) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(name)
+    except (KeyError, ValueError):
+        raise ServerError(f'unknown user "{printable(name)}"') from None
+
+
+def _group(name: str) -> grp.struct_group:
+    try:
+        return grp.getgrnam(name)
+    except (KeyError, ValueError):
+        raise ServerError(f'unknown group "{printable(name)}"') from None
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+# ---- systemd
+
+
+def notify(*lines: str) -> None:
+    """Send lines such as `READY=1` or `STATUS=text` to systemd, if it asks for them (sd_notify(3)). Never raises."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    message = "\n".join(map(printable, lines)).encode()
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.settimeout(1)
+        channel.sendto(message, f"\0{path[1:]}" if path.startswith("@") else path)
+
+
+# ---- workers
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What the function of a worker gets. The process ends when the function returns or raises, without its atexit handlers."""
+
+    number: int
+    """From 1 to the number of workers. A worker that replaces another one has its number."""
+    generation: int
+    """1, and one more with each reload."""
+    sockets: Sockets
+    stopping: socket.socket
+    """Readable as soon as the worker is to drain: accept no more connections, finish what was begun, return. It stays readable
+    and is only watched, not read. A worker that has not ended after `drain` seconds is killed."""
+    _ready: int
+
+    def ready(self) -> None:
+        """Report that all is loaded and the worker accepts connections, which it may do at once. To be called once."""
+        with suppress(BrokenPipeError):  # the supervisor has been killed, so `stopping` is readable
+            os.write(self._ready, _PID.pack(os.getpid()))
+
+
+def run_worker(worker: Worker, main: Callable[[Worker, asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main(worker, stop)` in an asyncio event loop. `stop` is set when the worker is to drain; `main` returns after it."""
+    import asyncio
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def drain() -> None:
+            loop.remove_reader(worker.stopping)
+            stop.set()
+
+        loop.add_reader(worker.stopping, drain)
+        await main(worker, stop)
+
+    asyncio.run(run())
+
+
+async def stop_accepting(*servers: asyncio.Server) -> None:
+    """Close asyncio's servers, but no connection: also not those that were accepted in the last turn of the event loop."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    for listening in chain.from_iterable(server.sockets for server in servers):
+        loop.remove_reader(listening.fileno())
+    # An accepted connection gets its transport one turn later, and connection_made one more. If its server is closed before,
+    # asyncio drops it silently (Python 3.11: an assertion in Server._attach).
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for server in servers:
+        server.close()
+
+
+# ---- the supervisor
+
+Work = Callable[[Worker], None]
+Check = Callable[[], str]
+
+
+def supervise(sockets: Sockets, work: Work, check: Check, workers: int, drain: float = DRAIN) -> None:
+    """Run `work` in so many worker processes until SIGTERM or SIGINT, then return. The last thing that a process does, in its
+    only thread: it keeps the signals and pipes of the supervisor.
+
+    `work` reads the configuration itself, so that a reload is nothing but new workers; the sockets stay those of the start.
+    `check` runs in a child before a reload and returns what is wrong with the configuration, in one line, or "". A worker
+    has `drain` seconds to finish what it has begun. ServerError if a worker of the first generation does not become ready.
+    """
+    _Supervisor(sockets, work, check, workers, drain).run()
+
+
+_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+_PID = struct.Struct("=i")
+
+
+@dataclass
+class _Child:
+    """A worker, or a check."""
+
+    name: str
+    number: int
+    generation: int
+    """0 for a check."""
+    started: float
+    kill_at: float
+    """When it is killed, infinite for a worker that is ready."""
+    ready: bool = False
+    stopped: bool = False
+    """It was asked to end."""
+
+
+class _Supervisor:
+    def __init__(self, sockets: Sockets, work: Work, check: Check, workers: int, drain: float) -> None:
+        self._sockets = sockets
+        self._work = work
+        self._check = check
+        self._numbers = range(1, workers + 1)
+        self._drain = drain
+        self._children: dict[int, _Child] = {}
+        """By process id; each is a child that has not been waited for, so its id is its own."""
+        self._current = 0
+        """The generation that serves; 0 until the first one is ready."""
+        self._starting = 0
+        """The generation that is not ready yet; 0 if there is none."""
+        self._last = 0
+        """The number of the last generation that was started."""
+        self._restarts: dict[int, float] = {}
+        """Number of a worker that has ended -> when a new one starts."""
+        self._pauses: dict[int, float] = {}
+        """Number of a worker -> the last pause before it was started."""
+        self._reload = False
+        """A SIGHUP has come, and its reload has not begun."""
+        self._stopping = False
+        self._error = ""
+        """Why the first generation did not become ready."""
+        self._signals, self._signalled = os.pipe()
+        self._readies, self._ready = os.pipe()
+        self._results, self._result = os.pipe()
+        self._life, self._alive = os.pipe()  # its end is the end of the supervisor: only there is the other side open
+        self._own = (self._signals, self._signalled, self._readies, self._results, self._alive)
+        for descriptor in (self._signals, self._signalled, self._readies, self._results):
+            os.set_blocking(descriptor, False)
+
+    def run(self) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, lambda *_: None)  # their numbers are written to the wakeup descriptor
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
+        self._start_generation()
+        while self._children or not self._stopping:
+            self._wait()
+            for number in _read(self._signals):
+                self._act_on(number)
+            for (process,) in _PID.iter_unpack(_read(self._readies)):
+                self._worker_ready(process)
+            self._reap()
+            self._act_on_time(time.monotonic())
+        if self._error:
+            raise ServerError(self._error)
+
+    def _wait(self) -> None:
+        """Until a signal, a worker that is ready, or the next thing to do."""
+        next_time = min([*self._restarts.values(), *(child.kill_at for child in self._children.values())], default=inf)
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        poll.register(self._readies, select.POLLIN)
+        poll.poll(None if next_time == inf else max(0.0, next_time - time.monotonic()) * 1000)
+
+    def _act_on(self, number: int) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            self._stop()
+        elif number == signal.SIGHUP and not self._stopping:
+            self._reload = True
+            if self._generations() >= GENERATIONS:
+                _log.info("the reload waits until workers of earlier generations have ended")
+
+    def _act_on_time(self, now: float) -> None:
+        for process, child in self._children.items():
+            if child.kill_at <= now:
+                end = "start" if child.generation and not child.stopped else "end"
+                _log.warning("%s takes too long to %s and is killed", child.name, end)
+                child.kill_at = inf
+                os.kill(process, signal.SIGKILL)
+        for number, due in list(self._restarts.items()):
+            if due <= now:
+                del self._restarts[number]
+                if not self._start_worker(number, self._current):
+                    self._restart_later(number, 0.0)
+        busy = self._stopping or self._starting or any(not child.generation for child in self._children.values())
+        if self._reload and not busy and self._generations() < GENERATIONS:
+            self._reload = False
+            self._start_check()
+
+    # -- generations
+
+    def _generations(self) -> int:
+        return len({child.generation for child in self._children.values()} - {0})
+
+    def _start_generation(self) -> None:
+        self._last = self._starting = self._last + 1
+        for number in self._numbers:
+            if not self._start_worker(number, self._starting):
+                self._bad_start("a process cannot be started")
+                return
+
+    def _worker_ready(self, process: int) -> None:
+        child = self._children.get(process)
+        if child is None or child.stopped:
+            return
+        child.ready = True
+        child.kill_at = inf
+        workers = [each for each in self._children.values() if each.generation == self._starting]
+        if child.generation == self._starting and all(each.ready for each in workers):
+            self._switch()
+
+    def _switch(self) -> None:
+        """All workers of the new generation are ready: those of the old one drain."""
+        old, self._current, self._starting = self._current, self._starting, 0
+        self._restarts.clear()
+        self._pauses.clear()
+        self._ask_to_end(old)
+        text = f"generation {self._current} is ready (workers: {len(self._numbers)})"
+        _log.info("%s", text)
+        notify("READY=1", f"STATUS={text}")
+
+    def _bad_start(self, text: str) -> None:
+        failed, self._starting = self._starting, 0
+        if self._current:
+            self._ask_to_end(failed)
+            self._reload_failed(text)
+        else:
+            self._error = text
+            self._stop()
+
+    def _reload_failed(self, text: str) -> None:
+        text = f"not reloaded, the old configuration stays in force: {text}"
+        _log.error("%s", text)
+        notify("READY=1", f"STATUS={text}")  # sd_notify(3): also after a reload that failed
+
+    def _start_check(self) -> None:
+        notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reloading")
+        now = time.monotonic()
+        if not self._fork(_Child("the check of the configuration", 0, 0, now, now + START), self._run_check):
+            self._reload_failed("a process cannot be started")
+
+    def _checked(self, status: int) -> None:
+        text = _read(self._results).decode(errors="replace")
+        if self._stopping:
+            return
+        if status == 0:
+            self._start_generation()
+        else:
+            self._reload_failed(printable(text) or f"the check of the configuration {_how_it_ended(status)}")
+
+    # -- processes
+
+    def _start_worker(self, number: int, generation: int) -> bool:
+        now = time.monotonic()
+        child = _Child(f"worker {number} of generation {generation}", number, generation, now, now + START)
+        return self._fork(child, lambda: self._run_work(number, generation))
+
+    def _worker_ended(self, child: _Child, status: int) -> None:
+        if child.stopped:
+            _log.debug("%s %s", child.name, _how_it_ended(status))
+        elif child.generation == self._current:
+            _log.warning("%s %s", child.name, _how_it_ended(status))
+            self._restart_later(child.number, time.monotonic() - child.started)
+        else:
+            self._bad_start(f"{child.name} {_how_it_ended(status)} before all were ready")
+
+    def _restart_later(self, number: int, lived: float) -> None:
+        shortest, longest = PAUSES
+        last = 0.0 if lived >= LIFE else self._pauses.get(number, 0.0)
+        pause = self._pauses[number] = min(max(shortest, 2 * last), longest)
+        self._restarts[number] = time.monotonic() + pause
+        _log.info("worker %d is started again in %.1f s", number, pause)
+
+    def _stop(self) -> None:
+        if self._stopping:
+            for process in self._children:
+                os.kill(process, signal.SIGKILL)
+            return
+        self._stopping = True
+        _log.info("stopping")
+        notify("STOPPING=1", f"STATUS={self._error or 'stopping'}")
+        self._restarts.clear()
+        for listening in chain.from_iterable(self._sockets.values()):
+            listening.close()  # or connections would wait for workers that accept no more
+        for generation in {child.generation for child in self._children.values()}:
+            self._ask_to_end(generation)
+
+    def _ask_to_end(self, generation: int) -> None:
+        for process, child in self._children.items():
+            if child.generation == generation and not child.stopped:
+                child.stopped = True
+                child.kill_at = time.monotonic() + self._drain
+                os.kill(process, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        """Wait for the children that have ended: as process 1 of a container, also for those of others."""
+        with suppress(ChildProcessError):
+            while True:
+                process, status = os.waitpid(-1, os.WNOHANG)
+                if not process:
+                    return
+                child = self._children.pop(process, None)
+                if child and child.generation:
+                    self._worker_ended(child, os.waitstatus_to_exitcode(status))
+                elif child:
+                    self._checked(os.waitstatus_to_exitcode(status))
+
+    def _fork(self, child: _Child, body: Callable[[], None]) -> bool:
+        """Run `body` in a new process; false if the system has no more of them."""
+        # Until a child has its own handlers, a signal to it would be written into the supervisor's pipe.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            process = os.fork()
+            if process == 0:
+                self._be_child(child, body)
+        except OSError as error:
+            _log.error("%s cannot be started: %s", child.name, _reason(error))
+            return False
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self._children[process] = child
+        return True
+
+    # -- in a child
+
+    def _be_child(self, child: _Child, body: Callable[[], None]) -> NoReturn:
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGHUP, signal.SIGINT):  # a terminal sends them to all processes
+                signal.signal(number, signal.SIG_IGN)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            for descriptor in self._own:
+                os.close(descriptor)
+            body()
+            status = 0
+        except BaseException as error:  # whatever it is, it ends this process and goes no further
+            _log.error("%s: %s", child.name, printable(f"{type(error).__name__}: {error}"))
+            _log.debug("where it was raised:", exc_info=True)
+        finally:
+            os._exit(status)
+
+    def _run_work(self, number: int, generation: int) -> None:
+        stop, stopping = socket.socketpair()
+        signal.signal(signal.SIGTERM, lambda *_: stop.close())
+        self._begin(stop.close, self._drain)
+        self._work(Worker(number, generation, self._sockets, stopping, self._ready))
+
+    def _run_check(self) -> None:
+        self._begin(lambda: None, 0.0)
+        text = self._check()
+        if text:
+            os.write(self._result, text[:_TEXT].encode(errors="replace"))
+            os._exit(1)
+
+    def _begin(self, stop: Callable[[], None], drain: float) -> None:
+        """Accept signals, and end when the supervisor has ended, even if it was killed and `stop` is not heeded."""
+
+        def end_with_supervisor() -> None:
+            os.read(self._life, 1)
+            stop()
+            time.sleep(drain)
+            os._exit(1)
+
+        # Started while signals are blocked, the thread does not get any: they interrupt the main thread.
+        threading.Thread(target=end_with_supervisor, name="sieveav-supervisor", daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _read(descriptor: int) -> bytes:
+    """What there is to read, up to one page: pipes have whole items of it."""
+    try:
+        return os.read(descriptor, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def _how_it_ended(status: int) -> str:
+    """How a process has ended, by its exit code; a negative one is a signal."""
+    return (
+        f"was killed by signal {-status} ({signal.strsignal(-status)})" if status < 0 else f"ended with status {status}"
+    )

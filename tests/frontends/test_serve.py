@@ -1,0 +1,188 @@
+"""The command serve, as a process: it answers an MTA, reloads, keeps what is good, and stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+MESSAGE = [b"M<bob@example.org>\0", b"R<alice@example.com>\0", b"LSubject\0 hi\0", b"N", b"E"]
+
+
+def packet(data: bytes) -> bytes:
+    return struct.pack("!L", len(data)) + data
+
+
+class Server:
+    """A running `sieveav serve`, with its log."""
+
+    def __init__(self, folder: Path, config: str, **environment: str) -> None:
+        self.socket = folder / "m.sock"
+        (folder / "site.conf").write_text(config)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sieveav", "serve", "--config", "site.conf"],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        self.lines: list[str] = []
+        self.reading = threading.Thread(target=self._read)
+        self.reading.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_for(self, text: str, seconds: float = 20) -> str:
+        """The first log line with `text`."""
+        until = time.monotonic() + seconds
+        while True:
+            line = next((line for line in self.lines if text in line), None)
+            if line is not None:
+                return line
+            assert time.monotonic() < until, f"no line with {text!r} in {self.lines}"
+            time.sleep(0.02)
+
+    def answer(self, *packets: bytes) -> bytes:
+        """The final reply to a message, on a connection of its own."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10)
+            client.connect(str(self.socket))
+            client.sendall(packet(b"O" + struct.pack("!LLL", 6, 0x1FF, 0x1FFFFF)))
+            assert self.receive(client)[:1] == b"O"
+            client.sendall(b"".join(map(packet, packets or MESSAGE)))
+            answer = self.receive(client)
+            client.sendall(packet(b"Q"))
+            return answer
+
+    @staticmethod
+    def receive(client: socket.socket) -> bytes:
+        with client.makefile("rb") as stream:
+            (size,) = struct.unpack("!L", stream.read(4))
+            return stream.read(size)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        self.reading.join()
+        return status
+
+
+CONFIG = """sieveav { workers = 2 }
+milter "m1" { listen = "unix:FOLDER/m.sock" mode = 0600 }
+sieve "s" { script "data_phase1" { source = "p.sieve" } }
+"""
+
+
+def policy(text: str) -> str:
+    return f'require "ec_action"; ec_action 550 "5.7.1 {text}";'
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server; it is stopped at the end."""
+    servers: list[Server] = []
+
+    def start(script: str = policy("one"), config: str = CONFIG, **environment: str) -> Server:
+        (tmp_path / "p.sieve").write_text(script)
+        servers.append(Server(tmp_path, config.replace("FOLDER", str(tmp_path)), **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(20)
+        server.reading.join()
+        if server.process.stderr is not None:
+            server.process.stderr.close()
+
+
+def test_it_answers_logs_and_stops(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.wait_for("(workers: 2)")
+    assert server.answer() == b"y550 5.7.1 one\0"
+    assert "reply=550 5.7.1 to=<alice@example.com>" in server.wait_for("milter: id=")
+    assert server.socket.stat().st_mode & 0o777 == 0o600
+    assert server.stop() == 0
+
+
+def test_a_reload_takes_what_is_good_and_keeps_what_was(serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve()
+    server.wait_for("generation 1 is ready")
+    (tmp_path / "p.sieve").write_text("nonsense;")
+    server.process.send_signal(signal.SIGHUP)
+    assert "p.sieve:1:1: unknown command nonsense" in server.wait_for("not reloaded")
+    assert server.answer() == b"y550 5.7.1 one\0"
+    (tmp_path / "p.sieve").write_text(policy("two"))
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("generation 2 is ready")
+    assert server.answer() == b"y550 5.7.1 two\0"
+    assert server.stop() == 0
+
+
+def test_a_user_s_script_that_changes_needs_no_reload(serve: Callable[..., Server], tmp_path: Path) -> None:
+    (tmp_path / "alice.sieve").write_text("discard;")
+    server = serve("stop;", f'{CONFIG} users {{ scripts = "%n.sieve" }}')
+    server.wait_for("(workers: 2)")
+    assert server.answer() == b"d"
+    (tmp_path / "alice.sieve").write_text("keep;")
+    assert server.answer() == b"c"
+
+
+def test_a_worker_that_is_killed_is_replaced(serve: Callable[..., Server]) -> None:
+    server = serve(config=CONFIG.replace("workers = 2", "workers = 1"))
+    server.wait_for("(workers: 1)")
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGKILL)
+    assert server.answer() == b"y550 5.7.1 one\0"  # the connection waits for the next worker
+    assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("usres {}", "unknown stanza usres"),
+        ("users {}", "no server is configured"),
+        ('milter "m" {}', 'milter "m" has no listen'),
+        ('milter "m" { listen = "here" }', '"here" is not unix:/path'),
+        ('milter "m" { listen = "unix:/nowhere/x/m.sock" }', "/nowhere/x/m.sock"),
+        ('milter "m" { listen = "unix:FOLDER/m.sock" mode = 999 }', "is not the mode of a file"),
+        ('milter "m" { listen = "unix:FOLDER/m.sock" owner = "nobody-of-this-name" }', "nobody-of-this-name"),
+        (
+            'milter "m" { listen = "unix:FOLDER/m.sock" } milter "n" { listen = "unix:FOLDER/m.sock" }',
+            "is the address of m too",
+        ),
+    ],
+)
+def test_what_cannot_be_started(tmp_path: Path, config: str, said: str) -> None:
+    (tmp_path / "site.conf").write_text(config.replace("FOLDER", str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-m", "sieveav", "serve", "--config", "site.conf"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_policy_with_an_error_does_not_start(serve: Callable[..., Server]) -> None:
+    server = serve("nonsense;")
+    assert server.process.wait(30) == 2
+    server.reading.join()
+    assert any("unknown command nonsense" in line for line in server.lines)
