@@ -10,7 +10,7 @@ The mailbox A/B is the folder `.A.B` of the Maildir, and INBOX is the Maildir it
 name is looked up in an open folder, and no symbolic link is followed, except that a folder may be a link to another folder
 of the same Maildir (`.Spam -> .Junk`). So nothing is written outside of the Maildir, even if somebody changes it meanwhile.
 
-Threads and processes may store at the same time, without locks. Not supported: quotas (`maildirsize`), keywords
+Threads and processes may store at the same time; only subscriptions are locked. Not supported: quotas (`maildirsize`), keywords
 (`dovecot-keywords`), special-use attributes, mailbox ids.
 """
 
@@ -24,8 +24,7 @@ import os
 import re
 import time
 from binascii import b2a_base64
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from sieveav.printing import printable
@@ -233,11 +232,10 @@ def _sync(folder: int) -> None:
             raise
 
 
-@contextmanager
-def _opened(path: str | Path, at: int | None = None) -> Iterator[int]:
+def _sync_path(path: str | Path, at: int | None = None) -> None:
     folder = os.open(path, _FOLDER, dir_fd=at)
     try:
-        yield folder
+        _sync(folder)
     finally:
         _close(folder)
 
@@ -263,8 +261,7 @@ def _make_with_parents(path: Path) -> None:
     except FileNotFoundError:
         _make_with_parents(path.parent)
         _make(path)
-    with _opened(path.parent) as parent:
-        _sync(parent)
+    _sync_path(path.parent)
 
 
 def _linked(name: str, root: int) -> str:
@@ -286,8 +283,7 @@ def _complete(folder: int) -> None:
     _make("cur", folder)
     _make("new", folder)
     _sync(folder)
-    with _opened("..", folder) as parent:
-        _sync(parent)
+    _sync_path("..", folder)
     _make("tmp", folder)
 
 

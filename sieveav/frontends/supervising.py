@@ -153,11 +153,10 @@ def _listen(listener: Listener) -> socket.socket:
         if family == socket.AF_UNIX:
             _bind_unix(listening, address, listener)
         else:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a server before this one
-            if family == socket.AF_INET6:
-                listening.setsockopt(
-                    socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
-                )  # so [::] and 0.0.0.0 can be used together
+            # Connections of a server before this one may not have ended.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:  # so that [::] and 0.0.0.0 can have the same port
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listening.bind(address)
         listening.listen(BACKLOG)
         listening.setblocking(False)  # all workers wait for the same connection
@@ -378,27 +377,28 @@ class _Supervisor:
         self._stopping = False
         self._error = ""
         """Why the first generation did not become ready."""
-        self._signals, self._signalled = os.pipe()
-        self._readies, self._ready = os.pipe()
-        self._results, self._result = os.pipe()
-        self._life, self._alive = os.pipe()  # its end is the end of the supervisor: only there is the other side open
-        self._own = (self._signals, self._signalled, self._readies, self._results, self._alive)
-        for descriptor in (self._signals, self._signalled, self._readies, self._results):
+        self._wakeup_read, self._wakeup_write = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
+        self._check_read, self._check_write = os.pipe()
+        self._alive_read, self._alive_write = os.pipe()
+        """Workers read its end when the supervisor has ended, because nobody else has the side to write to."""
+        self._own = (self._wakeup_read, self._wakeup_write, self._ready_read, self._check_read, self._alive_write)
+        for descriptor in (self._wakeup_read, self._wakeup_write, self._ready_read, self._check_read):
             os.set_blocking(descriptor, False)
 
     def run(self) -> None:
         for each in _SIGNALS:
             signal.signal(each, lambda *_: None)  # their numbers are written to the wakeup descriptor
-        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
         self._start_generation()
         while self._children or not self._stopping:
             self._wait()
-            for number in _read(self._signals):
-                self._act_on(number)
-            for (process,) in _PID.iter_unpack(_read(self._readies)):
+            for number in _read(self._wakeup_read):
+                self._handle_signal(number)
+            for (process,) in _PID.iter_unpack(_read(self._ready_read)):
                 self._worker_ready(process)
             self._reap()
-            self._act_on_time(time.monotonic())
+            self._handle_deadlines(time.monotonic())
         if self._error:
             raise ServerError(self._error)
 
@@ -406,11 +406,11 @@ class _Supervisor:
         """Until a signal, a worker that is ready, or the next thing to do."""
         next_time = min([*self._restarts.values(), *(child.kill_at for child in self._children.values())], default=inf)
         poll = select.poll()
-        poll.register(self._signals, select.POLLIN)
-        poll.register(self._readies, select.POLLIN)
+        poll.register(self._wakeup_read, select.POLLIN)
+        poll.register(self._ready_read, select.POLLIN)
         poll.poll(None if next_time == inf else max(0.0, next_time - time.monotonic()) * 1000)
 
-    def _act_on(self, number: int) -> None:
+    def _handle_signal(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stop()
         elif number == signal.SIGHUP and not self._stopping:
@@ -418,7 +418,7 @@ class _Supervisor:
             if self._generations() >= GENERATIONS:
                 _log.info("the reload waits until workers of earlier generations have ended")
 
-    def _act_on_time(self, now: float) -> None:
+    def _handle_deadlines(self, now: float) -> None:
         for process, child in self._children.items():
             if child.kill_at <= now:
                 end = "start" if child.generation and not child.stopped else "end"
@@ -462,7 +462,7 @@ class _Supervisor:
         old, self._current, self._starting = self._current, self._starting, 0
         self._restarts.clear()
         self._pauses.clear()
-        self._ask_to_end(old)
+        self._terminate(old)
         text = f"generation {self._current} is ready (workers: {len(self._numbers)})"
         _log.info("%s", text)
         notify("READY=1", f"STATUS={text}")
@@ -470,7 +470,7 @@ class _Supervisor:
     def _bad_start(self, text: str) -> None:
         failed, self._starting = self._starting, 0
         if self._current:
-            self._ask_to_end(failed)
+            self._terminate(failed)
             self._reload_failed(text)
         else:
             self._error = text
@@ -488,7 +488,7 @@ class _Supervisor:
             self._reload_failed("a process cannot be started")
 
     def _checked(self, status: int) -> None:
-        text = _read(self._results).decode(errors="replace")
+        text = _read(self._check_read).decode(errors="replace")
         if self._stopping:
             return
         if status == 0:
@@ -531,9 +531,9 @@ class _Supervisor:
         for listening in chain.from_iterable(self._sockets.values()):
             listening.close()  # or connections would wait for workers that accept no more
         for generation in {child.generation for child in self._children.values()}:
-            self._ask_to_end(generation)
+            self._terminate(generation)
 
-    def _ask_to_end(self, generation: int) -> None:
+    def _terminate(self, generation: int) -> None:
         for process, child in self._children.items():
             if child.generation == generation and not child.stopped:
                 child.stopped = True
@@ -560,7 +560,7 @@ class _Supervisor:
         try:
             process = os.fork()
             if process == 0:
-                self._be_child(child, body)
+                self._run_child(child, body)
         except OSError as error:
             _log.error("%s cannot be started: %s", child.name, _reason(error))
             return False
@@ -571,7 +571,7 @@ class _Supervisor:
 
     # -- in a child
 
-    def _be_child(self, child: _Child, body: Callable[[], None]) -> NoReturn:
+    def _run_child(self, child: _Child, body: Callable[[], None]) -> NoReturn:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -593,20 +593,20 @@ class _Supervisor:
         stop, stopping = socket.socketpair()
         signal.signal(signal.SIGTERM, lambda *_: stop.close())
         self._begin(stop.close, self._drain)
-        self._work(Worker(number, generation, self._sockets, stopping, self._ready))
+        self._work(Worker(number, generation, self._sockets, stopping, self._ready_write))
 
     def _run_check(self) -> None:
         self._begin(lambda: None, 0.0)
         text = self._check()
         if text:
-            os.write(self._result, text[:_TEXT].encode(errors="replace"))
+            os.write(self._check_write, text[:_TEXT].encode(errors="replace"))
             os._exit(1)
 
     def _begin(self, stop: Callable[[], None], drain: float) -> None:
         """Accept signals, and end when the supervisor has ended, even if it was killed and `stop` is not heeded."""
 
         def end_with_supervisor() -> None:
-            os.read(self._life, 1)
+            os.read(self._alive_read, 1)
             stop()
             time.sleep(drain)
             os._exit(1)
@@ -617,7 +617,7 @@ class _Supervisor:
 
 
 def _read(descriptor: int) -> bytes:
-    """What there is to read, up to one page: pipes have whole items of it."""
+    """What there is to read from a pipe, b"" if nothing. 4096 octets end between two process ids."""
     try:
         return os.read(descriptor, 4096)
     except BlockingIOError:
@@ -626,6 +626,6 @@ def _read(descriptor: int) -> bytes:
 
 def _how_it_ended(status: int) -> str:
     """How a process has ended, by its exit code; a negative one is a signal."""
-    return (
-        f"was killed by signal {-status} ({signal.strsignal(-status)})" if status < 0 else f"ended with status {status}"
-    )
+    if status < 0:
+        return f"was killed by signal {-status} ({signal.strsignal(-status)})"
+    return f"ended with status {status}"

@@ -336,6 +336,16 @@ def test_a_new_mailbox_is_subscribed(path: Path, before: bytes | None, after: by
     assert not (path / "subscriptions.lock").exists()
 
 
+def test_subscriptions_that_another_process_unlocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = path / "subscriptions.lock"
+    lock.touch()
+    pauses = itertools.count(1)
+    monkeypatch.setattr(time, "sleep", lambda _: lock.unlink() if next(pauses) == 5 else None)
+    assert Maildir(path).store("a", MESSAGE, create=True) is None
+    assert (path / "subscriptions").read_bytes() == b"V\t2\n\na\n"
+    assert next(pauses) == 6
+
+
 def break_lock(path: Path) -> None:
     (path / "subscriptions.lock").write_bytes(b"of another process")
 
@@ -729,7 +739,7 @@ def test_old_files_in_tmp(path: Path, hours: int, number: int, removed: bool, mo
         (path / "tmp" / name).write_bytes(b"half")
     os.utime(path / "tmp/one", (0, 0))  # the date of a message that another process is about to store
     (path / "tmp/folder").mkdir()
-    (path / "tmp/link").symlink_to(path / "new")
+    (path / "tmp/link").symlink_to("nowhere")
     now = time.time_ns()
     monkeypatch.setattr(time, "time_ns", lambda: now + hours * 3_600_000_000_000)
     monkeypatch.setattr(maildir, "_numbers", itertools.count(number))
@@ -737,6 +747,23 @@ def test_old_files_in_tmp(path: Path, hours: int, number: int, removed: bool, mo
     remaining = ["folder"] if removed else ["folder", "link", "one", "two"]
     assert sorted(entry.name for entry in (path / "tmp").iterdir()) == remaining
     assert messages(path) == [MESSAGE]
+
+
+def test_an_old_file_that_cannot_be_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (path / "tmp" / str(number)).touch()
+    now, real, calls = time.time_ns(), os.unlink, itertools.count()
+
+    def unlink(name: str, *, dir_fd: int) -> None:
+        if next(calls) == 0:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        real(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    monkeypatch.setattr(time, "time_ns", lambda: now + 37 * 3_600_000_000_000)
+    monkeypatch.setattr(maildir, "_numbers", itertools.count())
+    assert Maildir(path).store(None, MESSAGE) is None
+    assert len(list((path / "tmp").iterdir())) == 1
 
 
 def test_few_files_are_looked_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
