@@ -1,8 +1,9 @@
-"""frontends: command lines to decisions and reports, for people and programs.
+"""frontends: command lines and connections of mail servers to decisions, reports, replies and delivered mail.
 
-*Takes*: arguments, files, standard input.
-*Gives*: text, JSON, exit statuses.
+*Takes*: arguments, files, standard input; the milter protocol, LMTP.
+*Gives*: text, JSON, exit statuses; replies, files in Maildirs, messages to other servers.
 *Imports*: `language`, `running`, `scanning`, `site`, `lint`, and the leaves.
 *Never*: decides what happens to a message.
-*Begin at*: `cli.py`, then a file of `commands/`.
+*Begin at*: `cli.py`, then a file of `commands/`; for mail servers a file of `servers/`, then `milter_session.py` or
+`lmtp_session.py`, and `delivering.py`.
 """

@@ -27,9 +27,9 @@ from binascii import b2a_base64
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from sieveav.frontends.failure import Failure
 from sieveav.printing import printable
 from sieveav.running.effects import folders_of, mailbox_key
-from sieveav.values import Value
 
 _log = logging.getLogger(__name__)
 
@@ -72,14 +72,6 @@ _TEXTS = {
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-
-
-class Failure(Value):
-    """Why a message was not stored: one printable line without paths. Unless it is `temporary`, storing the message again
-    in the same mailbox would fail again; another mailbox may do."""
-
-    temporary: bool
-    text: str
 
 
 class Maildir:
@@ -127,6 +119,17 @@ class Maildir:
             reason = text[:1].lower() + text[1:]
             return Failure(error.errno not in _PERMANENT, f'cannot store in mailbox "{shown}": {reason}')
         return None
+
+    def has(self, mailbox: str) -> bool:
+        """Whether a mailbox exists and mail can be stored in it."""
+        folder = folder_name(mailbox_key(mailbox))
+        if folder is None:
+            return False
+        with ExitStack() as stack, suppress(OSError):
+            root = self._open(stack)
+            if root is not None:
+                return self._open_folder(stack, root, folder, create=False) is not None if folder else True
+        return False
 
     def _open(self, stack: ExitStack) -> int | None:
         """Open the Maildir; None if it does not exist."""

@@ -1,7 +1,7 @@
 """supervising: listening sockets and a function to worker processes that run it, are restarted, reloaded and drained.
 
 It knows nothing of mail. A server calls open_sockets, drop_root and supervise, in this order. The supervisor has one thread,
-and nothing open but the sockets, because threads, locks and databases do not survive a fork. Workers inherit the sockets:
+and opens nothing but the sockets, because threads, locks and databases do not survive a fork. Workers inherit the sockets:
 while one is restarted, connections wait in the backlog or go to the others. Signals to the supervisor:
 
     SIGHUP           reload: check the configuration in a child, start new workers, and once they are ready stop the old ones
@@ -322,8 +322,8 @@ Check = Callable[[], str]
 
 
 def supervise(sockets: Sockets, work: Work, check: Check, workers: int, drain: float = DRAIN) -> None:
-    """Run `work` in so many worker processes until SIGTERM or SIGINT, then return. The last thing that a process does, in its
-    only thread: it keeps the signals and pipes of the supervisor.
+    """Run `work` in this number of worker processes until SIGTERM or SIGINT, then return. To be called in a process with one
+    thread, as the last thing it does: signal handlers and pipes are not given back.
 
     `work` reads the configuration itself, so that a reload is nothing but new workers; the sockets stay those of the start.
     `check` runs in a child before a reload and returns what is wrong with the configuration, in one line, or "". A worker
@@ -354,6 +354,8 @@ class _Child:
 
 
 class _Supervisor:
+    """The processes of a server, and when something has to be done about them."""
+
     def __init__(self, sockets: Sockets, work: Work, check: Check, workers: int, drain: float) -> None:
         self._sockets = sockets
         self._work = work
@@ -381,7 +383,7 @@ class _Supervisor:
         self._ready_read, self._ready_write = os.pipe()
         self._check_read, self._check_write = os.pipe()
         self._alive_read, self._alive_write = os.pipe()
-        """Workers read its end when the supervisor has ended, because nobody else has the side to write to."""
+        """Only the supervisor can write to it, so that children read its end when the supervisor has ended."""
         self._own = (self._wakeup_read, self._wakeup_write, self._ready_read, self._check_read, self._alive_write)
         for descriptor in (self._wakeup_read, self._wakeup_write, self._ready_read, self._check_read):
             os.set_blocking(descriptor, False)

@@ -194,6 +194,6 @@ STANZAS: Plugins[StanzaType[Any]] = Plugins(
 
 DOCUMENTED = frozenset(
     """avast beik brightmail cloudmark commtouch_ctasd control csapi drweb eleven eset fpscand fsecure icap kaspersky
-    kaspersky_se lmtp mcafee metrics olefy opswat program savapi sophos squidclamav sssp trend""".split()
+    kaspersky_se mcafee metrics olefy opswat program savapi sophos squidclamav sssp trend""".split()
 )
 """Stanzas of the documents; one that is not installed is reported as missing from this version, not as a mistake."""

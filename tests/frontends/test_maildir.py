@@ -26,7 +26,8 @@ from support.accepting import Accepted
 from support.outcomes import only, present
 
 from sieveav.frontends import maildir
-from sieveav.frontends.maildir import Failure, Maildir, folder_name, modified_utf7
+from sieveav.frontends.failure import Failure
+from sieveav.frontends.maildir import Maildir, folder_name, modified_utf7
 from sieveav.running.carrying import carry
 from sieveav.running.effects import Store, mailbox_key
 from sieveav.running.message import Message

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -14,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.command_line import validator
 
 MESSAGE = [b"M<bob@example.org>\0", b"R<alice@example.com>\0", b"LSubject\0 hi\0", b"N", b"E"]
 
@@ -25,23 +28,26 @@ def packet(data: bytes) -> bytes:
 class Server:
     """A running `sieveav serve`, with its log."""
 
-    def __init__(self, folder: Path, config: str, **environment: str) -> None:
+    def __init__(self, folder: Path, config: str, *, journal: bool = False) -> None:
         self.socket = folder / "m.sock"
         (folder / "site.conf").write_text(config)
+        read, write = os.pipe()
+        status = os.fstat(write)
+        self.log = os.fdopen(read)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sieveav", "serve", "--config", "site.conf"],
             cwd=folder,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment},
+            stderr=write,
+            # as systemd sets it, for standard error
+            env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}" if journal else ""},
         )
+        os.close(write)
         self.lines: list[str] = []
         self.reading = threading.Thread(target=self._read)
         self.reading.start()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in self.log:
             self.lines.append(line.rstrip("\n"))
 
     def wait_for(self, text: str, seconds: float = 20) -> str:
@@ -94,9 +100,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server; it is stopped at the end."""
     servers: list[Server] = []
 
-    def start(script: str = policy("one"), config: str = CONFIG, **environment: str) -> Server:
+    def start(script: str = policy("one"), config: str = CONFIG, *, journal: bool = False) -> Server:
         (tmp_path / "p.sieve").write_text(script)
-        servers.append(Server(tmp_path, config.replace("FOLDER", str(tmp_path)), **environment))
+        servers.append(Server(tmp_path, config.replace("FOLDER", str(tmp_path)), journal=journal))
         return servers[-1]
 
     yield start
@@ -105,16 +111,48 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             server.process.send_signal(signal.SIGTERM)
             server.process.wait(20)
         server.reading.join()
-        if server.process.stderr is not None:
-            server.process.stderr.close()
+        server.log.close()
 
 
 def test_it_answers_logs_and_stops(serve: Callable[..., Server]) -> None:
     server = serve()
     server.wait_for("(workers: 2)")
     assert server.answer() == b"y550 5.7.1 one\0"
-    assert "reply=550 5.7.1 to=<alice@example.com>" in server.wait_for("milter: id=")
+    line = server.wait_for("frontend=milter server=m1")
+    assert re.match(r"[0-9-]{10} [0-9:,]{12} [0-9]+ INFO frontend=milter ", line)
+    assert 'result=refuse reply="550 5.7.1 one" to=alice@example.com' in line
     assert server.socket.stat().st_mode & 0o777 == 0o600
+    assert server.stop() == 0
+
+
+def test_the_log_in_json(serve: Callable[..., Server]) -> None:
+    """Also what the supervisor logs, and what is not a message's."""
+    server = serve(config=CONFIG.replace("workers = 2", "workers = 1 log = json"))
+    server.wait_for("generation 1 is ready")
+    server.answer()
+    server.wait_for("frontend")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("generation 2 is ready")
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in server.lines]
+    for line in lines:
+        validator("serve").validate(line)
+    (message,) = [line for line in lines if "frontend" in line]
+    assert (message["server"], message["result"]) == ("m1", "refuse")
+    assert [recipient["to"] for recipient in message["recipients"]] == ["alice@example.com"]
+    assert message["process"] != server.process.pid == lines[-1]["process"]
+    assert lines[-1]["message"] == "stopping"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_log_in_the_journal_of_systemd(serve: Callable[..., Server], form: str) -> None:
+    """Each line has its priority, and the text no time."""
+    server = serve(config=CONFIG.replace("workers = 2", f"workers = 1 log = {form}"), journal=True)
+    line = server.wait_for("generation 1 is ready")
+    assert line.startswith(f"<6>{server.process.pid} INFO generation" if form == "text" else '<6>{"time": "')
+    (server.socket.parent / "p.sieve").write_text("nonsense;")
+    server.process.send_signal(signal.SIGHUP)
+    assert server.wait_for("not reloaded").startswith("<3>")
     assert server.stop() == 0
 
 
@@ -162,7 +200,7 @@ def test_a_worker_that_is_killed_is_replaced(serve: Callable[..., Server]) -> No
         ('milter "m" { listen = "unix:FOLDER/m.sock" owner = "nobody-of-this-name" }', "nobody-of-this-name"),
         (
             'milter "m" { listen = "unix:FOLDER/m.sock" } milter "n" { listen = "unix:FOLDER/m.sock" }',
-            "is the address of m too",
+            "is the address of milter "m" too",
         ),
     ],
 )

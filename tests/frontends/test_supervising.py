@@ -34,7 +34,7 @@ class Program:
         self.options = options
 
     def run(self) -> None:
-        for name in ("START", "LIFE"):
+        for name in ("START", "LIFE", "PAUSES"):
             if name in self.options:
                 setattr(supervising, name, self.options[name])
         if failing := self.options.get("forks_that_fail"):
@@ -183,6 +183,11 @@ def wait_until(happened: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+def reload_begun(notifications: list[str]) -> int:
+    """The time in microseconds that is in the notifications of a reload."""
+    return int("\n".join(notifications).partition("MONOTONIC_USEC=")[2].partition("\n")[0])
+
+
 class Greeting(NamedTuple):
     """Which worker has a connection."""
 
@@ -260,7 +265,7 @@ class Server:
         return (self.folder / "log").read_text().splitlines()
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
-        """Wait for so many lines with this text."""
+        """Wait for this number of lines with the text."""
         wait_until(lambda: sum(text in line for line in self.log) >= count)
 
     def notified(self, line: str) -> list[str]:
@@ -273,6 +278,11 @@ class Server:
                 pytest.fail(f"no {line}: {messages} {self.log}")
         return messages
 
+    def children(self) -> int:
+        """How many processes the supervisor has."""
+        pid = self.process.pid
+        return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
     def connect(self) -> Connection:
         """A connection that is closed at the end of the test."""
         self.connections.append(Connection(self.listen))
@@ -282,7 +292,7 @@ class Server:
         return self.connect().ask()
 
     def all_workers(self, count: int = 2) -> dict[int, Greeting]:
-        """So many workers that have one connection at a time, by their numbers."""
+        """The workers, which have one connection at a time, by their numbers."""
         connections = [self.connect() for _ in range(count)]
         greetings = [connection.greeting() for connection in connections]  # each worker has one now
         for connection in connections:
@@ -393,7 +403,7 @@ class Load:
                 self.lost.append(str(error))
 
     def more(self, count: int = 20) -> None:
-        """Wait for so many more replies."""
+        """Wait for this number of further replies."""
         wanted, deadline = len(self.replies) + count, time.monotonic() + WAIT
         while len(self.replies) < wanted:
             assert time.monotonic() < deadline, self.lost
@@ -537,11 +547,26 @@ def test_a_reload_that_fails(
     cause = server.file(name, text) if name else None
     ready, status = server.reload()[-1].split("\n")
     accepted([*server.log, "notified:", ready, status])
-    wait_until(lambda: server.all_workers(count) == workers)  # a new one that was ready has got its SIGTERM
+    wait_until(lambda: server.children() == count)  # new ones that were ready have got their SIGTERM
+    assert server.all_workers(count) == workers
     if cause:
         cause.unlink()
     server.reload()
     wait_until(lambda: server.ask().generation > 1)
+
+
+def test_a_reload_replaces_a_worker_that_has_ended(start: StartServer, accepted: Accepted) -> None:
+    """Once only, and pauses begin again."""
+    server = start(PAUSES=[0.3, 30.0])
+    server.kill(1)
+    server.wait_for_log(" 0.3 s")
+    server.reload()
+    server.serve_with(2)
+    time.sleep(0.4)
+    assert server.children() == 2
+    server.kill(1)
+    server.wait_for_log(" 0.3 s", 2)
+    accepted(server.log)
 
 
 def test_many_reloads_in_a_row_are_two(start: StartServer) -> None:
@@ -570,8 +595,9 @@ def test_few_generations_at_a_time(start: StartServer) -> None:
     server.signal(signal.SIGHUP)
     server.wait_for_log("the reload waits")
     server.serve_with(3)
+    before = time.monotonic_ns() // 1000
     first.finish()
-    server.notified("READY=1")
+    assert reload_begun(server.notified("READY=1")) > before
     server.serve_with(4)
     second.finish()
 
@@ -731,6 +757,7 @@ ACTIVATED = """
 descriptors = [os.dup(int(number)) for number in sys.argv[3:]]
 for number, descriptor in enumerate(descriptors, 3):
     os.dup2(descriptor, number)
+    os.set_inheritable(number, True)
 process = os.getpid() + int(sys.argv[1])
 os.environ.update(LISTEN_PID=str(process), LISTEN_FDS=str(len(descriptors)), LISTEN_FDNAMES=sys.argv[2])
 try:
@@ -738,7 +765,8 @@ try:
     for name in sockets:
         print(name, [each.fileno() for each in sockets[name] if each.fileno() in range(3, 3 + len(descriptors))])
     print([name for name in os.environ if name.startswith("LISTEN")])
-    print({os.get_inheritable(each.fileno()) for some in sockets.values() for each in some})
+    for question in (os.get_inheritable, os.get_blocking):
+        print(question.__name__, {question(each.fileno()) for some in sockets.values() for each in some})
 except ServerError as error:
     print(error)
 """
@@ -765,10 +793,8 @@ def three() -> Iterator[tuple[int, ...]]:
     ids=["one name", "two names", "another process's"],
 )
 def test_names_of_sockets_from_systemd(three: tuple[int, ...], process: int, names: str, used: list[str]) -> None:
-    *lines, variables, inheritable = in_a_process(ACTIVATED, str(process), names, *map(str, three), descriptors=three)
-    assert lines == used
-    assert variables == "[]"
-    assert inheritable == "{False}"
+    lines = in_a_process(ACTIVATED, str(process), names, *map(str, three), descriptors=three)
+    assert lines == [*used, "[]", "get_inheritable {False}", "get_blocking {False}"]
 
 
 @pytest.mark.parametrize("names", ["b:c.socket:c.socket", "b", ""])
@@ -789,10 +815,9 @@ def test_notifications(start: StartServer, accepted: Accepted) -> None:
     messages += server.reload()
     server.signal(signal.SIGTERM)
     messages += server.notified("STOPPING=1")
-    text = "\n".join(messages)
-    begun = int(text.partition("MONOTONIC_USEC=")[2].partition("\n")[0])
+    begun = reload_begun(messages)
     assert before < begun < time.monotonic_ns() // 1000
-    accepted(text.replace(str(begun), "TIME"))
+    accepted("\n".join(messages).replace(str(begun), "TIME"))
 
 
 def test_notify(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -970,15 +995,15 @@ def test_all_sockets_or_none(folder: Path) -> None:
 
 
 def test_drop_root_for_good() -> None:
-    code = "drop_root('nobody')\nprint(os.getresuid(), os.getresgid(), os.getgroups())\nos.setuid(0)"
-    lines = in_a_process(code)
+    code = "drop_root(sys.argv[1])\nprint(os.getresuid(), os.getresgid(), os.getgroups())\nos.setuid(0)"
+    lines = in_a_process(code, "nobody" if ROOT else "root")
     if ROOT:
         entry = pwd.getpwnam("nobody")
         groups = os.getgrouplist("nobody", entry.pw_gid)
         assert lines[0] == f"{(entry.pw_uid,) * 3} {(entry.pw_gid,) * 3} {groups}"
         assert lines[-1].startswith("PermissionError")
     else:
-        assert lines[-1].endswith('cannot become the user "nobody": start the server as root or as that user')
+        assert lines[-1].endswith('cannot become the user "root": start the server as root or as that user')
 
 
 def test_a_user_who_is_already_the_right_one() -> None:

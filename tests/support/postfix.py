@@ -31,7 +31,13 @@ mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 smtpd_recipient_restrictions = permit_mynetworks, reject
-virtual_mailbox_domains = example.com
+virtual_mailbox_domains = example.com example.net
+transport_maps = {transport}
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+transport_retry_time = 1s
+default_destination_concurrency_failed_cohort_limit = 0
 virtual_mailbox_base = {base}/mail
 virtual_mailbox_maps = static:all/
 virtual_uid_maps = static:{uid}
@@ -47,6 +53,8 @@ smtputf8_enable = yes
 
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{submission} inet n - n - - smtpd -o smtpd_milters=
+lmtp unix - - n - - lmtp
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -60,6 +68,7 @@ proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
+showq unix n - n - - showq
 discard unix - - n - - discard
 local unix - n n - - local
 virtual unix - n n - - virtual
@@ -82,9 +91,11 @@ def free_port() -> int:
 
 @dataclass
 class Postfix:
-    """A running Postfix: its SMTP port, and the Maildir that all mail for example.com is delivered into."""
+    """A running Postfix: its SMTP port, the port for submission, where no milter asks, and the Maildir that its own
+    deliveries go to, those for example.com and example.net."""
 
     port: int
+    submission: int
     base: Path
 
     @property
@@ -112,21 +123,23 @@ class Postfix:
 
 
 @contextmanager
-def postfix(base: Path, milter: str) -> Iterator[Postfix]:
-    """Start Postfix in `base` with a milter, such as unix:/path or inet:host:port; stop it at the end."""
+def postfix(base: Path, milter: str = "", lmtp: str = "", submission: int = 0) -> Iterator[Postfix]:
+    """Start Postfix in `base` with a milter, such as unix:/path or inet:host:port; stop it at the end. Mail for example.com
+    goes to the server `lmtp`, such as inet:host:port, if there is one."""
     nobody, owner = pwd.getpwnam("nobody"), pwd.getpwnam("postfix")
     base.chmod(0o755)
     for name in ("etc", "queue", "data", "mail"):
         (base / name).mkdir()
     os.chown(base / "data", owner.pw_uid, owner.pw_gid)
     os.chown(base / "mail", nobody.pw_uid, nobody.pw_gid)
-    port = free_port()
-    main = _MAIN.format(base=base, milter=milter, uid=nobody.pw_uid, gid=nobody.pw_gid)
+    port, submission = free_port(), submission or free_port()
+    transport = f"inline:{{{{ example.com = lmtp:{lmtp} }}}}" if lmtp else ""
+    main = _MAIN.format(base=base, milter=milter, transport=transport, uid=nobody.pw_uid, gid=nobody.pw_gid)
     (base / "etc" / "main.cf").write_text(main)
-    (base / "etc" / "master.cf").write_text(_MASTER.format(port=port))
+    (base / "etc" / "master.cf").write_text(_MASTER.format(port=port, submission=submission))
     command = ["postfix", "-c", str(base / "etc")]
     started = subprocess.run([*command, "start"], capture_output=True, text=True, check=False, timeout=60)
-    running = Postfix(port, base)
+    running = Postfix(port, submission, base)
     assert started.returncode == 0, started.stderr + running.log
     try:
         _wait_for(port, running)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.server import Server
-from sieveav.frontends.supervising import Listener, Sockets, parse_address
-from sieveav.options import TEXT, Option, ValueType
+from sieveav.frontends.supervising import BACKLOG, Listener, Sockets, stop_accepting
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
 
@@ -19,46 +18,14 @@ if TYPE_CHECKING:
     from sieveav.frontends.milter_session import MilterSession
 
 
-def _address(text: str) -> str:
-    parse_address(text)
-    return text
-
-
-def _mode(text: str) -> int:
-    if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise ValueError(f'"{text}" is not the mode of a file: write three octal digits, such as 0660')
-    return int(text, 8)
-
-
-ADDRESS = ValueType("address", _address)
-MODE = ValueType("mode of a file", _mode, write=lambda mode: f"{mode:04o}")
-
-
 def _build(stanzas: Sequence[Placed], building: Building) -> tuple[Listener, ...]:
-    listeners: dict[str, Listener] = {}
-    for stanza in stanzas:
-        address = stanza.value("listen")
-        if not address:
-            hint = 'write listen = "unix:/run/sieveav/milter.sock" or "inet:127.0.0.1:8891"'
-            building.report.error("option-missing", f"{stanza.head} has no listen", stanza.stanza.kind_span, hint)
-        elif address in listeners:
-            message = f"{address} is the address of {listeners[address].name} too"
-            building.report.error("option-conflict", message, stanza.written["listen"].span, "write another address")
-        else:
-            values = (stanza.value("mode"), stanza.value("owner"), stanza.value("group"))
-            listeners[address] = Listener(stanza.instance, address, *values)
-    return tuple(listeners.values())
+    return tuple(listeners(stanzas, building, "/run/sieveav/milter.sock").values())
 
 
 MILTER = StanzaType(
     "milter",
     "a socket where mail servers connect by the milter protocol",
-    (
-        Option("listen", ADDRESS, "", "unix:/path, or inet:address:port"),
-        Option("mode", MODE, 0o660, "the permissions of a unix socket"),
-        Option("owner", TEXT, "", "the user who owns a unix socket; empty: the user who starts the server"),
-        Option("group", TEXT, "", "the group of a unix socket, such as that of the mail server"),
-    ),
+    OPTIONS,
     Named.MUST,
     build=_build,
     details="""\
@@ -86,7 +53,7 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
             def connect(answer_data: bool = answer_data) -> MilterSession:
                 return MilterSession(site, executor, answer_data=answer_data, sessions=running.sessions)
 
-            running.servers.append(await loop.create_server(connect, sock=listening))
+            running.servers.append(await loop.create_server(connect, sock=listening, backlog=BACKLOG))
     return running
 
 
@@ -101,8 +68,7 @@ class _Running:
         """Wait for the MTAs: a connection that is closed between messages costs them the rest of an SMTP session."""
         import asyncio
 
-        for server in self.servers:
-            server.close()
+        await stop_accepting(*self.servers)
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         while self.sessions and loop.time() < until:

@@ -1,0 +1,197 @@
+"""delivering: what is decided for one recipient, done: stored, sent on, remembered; to the reply for them.
+
+    ============================  ==========================================================================
+    outcome                       becomes
+    ============================  ==========================================================================
+    a response                    the reply
+    keep, fileinto                stored; in INBOX if that mailbox can never be stored in
+    redirect                      given to the submission server; stored in INBOX if that refuses it for good
+    vacation and other own mail   given to the submission server, with the null sender as the action says
+    discard                       250
+    a fault of the store,         4xx, and the MTA brings the message again
+    submission, state
+    ============================  ==========================================================================
+
+There is no queue: 250 means that all of it is done. When the MTA brings a message again, because something failed or this
+process was killed, what was done is not done twice. Mail that is sent is remembered at once, what is stored when something
+else failed. A message is the same one if its octets and its envelope are; another one with the same text has another
+Received field. A crash may let an effect happen again: a store, or in the moment between a send and its record the send.
+Nothing is lost instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sieveav.composing import field_line
+from sieveav.frontends.failure import Failure
+from sieveav.frontends.handing import Peer, hand_over
+from sieveav.frontends.mailstores import Mailstore
+from sieveav.language.problems import Severity
+from sieveav.running.carrying import carry, staged
+from sieveav.running.effects import Call, Count, Pipe, Record, Send, Store, mailbox_key
+from sieveav.running.message import Message
+from sieveav.running.outcome import Response
+from sieveav.site.site import Site
+from sieveav.site.transaction import RecipientDecision
+
+DONE_SECONDS = 10 * 24 * 60 * 60
+"""How long it is remembered what was done for a message. MTAs try for 5 days, some for 7."""
+
+REDIRECTED = "X-Sieve-Redirected-From"
+"""The field that a redirected message gets: one that comes back is not redirected again (RFC 5228, 10)."""
+
+LATER = Response(451, "4.3.0", "This message cannot be delivered at this time, please try again later")
+"""What a client reads after a temporary failure: nothing of its cause."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was done for one recipient: the reply, None for 250, and what went wrong, for the log."""
+
+    recipient: str
+    response: Response | None
+    warnings: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deliverer:
+    """How a front end delivers: the site, whose state remembers; the mail store; the submission server, if there is one."""
+
+    site: Site
+    store: Mailstore
+    submission: Peer | None = None
+
+    def deliver(self, one: RecipientDecision, message: Message, sender: str, trace: bytes = b"") -> Delivered:
+        """Carry out what is decided for a recipient. `trace` are header fields that are put before what is stored."""
+        if one.response is not None:
+            return Delivered(one.recipient, one.response)
+        carrier = _Carrier(self, one.recipient, message, sender, trace, len(staged(message, one.outcome)) > 1)
+        notes = carry(message, one.outcome, carrier)
+        warnings = (*carrier.warnings, *(note.text for note in notes))
+        failed = any(note.severity is Severity.ERROR for note in notes)
+        if failed:
+            carrier.remember()
+        return Delivered(one.recipient, LATER if failed else None, warnings, tuple(carrier.counters))
+
+
+@dataclass
+class _Carrier:
+    """Carries out the effects for one recipient. `several`: there is more than one, so that a failure may leave some done."""
+
+    by: Deliverer
+    recipient: str
+    message: Message
+    sender: str
+    trace: bytes
+    several: bool
+    warnings: list[str] = field(default_factory=list)
+    counters: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    """The keys of what was done and is not remembered yet."""
+    numbers: Counter[tuple[object, ...]] = field(default_factory=Counter)
+    """How many effects of a kind there were: their order is the same when the message comes again."""
+
+    def store(self, effect: Store, message: bytes) -> str:
+        return self._once(effect, lambda: self._store(effect, message))
+
+    def _store(self, effect: Store, message: bytes) -> str:
+        content = message if effect.message is not None else self.trace + message
+        failure = self.by.store.store(self.recipient, self.sender, effect, content)
+        if failure is None or effect.best_effort or failure.temporary or mailbox_key(effect.mailbox) == "INBOX":
+            return "" if failure is None else failure.text
+        # RFC 5228, 2.10.6: what cannot be done is no reason to lose the message
+        self.warnings.append(f"{failure.text}; stored in INBOX")
+        return self._keep(content, effect.flags)
+
+    def _keep(self, content: bytes, flags: tuple[str, ...] = ()) -> str:
+        failure = self.by.store.store(self.recipient, self.sender, Store(flags=flags), content)
+        return "" if failure is None else failure.text
+
+    def send(self, effect: Send, message: bytes) -> str:
+        return self._once(
+            effect, lambda: self._redirect(effect, message) if effect.message is None else self._send(effect)
+        )
+
+    def _redirect(self, effect: Send, message: bytes) -> str:
+        if self.recipient.lower() in (
+            value.strip().lower() for value in self.message.fields.get(REDIRECTED.lower(), ())
+        ):
+            self.warnings.append(
+                f"not redirected to {effect.address}: the message was redirected before; stored in INBOX"
+            )
+            return self._keep(self.trace + message)
+        failure = self._hand_over(effect, field_line(REDIRECTED, self.recipient) + message)
+        if failure is None or failure.temporary:
+            return "" if failure is None else f"cannot redirect to {effect.address}: {failure.text}"
+        self.warnings.append(f"cannot redirect to {effect.address}: {failure.text}; stored in INBOX")
+        return self._keep(self.trace + message)
+
+    def _send(self, effect: Send) -> str:
+        if self.by.submission is None:
+            self.warnings.append(f"no message is sent to {effect.address}: there is no submission server")
+            return ""
+        failure = self._hand_over(effect, effect.message or b"")
+        if failure is None or failure.temporary:
+            return "" if failure is None else f"cannot send to {effect.address}: {failure.text}"
+        self.warnings.append(f"cannot send to {effect.address}: {failure.text}")
+        return ""
+
+    def _hand_over(self, effect: Send, message: bytes) -> Failure | None:
+        if self.by.submission is None:
+            return Failure(True, "there is no submission server: write submit")
+        sender = self.sender if effect.sender is None else effect.sender
+        return hand_over(self.by.submission, sender, effect.address, message, effect.parameters)
+
+    def pipe(self, effect: Pipe, message: bytes) -> str:  # noqa: ARG002
+        return f'program "{effect.program}" not found'
+
+    def call(self, effect: Call, message: bytes) -> str:  # noqa: ARG002
+        return f'service "{effect.service}" not found'
+
+    def record(self, effect: Record) -> str:
+        self.by.site.remember(self.recipient, effect)
+        return ""
+
+    def count(self, effect: Count) -> str:
+        self.counters.append(effect.counter)
+        return ""
+
+    # ---- once
+
+    def _once(self, effect: Store | Send, do: Callable[[], str]) -> str:
+        """Carry out an effect, unless that was done when the MTA brought the message before."""
+        key = self._key(effect)
+        if key and self.by.site.seen(self.recipient, key):
+            return ""
+        error = do()
+        if key and not error:
+            self.done.append(key)
+            if isinstance(effect, Send):  # at once: a crash must not let it happen again
+                self.remember()
+        return error
+
+    def remember(self) -> None:
+        """Remember what was done."""
+        for key in self.done:
+            self.by.site.remember(self.recipient, Record(key, DONE_SECONDS))
+        self.done.clear()
+
+    def _key(self, effect: Store | Send) -> str:
+        """What an effect on this message is remembered by; "" if it is not: it is the only one, or the message has no
+        Received field, by which it differs from another one with the same text."""
+        if self.by.site.state is None or not (self.several or isinstance(effect, Send)):
+            return ""
+        if "received" not in self.message.fields:
+            return ""
+        if isinstance(effect, Store):
+            what: tuple[object, ...] = ("store", mailbox_key(effect.mailbox), effect.message is None)
+        else:
+            what = ("send", effect.address, effect.message is None)
+        self.numbers[what] += 1
+        digest = hashlib.sha256(self.message.raw).hexdigest()
+        return f"done {(digest, self.sender, *what, self.numbers[what])!r}"

@@ -1,0 +1,13 @@
+"""failure: why a message could not be stored or handed over."""
+
+from __future__ import annotations
+
+from sieveav.values import Value
+
+
+class Failure(Value):
+    """Why: one printable line, without paths of this machine. Unless it is `temporary`, trying the same again would fail
+    again."""
+
+    temporary: bool
+    text: str

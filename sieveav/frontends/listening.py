@@ -1,0 +1,65 @@
+"""listening: the options of a stanza that say where a server listens, the same for every protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sieveav.frontends.supervising import Listener, parse_address
+from sieveav.options import TEXT, Option, ValueType
+from sieveav.site.stanza import Building, Placed
+
+
+def _address(text: str) -> str:
+    parse_address(text)
+    return text
+
+
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise ValueError(f'"{text}" is not the mode of a file: write three octal digits, such as 0660')
+    return int(text, 8)
+
+
+ADDRESS = ValueType("address", _address)
+MODE = ValueType("mode of a file", _mode, write=lambda mode: f"{mode:04o}")
+
+OPTIONS = (
+    Option("listen", ADDRESS, "", "unix:/path, or inet:address:port"),
+    Option("mode", MODE, 0o660, "the permissions of a unix socket"),
+    Option("owner", TEXT, "", "the user who owns a unix socket; empty: the user who starts the server"),
+    Option("group", TEXT, "", "the group of a unix socket, such as that of the mail server"),
+)
+
+
+def listeners(stanzas: Sequence[Placed], building: Building, example: str) -> dict[str, Listener]:
+    """Name of a stanza -> where its server listens, for those that say it; what is wrong with the others is reported.
+    `example` is the path of a socket for a hint."""
+    found: dict[str, Listener] = {}
+    servers = [placed for placed in building.top if OPTIONS[0].name in placed.options]
+    before: list[Placed] = []
+    for stanza in servers:
+        if stanza in stanzas:
+            listener = _listener(stanza, before, building, example)
+            if listener is not None:
+                found[stanza.instance] = listener
+        before.append(stanza)
+    return found
+
+
+def _listener(stanza: Placed, before: Sequence[Placed], building: Building, example: str) -> Listener | None:
+    report, address = building.report, stanza.value("listen")
+    if not address:
+        hint = f'write listen = "unix:{example}" or "inet:127.0.0.1:8891"'
+        report.error("option-missing", f"{stanza.head} has no listen", stanza.stanza.kind_span, hint)
+        return None
+    for other in before:
+        if other.instance == stanza.instance:  # systemd's sockets are found by this name
+            message = f"{other.head} is a server of that name too"
+            report.error("stanza-repeated", message, stanza.name_span, "give each server a name of its own")
+            return None
+        if other.value("listen") == address:
+            message = f"{address} is the address of {other.head} too"
+            report.error("option-conflict", message, stanza.written["listen"].span, "write another address")
+            return None
+    return Listener(stanza.instance, address, stanza.value("mode"), stanza.value("owner"), stanza.value("group"))
