@@ -200,7 +200,7 @@ def test_a_worker_that_is_killed_is_replaced(serve: Callable[..., Server]) -> No
         ('milter "m" { listen = "unix:FOLDER/m.sock" owner = "nobody-of-this-name" }', "nobody-of-this-name"),
         (
             'milter "m" { listen = "unix:FOLDER/m.sock" } milter "n" { listen = "unix:FOLDER/m.sock" }',
-            "is the address of milter "m" too",
+            'is the address of milter "m" too',
         ),
     ],
 )
