@@ -51,6 +51,7 @@ from sieveav.extending import (
     entity_flaw,
     envelope_address,
     intern_subject,
+    keyword,
     mailbox_list_flaw,
     parse_addr_spec,
     parse_mailbox_list,
@@ -171,17 +172,9 @@ LIST_FIELDS = (
 )
 """RFC 5230, 4.6."""
 
-_KEYWORD = re.compile(r"(?>(?:[^\S\n]|\([^()]*+\))*)([^\s();]*+)")
-
-
-def _keyword(text: str) -> str:
-    """The first word of a field's value, without comments and parameters, in lower case."""
-    match = _KEYWORD.match(unfold(text))
-    return match[1].lower() if match else ""
-
 
 def _keywords(message: Message, name: str) -> set[str]:
-    return {_keyword(text) for text in message.fields.get(name, ())}
+    return {keyword(text) for text in message.fields.get(name, ())}
 
 
 def automatic(message: Message) -> str:

@@ -18,7 +18,7 @@ from sieveav.composing import (
 )
 from sieveav.composing import compose as compose_message
 from sieveav.composing import mixed as multipart_mixed
-from sieveav.headers import decode_words, field_octets, unfold
+from sieveav.headers import decode_words, field_octets, keyword, unfold
 from sieveav.language.checking import Checked
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, SMTP_PHASES, Extension
 from sieveav.language.grammar import choice, derived, optional, tag, value
@@ -269,6 +269,7 @@ __all__ += [
     "entity_flaw",
     "envelope_address",
     "field_octets",
+    "keyword",
     "list_flaw",
     "list_key",
     "mailbox_flaw",

@@ -96,6 +96,16 @@ def unfold(value: str) -> str:
     return value.strip(" \t\r\n")
 
 
+_KEYWORD = re.compile(r"(?>(?:[^\S\n]|\([^()]*+\))*)([^\s();]*+)")
+
+
+def keyword(value: str) -> str:
+    """The first word of a field's value such as `auto-replied (vacation)`, without comments and parameters, in lower case;
+    "" if there is none."""
+    match = _KEYWORD.match(unfold(value))
+    return match[1].lower() if match else ""
+
+
 # ---- charsets
 
 # A closed table: for a name that an attacker invents, Python would look for a module and remember it. Codecs that do not

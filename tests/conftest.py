@@ -115,3 +115,22 @@ def start_clamd() -> Iterator[Callable[..., Any]]:
             return stack.enter_context(daemons.clamd(Path(directory), **settings))
 
         yield start
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., daemons.Redis]]:
+    """Starts a Redis of the test's own, which it may stop or kill."""
+    daemons.need(daemons.redis_program() is not None, "redis-server")
+    with ExitStack() as stack:
+
+        def start(password: str = "", **settings: str) -> daemons.Redis:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="sieveav-"))
+            return stack.enter_context(daemons.redis(Path(directory), password, **settings))
+
+        yield start
+
+
+@pytest.fixture
+def redis_server(start_redis: Callable[..., daemons.Redis]) -> daemons.Redis:
+    """A Redis of the test's own."""
+    return start_redis()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sieveav import headers, limits, mime
-from sieveav.headers import characters, decode_words, field_octets, fields, header_end, newline_of, unfold
+from sieveav.headers import characters, decode_words, field_octets, fields, header_end, keyword, newline_of, unfold
 
 # ---- fields
 
@@ -123,3 +123,20 @@ def test_the_line_end_of_a_message(raw: bytes, newline: bytes) -> None:
 def test_copies_of_fields() -> None:
     header = b"From x\nSubject \t: a\n b\rBcc: c\0\r\nno field\nTo: d"
     assert field_octets(header, b"\r\n") == [("subject", b"Subject: a\n b Bcc: c \r\n"), ("to", b"To: d\r\n")]
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ("auto-replied (vacation)", "auto-replied"),
+        ("No", "no"),
+        ("\r\n (a) (b) no; x=y", "no"),
+        ("no(comment)", "no"),
+        ("", ""),
+        ("(comment)", ""),
+        ("multipart/report; boundary=x", "multipart/report"),
+        ("((nested) comment) no", ""),
+    ],
+)
+def test_keyword(value: str, word: str) -> None:
+    assert keyword(value) == word

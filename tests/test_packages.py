@@ -49,6 +49,7 @@ NO_LEAVES = {"extensions", "__main__"}
 PACKAGES_OF_OTHERS = {
     "sievelib": ["sieveav/language/syntax.py"],
     "ply": ["sieveav/site/config_tokens.py", "sieveav/site/configuration.py"],
+    "redis": ["sieveav/site/states/redis.py"],
     "email_validator": ["sieveav/lint/rules/address_advice.py"],
     "re2": ["extensions/regex.py", "extensions/virustest.py"],
 }

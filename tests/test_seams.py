@@ -17,7 +17,6 @@ from sieveav.extending import (
     AddField,
     Block,
     Break,
-    Call,
     Choice,
     Count,
     Environment,
@@ -46,7 +45,6 @@ from sieveav.extending import (
     Subject,
     Use,
     Word,
-    field_line,
     mailbox_flaw,
     names_of,
     optional,
@@ -260,55 +258,6 @@ def test_dsn() -> None:
     envelope = Envelope("bob@example.org", "alice@example.com", recipient_parameters=(("NOTIFY", "SUCCESS"),))
     script = 'require ["vnd.test.dsn", "envelope"]; if envelope "notify" "SUCCESS" { discard; }'
     assert summaries(run(script, dsn, envelope=envelope)) == ["discard"]
-
-
-# ---- enotify, RFC 5435 and 5436; vnd.dovecot.report
-
-notify = Extension("vnd.test.notify", "stand-in")
-
-
-class Methods(Choice):
-    """A method by the scheme of its URI: other extensions can add methods."""
-
-    def effects(self, uri: str, text: str) -> tuple[Send | Call, ...]:
-        raise NotImplementedError
-
-
-@notify.choice("notify_method", "mailto")
-class Mailto(Methods):
-    def effects(self, uri: str, text: str) -> tuple[Send | Call, ...]:
-        return (Send(uri.partition(":")[2], message=field_line("Subject", text) + b"\r\n", sender=""),)
-
-
-@notify.choice("notify_method", "xmpp")
-class Xmpp(Methods):
-    def effects(self, uri: str, text: str) -> tuple[Send | Call, ...]:
-        return (Call("xmpp", (("uri", uri), ("text", text))),)
-
-
-@notify.action("notify")
-class NotifyCommand(Acting):
-    message: str = tag(":message", "You have mail")
-    method: str
-
-    def check(self, use: Use) -> None:
-        self.methods = use.choices("notify_method")
-
-    def make_action(self) -> Action:
-        method = self.methods[self.method.partition(":")[0]]()
-        return Action("notify", method.effects(self.method, self.message), cancels_keep=False)
-
-
-def test_notify() -> None:
-    script = (
-        'require ["vnd.test.notify", "variables"]; notify :message "new\r\nBcc: x" "mailto:a@b.example";'
-        'set "m" "xmpp:c@d"; notify "${m}"; redirect "1@e.f"; redirect "2@e.f"; redirect "3@e.f"; redirect "4@e.f";'
-    )
-    mailto, xmpp, *rest = run(script, notify).actions
-    (send,) = mailto.effects
-    assert send == Send("a@b.example", b"Subject: new  Bcc: x\r\n\r\n", "")
-    assert xmpp.effects == (Call("xmpp", (("uri", "xmpp:c@d"), ("text", "You have mail"))),)
-    assert len(rest) == 4  # four redirects are allowed; a notice does not count
 
 
 # ---- snooze, draft-ietf-extra-sieve-snooze; vnd.proton.expire

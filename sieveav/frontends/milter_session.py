@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from sieveav.frontends import milter_replies as replies
+from sieveav.frontends.message_log import message_line
 from sieveav.frontends.milter_events import (
     Abort,
     Action,
@@ -40,13 +43,12 @@ from sieveav.frontends.milter_events import (
 )
 from sieveav.frontends.milter_plan import Plan, fields_in, header_edits, plan
 from sieveav.frontends.milter_wire import Reader
-from sieveav.printing import printable
 from sieveav.running.message import Message
-from sieveav.running.outcome import Outcome, Response
+from sieveav.running.outcome import UNDECIDED, Outcome, Response
 from sieveav.site.deciding import DEFERRED, Conversation
 from sieveav.site.site import Site
 from sieveav.site.stanzas.sieve import SIEVE
-from sieveav.site.transaction import Decision, Session
+from sieveav.site.transaction import Decision, RecipientDecision, Session
 
 _log = logging.getLogger(__name__)
 
@@ -80,13 +82,59 @@ TOO_MANY = Response(452, "4.5.3", "Too many recipients")
 Work = Callable[[], bytes]
 
 
+@dataclass(frozen=True)
+class _Arrived:
+    """A message that has arrived whole: it is decided, answered and logged."""
+
+    server: str
+    conversation: Conversation
+    queue_id: str
+    sender: str
+    recipients: list[bytes]
+    fields: list[Header]
+    body: list[bytes]
+    size: int
+    begun: float = field(default_factory=time.monotonic)
+
+    def report(self, answer: Plan, decision: Decision | None = None) -> None:
+        """Log what is answered: one line for each message."""
+        line = message_line(
+            "milter",
+            self.queue_id,
+            self.conversation.session,
+            self.sender,
+            decision or self._undecided(),
+            size=self.size,
+            seconds=time.monotonic() - self.begun,
+            server=self.server,
+            reply=answer.response,
+            discarded=answer.discard,
+            reason=answer.reason,
+            warnings=answer.warnings,
+        )
+        _log.log(line.level, line)
+
+    def _undecided(self) -> Decision:
+        recipients = (_text(without_brackets(path)) for path in self.recipients)
+        undecided = tuple(RecipientDecision(recipient, UNDECIDED, None, {}) for recipient in recipients)
+        return Decision(None, undecided, (), self.conversation.context)
+
+
 class MilterSession(asyncio.Protocol):
     """One connection from an MTA: one SMTP session after the other, many messages in each."""
 
     def __init__(
-        self, site: Site, executor: Executor, *, answer_data: bool = False, sessions: set[MilterSession] | None = None
+        self,
+        site: Site,
+        executor: Executor,
+        *,
+        name: str = "",
+        answer_data: bool = False,
+        sessions: set[MilterSession] | None = None,
     ) -> None:
         self._site = site
+        self._name = name
+        """That of the stanza, for the log."""
         self._sessions = set() if sessions is None else sessions
         """Those that are connected; this one is among them while it is."""
         self._executor = executor
@@ -100,12 +148,15 @@ class MilterSession(asyncio.Protocol):
         self._timers: list[asyncio.TimerHandle] = []
         self._conversation = Conversation(site)
         self._begin_message()
+        self._arrived: _Arrived | None = None
+        """The message that is being decided."""
 
     def _begin_message(self) -> None:
+        self._sender = ""
         self._recipients: list[bytes] = []
         self._fields: list[Header] = []
         self._body: list[bytes] = []
-        self._size = 0
+        self._size = 2  # the empty line after the header
         self._refused: Response | None = None
         """Why the message is refused at its end, whatever its scripts would decide."""
 
@@ -167,9 +218,12 @@ class MilterSession(asyncio.Protocol):
             return
         self._stop_timers()
         self._busy = None
+        arrived, self._arrived = self._arrived, None
         error = None if future.cancelled() else future.exception()
         if error is not None:
             _log.error("milter: internal error", exc_info=error)
+            if arrived is not None:
+                arrived.report(Plan(DEFERRED, reason="internal error"))
             answer = replies.reply(DEFERRED.code, DEFERRED.enhanced, DEFERRED.text)
         else:
             answer = future.result()
@@ -184,11 +238,12 @@ class MilterSession(asyncio.Protocol):
 
     def _give_up(self, future: asyncio.Future[bytes]) -> None:
         """Defer a message whose scripts do not end. Their thread goes on; the state of this session is not theirs any more."""
-        if self._busy is future:
-            _log.error("milter: no decision within %g s", DEADLINE)
-            self._busy = None
+        if self._busy is future and self._arrived is not None:
+            self._arrived.report(Plan(DEFERRED, reason=f"no decision within {DEADLINE:g} s"))
+            self._busy = self._arrived = None
             self._stop_timers()
-            self._conversation = Conversation(self._site, self._conversation.session)
+            session = self._conversation.session
+            self._conversation = Conversation(self._site, replace(session, connection=dict(session.connection)))
             self._transport.write(replies.reply(DEFERRED.code, DEFERRED.enhanced, DEFERRED.text))
             self._run()
 
@@ -238,8 +293,8 @@ class MilterSession(asyncio.Protocol):
     def _mail(self, event: Mail) -> bytes | Work:
         self._begin_message()
         self._conversation.session.login = _text(self._macros.get(b"{auth_authen}", b""))
-        sender = _text(without_brackets(event.address))
-        return self._phase("mailfrom", partial(self._conversation.mailfrom, sender))
+        self._sender = _text(without_brackets(event.address))
+        return self._phase("mailfrom", partial(self._conversation.mailfrom, self._sender))
 
     def _rcpt(self, event: Rcpt) -> bytes | Work:
         if len(self._recipients) >= RECIPIENTS:
@@ -278,32 +333,38 @@ class MilterSession(asyncio.Protocol):
 
     def _end_of_message(self, event: EndOfMessage) -> bytes | Work:
         self._take_body(event.octets)
-        if self._refused is not None:
-            return _reply(self._refused)
-        queue_id = _text(self._macros.get(b"i", b"")) or "-"
-        fields, body, recipients = self._fields, self._body, self._recipients
+        arrived = _Arrived(
+            self._name,
+            self._conversation,
+            _text(self._macros.get(b"i", b"")),
+            self._sender,
+            self._recipients,
+            self._fields,
+            self._body,
+            self._size,
+        )
+        refused = self._refused
         self._begin_message()
-        return partial(self._decide, self._conversation, queue_id, fields, body, recipients)
+        if refused is not None:
+            arrived.report(Plan(refused))
+            return _reply(refused)
+        self._arrived = arrived
+        return partial(self._decide, arrived)
 
-    def _decide(
-        self,
-        conversation: Conversation,
-        queue_id: str,
-        fields: list[Header],
-        body: list[bytes],
-        recipients: list[bytes],
-    ) -> bytes:
-        message = Message(rebuild(fields, body, self._steps))
-        decision = conversation.end_of_data(message)
+    def _decide(self, arrived: _Arrived) -> bytes:
+        message = Message(rebuild(arrived.fields, arrived.body, self._steps))
+        decision = arrived.conversation.end_of_data(message)
         answer = plan(decision, message)
         try:
-            octets = self._octets(answer, message, recipients)
+            octets = self._octets(answer, message, arrived.recipients)
         except ValueError as error:  # an edit that the protocol cannot express
             answer = Plan(DEFERRED, reason=str(error))
             octets = _reply(DEFERRED)
+        if arrived.conversation is not self._conversation:  # it was given up: deferred and logged
+            return b""
         if answer.response is None:
             self._remember(answer)
-        _report(queue_id, conversation, decision, answer)
+        arrived.report(answer, decision)
         return octets
 
     def _octets(self, answer: Plan, message: Message, recipients: Iterable[bytes]) -> bytes:
@@ -335,8 +396,6 @@ class MilterSession(asyncio.Protocol):
     def _remember(self, answer: Plan) -> None:
         for recipient, record in answer.records:
             self._site.remember(recipient, record)
-        for counter in answer.counters:
-            _log.info("counted: %s", counter)
 
     def _abort(self, event: Event) -> bytes:  # noqa: ARG002
         self._begin_message()
@@ -374,22 +433,3 @@ def _text(octets: bytes) -> str:
 def _reply(response: Response) -> bytes:
     answer = response.in_ascii()
     return replies.reply(answer.code, answer.enhanced, answer.text)
-
-
-def _report(queue_id: str, conversation: Conversation, decision: Decision, answer: Plan) -> None:
-    """One line in the log for a message."""
-    verdicts = ",".join(f"{verdict.engine}:{verdict.status}" for verdict in decision.verdicts) or "-"
-    outcomes = " ".join(f"to=<{one.recipient}> {_outcome(one.outcome, one.response)}" for one in decision.recipients)
-    final = answer.response
-    reply = f"{final.code} {final.enhanced}" if final is not None else "discard" if answer.discard else "accept"
-    reason = f" reason={answer.reason!r}" if answer.reason else ""
-    line = f"id={queue_id} client={conversation.session.client or '-'} verdicts={verdicts} reply={reply}{reason} {outcomes}"
-    _log.info("milter: %s", printable(line, "?", 4096))
-    for warning in answer.warnings:
-        _log.warning("milter: id=%s %s", queue_id, printable(warning))
-
-
-def _outcome(outcome: Outcome, response: Response | None) -> str:
-    if response is not None:
-        return f"reply={response.code}"
-    return f"actions={','.join(action.name for action in outcome.actions) or '-'}"

@@ -256,6 +256,20 @@ class Outcome:
                     return replace(response(550, f"5.7.1 {effect.reason}"), place=action.place)
         return None
 
+    def without_sends(self, why: str) -> Outcome:
+        """The outcome with every action withheld that sends a message; with the implicit keep, if otherwise nothing would be
+        done with a message that was to be sent on."""
+        if not any(isinstance(effect, Send) for action in self.actions for effect in action.effects):
+            return self
+        actions = tuple(
+            replace(action, effects=(), withheld=why)
+            if any(isinstance(effect, Send) for effect in action.effects)
+            else action
+            for action in self.actions
+        )
+        lost = any(action.sends for action in self.actions) and not any(_stores(action) for action in actions)
+        return replace(self, actions=(*actions, self.implicit) if lost else actions)
+
     def with_implicit_keep(self) -> Outcome:
         """The outcome with the implicit keep among its actions, if it applies. RFC 5228, 2.10.2; a message is not stored
         in the inbox twice (2.10.3)."""
@@ -271,6 +285,10 @@ class Outcome:
         kept.__dict__.update(self.__dict__)
         kept.__dict__["actions"] = (*self.actions, self.implicit)
         return kept
+
+
+def _stores(action: Action) -> bool:
+    return any(isinstance(effect, Store) and effect.message is None for effect in action.effects)
 
 
 UNDECIDED = Outcome()

@@ -18,6 +18,7 @@ from typing import Any
 
 from sieveav.language.problems import Problem, Span
 from sieveav.limits import PROBLEMS
+from sieveav.printing import without_passwords
 
 NESTING = 16
 """Stanzas within stanzas; only two levels mean anything."""
@@ -440,5 +441,6 @@ def _split(token: Token, *parts: tuple[str, int]) -> list[Token]:
 
 
 def cut(text: str) -> str:
-    """`text` for a message: at most QUOTED characters of it."""
+    """`text` for a message: at most QUOTED characters of it, without a password."""
+    text = without_passwords(text)
     return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"

@@ -12,7 +12,8 @@ for it (PHASE_phase1, then PHASE_phase2):
 
 The next script runs while a keep, implicit or explicit, still applies. A response ends the phase and all that follow. A
 fault in a policy script defers the message (451), one in a user's own script keeps it: nothing is lost, and the fault is
-reported.
+reported. A message in which an engine has found something is not sent on and not answered, unless the site allows it: its
+sender is forged, and its next reader may have no scanner.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from sieveav.site.stanzas.limits import LIMITS
 from sieveav.site.stanzas.sieve import SIEVE
 from sieveav.site.stanzas.users import USERS
 from sieveav.site.transaction import Decision, RecipientDecision, Session, Transaction
+from sieveav.verdict import FOUND
 
 _log = logging.getLogger(__name__)
 
@@ -190,6 +192,8 @@ class Conversation:
         outcome = self._through(own, asker, self._scripts_of(recipient), begun, changed).with_implicit_keep()
         if outcome.response is None and asker.refusal is not None:
             outcome = outcome.refused(asker.refusal)
+        if not self.site.settings[SIEVE].send_infected and any(verdict.status in FOUND for verdict in scans.verdicts):
+            outcome = outcome.without_sends("the message is infected")
         answer = outcome.answer
         if answer is not None:
             _count(answer)

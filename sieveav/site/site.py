@@ -5,7 +5,6 @@ Without a file there is the embedded site: the engine `yara`, passive, and nothi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from sieveav.language.problems import Problem, Severity, Source, report
 from sieveav.language.vocabulary import Names, Vocabulary
 from sieveav.plugins import identifier
+from sieveav.printing import without_passwords
 from sieveav.running.base import base
 from sieveav.running.effects import Record
 from sieveav.running.questions import Answers
@@ -28,14 +28,16 @@ from sieveav.site.stanzas.list import LISTS
 from sieveav.site.stanzas.sieve import SIEVE
 from sieveav.site.stanzas.state import STATE
 from sieveav.site.stanzas.users import USERS
+from sieveav.site.state import Outage
 
 if TYPE_CHECKING:
     from sieveav.scanning.contract import EngineType
 
-_log = logging.getLogger(__name__)
-
 EMBEDDED = "yara"
 """The engine that is there without a configuration, so that the first command works without a daemon."""
+
+_TRIAL = Record("trial", 1)
+"""What is remembered, for nobody, to find out whether that is possible again."""
 
 LARGEST_FILE = 4 * 1024 * 1024
 """Octets of a configuration file that are read: more than the characters that its reader accepts."""
@@ -52,7 +54,8 @@ class Refused(Exception):
 
 class Site:
     """A site: its settings, its engines (`scanners`, in the order of the file), and the extensions that its scripts may
-    require; with the text of its configuration (`source`) and the warnings about it. Safe to use from several threads."""
+    require; with the text of its configuration, without passwords (`source`), and the warnings about it. Safe to use from
+    several threads."""
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Site:
         self.scripts = Scripts(self.vocabulary)
         self.lists = lists.Lists(self.settings[LISTS])
         self.state = self.settings[STATE]
+        self._outage = Outage()
 
     @cached_property
     def engines(self) -> tuple[str, ...]:
@@ -109,22 +113,27 @@ class Site:
         """Whether `key` is remembered for a recipient; None if that cannot be known."""
         if self.state is None:
             return None
+        if self._outage.lasts("record") and not self.remember("", _TRIAL):
+            return None  # a store that can be read but not written does not know what has been done since
         try:
-            return self.state.seen(recipient, key, clock.now().timestamp())
+            seen = self.state.seen(recipient, key, clock.now().timestamp())
         except OSError as error:
-            _log.error("state: %s", error)
+            self._outage.failed("seen", error)
             return None
+        self._outage.worked("seen")
+        return seen
 
     def remember(self, recipient: str, record: Record) -> bool:
-        """Remember what a script asks for; False, and a line in the log, if that is not possible."""
+        """Remember what a script asks for; False if that is not possible."""
         if self.state is None:
             return False
         try:
             now = clock.now().timestamp()
             self.state.record(recipient, record.key, now, record.seconds, sliding=record.sliding)
         except OSError as error:
-            _log.error("state: %s", error)
+            self._outage.failed("record", error)
             return False
+        self._outage.worked("record")
         return True
 
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
@@ -164,7 +173,7 @@ def load(path: str | Path, stream: BinaryIO | None = None, engines: Mapping[str,
     scanners = _scanners(settings, building.report)
     warnings = _accepted(building, [*problems, *building.report.problems])
     library = building.library if isinstance(building.library, Library) else None
-    return Site(settings, scanners, library, building.source, warnings)
+    return Site(settings, scanners, library, _shown(building.source), warnings)
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -195,8 +204,13 @@ def _accepted(building: Building, problems: Iterable[Problem]) -> tuple[Problem,
     """The warnings among problems; raises Refused if one is an error."""
     ordered = tuple(sorted(set(problems), key=lambda problem: problem.span))
     if any(problem.severity is Severity.ERROR for problem in ordered):
-        raise Refused(building.source, ordered)
+        raise Refused(_shown(building.source), ordered)
     return ordered
+
+
+def _shown(source: Source) -> Source:
+    """A configuration as people may see it: problems are printed with their lines."""
+    return Source(source.path, without_passwords(source.text))
 
 
 def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:

@@ -3,20 +3,27 @@
 A backend is a file in `states/`, or of another package, with a `StateType`; a configuration names it and its location:
 
     state { store = "sqlite:/var/lib/sieveav/state.db" }
+    state { store = "redis://127.0.0.1:6379/0" }
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from sieveav.plugins import Plugin, Plugins, identifier
+from sieveav.printing import without_passwords
+
+_log = logging.getLogger(__name__)
 
 
 class State(Protocol):
-    """Remembers keys for owners (recipients), each until a time. Safe to use from several threads.
+    """Remembers keys for owners (recipients), each until a time. Safe to use from several threads, and in a process that was
+    forked before it was used.
 
     Times are seconds since the epoch. Both methods raise OSError if the store cannot be used.
     """
@@ -56,9 +63,47 @@ def open_state(store: str, base: Path) -> State:
     backend = STATES.find(name) if colon else None
     if backend is None:
         raise ValueError(
-            f'"{store}" does not begin with one of {", ".join(f"{name}:" for name in STATES.everything())}'
+            f'"{without_passwords(store)}" does not begin with one of '
+            + ", ".join(f"{name}:" for name in STATES.everything())
         )
     try:
         return backend.make(location, base)
     except OSError as error:
         raise ValueError(str(error)) from None
+
+
+def digest(owner: str, key: str) -> bytes:
+    """What a store that others can read keeps of a key: 32 octets, without anybody's address or message."""
+    from hashlib import sha256  # 3 ms; most scripts remember nothing
+
+    return sha256(f"{owner}\0{key}".encode("utf-8", "surrogatepass")).digest()
+
+
+class Outage:
+    """Reports a state that fails in the log: once when it begins, and once when all that failed works again, however many
+    messages ask in between. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._failing: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+
+    def lasts(self, use: str) -> bool:
+        """Whether this use of the state, such as "record", failed when it was tried last."""
+        return use in self._failing
+
+    def failed(self, use: str, error: OSError) -> None:
+        """A use of the state has failed."""
+        with self._lock:
+            begins = not self._failing
+            self._failing |= {use}
+        _log.log(logging.ERROR if begins else logging.DEBUG, "state: %s", error)
+
+    def worked(self, use: str) -> None:
+        """A use of the state has succeeded."""
+        if not self.lasts(use):  # nearly always, and fast
+            return
+        with self._lock:
+            ends = self._failing == {use}
+            self._failing -= {use}
+        if ends:
+            _log.info("state: it works again")

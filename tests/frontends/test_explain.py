@@ -85,7 +85,7 @@ def test_all_names_can_be_completed() -> None:
         "match-type",
         "word-unknown",
         "command-unreachable",
-        "enotify",
+        "snooze",
         "phases",
         "statuses",
         "fileinto",

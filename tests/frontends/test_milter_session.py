@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sieveav.frontends import milter_session
+from sieveav.frontends.message_log import MessageLine
 from sieveav.frontends.milter_events import Action, Step
 from sieveav.frontends.milter_session import MilterSession
 from sieveav.site.deciding import Conversation
@@ -120,6 +122,11 @@ def talk(site: Site, executor: ThreadPoolExecutor, folder: Path, *packets: bytes
     return asyncio.run(run())
 
 
+def message_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines of the log for messages."""
+    return [str(record.msg) for record in caplog.records if isinstance(record.msg, MessageLine)]
+
+
 def test_a_message_is_accepted_with_one_reply(
     site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
@@ -173,7 +180,10 @@ def test_what_cannot_be_done_is_deferred_and_logged(
     caplog.set_level("INFO")
     (answer,) = talk(site(user='require "fileinto"; fileinto "Junk";'), executor, tmp_path, *envelope(), *MESSAGE)
     assert answer.startswith(b"y451 4.3.0 ")
-    assert "needs delivery, which a milter cannot do" in caplog.text
+    (line,) = message_lines(caplog)
+    assert 'result=defer reply="451 4.3.0 ' in line
+    assert "needs delivery, which a milter cannot do" in line
+    assert 'to=alice@example.com action="fileinto Junk"' in line
 
 
 PHASES: Mapping[str, bytes] = {"connect": b"C", "ehlo": b"H", "mailfrom": b"M", "rcptto": b"R"}
@@ -236,16 +246,24 @@ def test_an_internal_error_defers(
     def fail(*_: object) -> None:
         raise RuntimeError("a bug")
 
+    caplog.set_level("INFO")
     monkeypatch.setattr(Conversation, "end_of_data", fail)
     (answer,) = talk(site(), executor, tmp_path, *envelope(), *MESSAGE)
     assert answer.startswith(b"y451 ")
     assert "a bug" in caplog.text
+    (line,) = message_lines(caplog)
+    assert 'reason="internal error" to=alice@example.com' in line
 
 
 def test_a_decision_that_takes_too_long(
-    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Callable[..., Site],
+    executor: ThreadPoolExecutor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Progress is reported, then the message is deferred; the next one is decided."""
+    """Progress is reported, then the message is deferred; the next one is decided. Each is logged once, as it is answered."""
+    caplog.set_level("INFO")
     monkeypatch.setattr(milter_session, "PROGRESS", 0.05)
     monkeypatch.setattr(milter_session, "DEADLINE", 0.3)
     going_on = threading.Event()
@@ -268,9 +286,14 @@ def test_a_decision_that_takes_too_long(
             return first, await mta.final()
 
     first, second = asyncio.run(run())
+    executor.shutdown()
     assert set(first[:-1]) == {b"p"}
     assert first[-1].startswith(b"y451 ")
     assert second == [b"c"]
+    given_up, accepted = message_lines(caplog)
+    assert 'reason="no decision within 0.3 s" to=alice@example.com' in given_up
+    assert "sender=b@x.org" in accepted
+    assert "result=accept" in accepted
 
 
 def test_a_message_that_is_aborted_while_it_is_decided_is_not_answered(
@@ -315,8 +338,13 @@ def test_nonsense_ends_the_connection(
 
 
 def test_too_large_and_too_many(
-    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Callable[..., Site],
+    executor: ThreadPoolExecutor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     monkeypatch.setattr(milter_session, "LARGEST", 1000)
     (answer,) = talk(site(), executor, tmp_path, *envelope(), b"LA\0 b\0", b"N", b"B" + b"x" * 1000, b"E")
     assert answer.startswith(b"y552 5.3.4 ")
@@ -324,6 +352,9 @@ def test_too_large_and_too_many(
     recipients = [b"<a%d@x.org>" % n for n in range(3)]
     (answer,) = talk(site(), executor, tmp_path, *envelope(*recipients), *MESSAGE)
     assert answer.startswith(b"y452 4.5.3 ")
+    large, many = message_lines(caplog)
+    assert 'result=refuse reply="552 5.3.4 This message is larger than this site accepts" to=alice@example.com' in large
+    assert 'result=defer reply="452 4.5.3 Too many recipients" to=a0@x.org to=a1@x.org' in many
 
 
 def test_one_line_in_the_log_for_a_message(
@@ -332,8 +363,8 @@ def test_one_line_in_the_log_for_a_message(
     caplog.set_level("INFO")
     packets = [*envelope(b"<alice@example.com>", b"<x\x1b@example.com>")[:-1], b"R<b@x.org>\0"]
     talk(site(user="discard;"), executor, tmp_path, *packets, *MESSAGE[:-1], b"DEi\x004ABC\0", b"E")
-    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("milter: id=")]
-    assert line == (
-        "milter: id=4ABC client=192.0.2.1 verdicts=- reply=discard "
-        "to=<alice@example.com> actions=discard to=<b@x.org> actions=discard"
+    (line,) = message_lines(caplog)
+    assert re.sub(r"ms=[0-9.]+", "ms=1", line) == (
+        "frontend=milter id=4ABC client=192.0.2.1 helo=mx.example.org sender=bob@example.org size=33 ms=1 result=discard "
+        "to=alice@example.com action=discard to=b@x.org action=discard"
     )

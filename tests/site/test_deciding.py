@@ -12,7 +12,7 @@ from support.engines import Engines
 from support.sites import Decide, MakeSite, Show
 
 from sieveav.engines import yara
-from sieveav.running.questions import Answers, Context, Mailbox
+from sieveav.running.questions import Answers, Context, Mailbox, Seen
 from sieveav.site.deciding import DEFERRED
 from sieveav.site.scripts import Scripts
 from sieveav.site.site import Refused, Site, embedded, load
@@ -304,6 +304,36 @@ def test_reject(site: MakeSite, decided: Decide, shown: Show, engines: Engines, 
         assert found[0].startswith(f"all {answer} This message ")
         assert "Secret" not in found[0]  # nothing of the engine's words
         assert "av" not in found[0].split()
+
+
+SENDS = 'users { scripts = "%n.sieve" }'
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "script", "done"),
+    [
+        ("infected", "", 'redirect "x@example.org";', ["redirect withheld", "implicit keep"]),
+        ("suspicious", "", 'redirect "x@example.org";', ["redirect withheld", "implicit keep"]),
+        ("infected", "", 'redirect :copy "x@example.org";', ["redirect withheld", "implicit keep"]),
+        ("infected", "", 'fileinto "a"; redirect "x@example.org";', ["fileinto a", "redirect withheld"]),
+        ("infected", "", 'vacation "away"; discard;', ["vacation withheld", "discard"]),
+        ("infected", "", "discard;", ["discard"]),
+        ("infected", 'sieve "s" { send_infected = true }', 'redirect "x@example.org";', ["redirect x@example.org"]),
+        ("clean", "", 'redirect "x@example.org";', ["redirect x@example.org"]),
+        ("error", "", 'redirect "x@example.org";', ["redirect x@example.org"]),
+    ],
+)
+def test_infected_mail_is_not_sent_on(
+    site: MakeSite, decided: Decide, engines: Engines, status: str, more: str, script: str, done: list[str]
+) -> None:
+    engines.said["av"] = (status, "Virus")
+    made = site(f"{active()} {SENDS} {more}", {"alice.sieve": f'require ["copy", "fileinto", "vacation"]; {script}'})
+    raw = b"From: bob@example.org\nTo: alice@example.com\n\nHi.\n"
+    (one,) = decided(made, raw=raw, answers=lambda _: {Seen: lambda _: False}).recipients
+    found = [
+        action.summary().replace(": the message is infected", "").replace('"', "") for action in one.outcome.actions
+    ]
+    assert [" ".join(words.split()[:2]) for words in found] == done
 
 
 @pytest.mark.parametrize("status", ["infected", "macro", "error"])

@@ -28,6 +28,7 @@ from sieveav.site.stanzas.extension import EXTENSIONS
 from sieveav.site.stanzas.limits import LIMITS
 from sieveav.site.stanzas.list import LISTS
 from sieveav.site.stanzas.sieve import SIEVE, Policy
+from sieveav.site.stanzas.sieveav import SIEVEAV, ServerSettings
 from sieveav.site.stanzas.state import STATE
 from sieveav.site.stanzas.users import USERS
 from sieveav.site.users import Users
@@ -227,9 +228,10 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
         [("option-unsupported", "201"), ("option-unsupported", "0")],
     ),
     ('sieveav { workers = 2 user = "sieveav" log = text mixed = tempfail }', []),
+    ("sieveav { log = json }", []),
     (
-        "sieveav { workers = 257 log = json mixed = bounce }",
-        [("value-invalid", "257"), ("option-unsupported", "json"), ("option-unsupported", "bounce")],
+        "sieveav { workers = 257 log = xml mixed = bounce }",
+        [("value-invalid", "257"), ("value-invalid", "xml"), ("option-unsupported", "bounce")],
     ),
     ('csapi {} antivirus "a" { csapi "c" { x = 1 } }', [("stanza-unsupported", "csapi")] * 2),
     # engines
@@ -259,6 +261,7 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
     ),
     ('sieve "s" { runtime_error = "panic" }', [("value-invalid", '"panic"')]),
     ('sieve "s" {} sieve "t" { runtime_error = continue }', [("option-conflict", "continue")]),
+    ('sieve "s" { send_infected = true } sieve "t" {}', [("option-conflict", "sieve")]),
     ('users { scripts = "/v/%d/%x/%%/100%" }', [("value-invalid", "%x"), ("value-invalid", "%")]),
     ("users { before = b.sieve after = a.sieve }", [("value-invalid", "b.sieve"), ("value-invalid", "a.sieve")]),
     ("limits { actions = 0 redirects = 0 steps = many }", [("value-invalid", "0"), ("value-invalid", "many")]),
@@ -274,6 +277,12 @@ def test_a_rule(text: str, found: list[tuple[str, str]], accepted: Accepted) -> 
     problems = checked(text)[1]
     assert said(text, problems) == found
     accepted(report(source(text), problem) for problem in problems)
+
+
+def test_the_server() -> None:
+    text = 'sieveav { workers = 2 user = "sieveav" log = JSON }'
+    assert checked(text)[0][SIEVEAV] == ServerSettings(2, "sieveav", "json")
+    assert checked("")[0][SIEVEAV] == ServerSettings(0, "", "text")
 
 
 @pytest.mark.parametrize("kind", sorted(DOCUMENTED_STANZAS))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,11 @@ from sieveav.site.states import memory
 NOW = 1_700_000_000.0
 
 
-@pytest.fixture(params=["memory:", "sqlite:state.db"])
+@pytest.fixture(params=["memory:", "sqlite:state.db", pytest.param("redis", marks=pytest.mark.real)])
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> State:
-    return open_state(request.param, tmp_path)
+    """A store of each backend."""
+    store = request.getfixturevalue("redis_server").url if request.param == "redis" else request.param
+    return open_state(store, tmp_path)
 
 
 def test_a_key_is_remembered_until_its_time(state: State) -> None:
@@ -46,6 +50,20 @@ def test_only_a_sliding_key_is_remembered_longer(state: State) -> None:
     state.record("a", "sliding", NOW, 60)
     state.record("a", "sliding", NOW + 30, 60, sliding=True)
     assert state.seen("a", "sliding", NOW + 89)
+
+
+def test_nothing_is_remembered_for_no_time(state: State) -> None:
+    state.record("a", "k", NOW, 0)
+    assert not state.seen("a", "k", NOW)
+    state.record("a", "k", NOW, 2**31 * 86400)
+    assert state.seen("a", "k", NOW + 2**31 * 86399)
+
+
+def test_any_text_is_a_key(state: State) -> None:
+    for key in ("", "a b\r\n", "\0", "é", "\udcff", "k" * 100_000):
+        assert not state.seen("alice", key, NOW)
+        state.record("alice", key, NOW, 60)
+        assert state.seen("alice", key, NOW)
 
 
 def test_threads(state: State) -> None:
@@ -76,6 +94,21 @@ def test_sqlite_is_shared_and_lasts(tmp_path: Path) -> None:
     assert b"a\0k" not in (tmp_path / "state.db").read_bytes()
 
 
+def test_sqlite_deletes_old_keys(tmp_path: Path) -> None:
+    """A few with each record: also by processes that end early, and never many at once."""
+    state = open_state("sqlite:state.db", tmp_path)
+    for i in range(25):
+        state.record("a", f"k{i}", NOW, 60 + i)
+    numbers = []
+    for i in range(4):
+        later = open_state("sqlite:state.db", tmp_path)
+        later.record("a", f"later{i}", NOW + 83, 60)
+        with closing(sqlite3.connect(tmp_path / "state.db")) as database:
+            numbers += database.execute("SELECT count(*) FROM seen").fetchone()
+    assert numbers == [25 + 1 - 10, 25 + 2 - 20, 1 + 3, 1 + 4]
+    assert state.seen("a", "k24", NOW + 83)
+
+
 def test_a_broken_database_is_an_error(tmp_path: Path) -> None:
     state = open_state("sqlite:state.db", tmp_path)
     (tmp_path / "state.db").write_bytes(b"this is not a database" * 100)
@@ -89,10 +122,15 @@ def test_a_broken_database_is_an_error(tmp_path: Path) -> None:
     ("inside", "pointed", "said"),
     [
         ("", "state", "state has no store"),
-        ('store = "here"', '"here"', '"here" does not begin with one of memory:, sqlite:'),
-        ('store = "nosql:x"', '"nosql:x"', '"nosql:x" does not begin with one of memory:, sqlite:'),
+        ('store = "here"', '"here"', '"here" does not begin with one of memory:, redis:, sqlite:'),
+        ('store = "nosql:x"', '"nosql:x"', '"nosql:x" does not begin with one of memory:, redis:, sqlite:'),
         ('store = "sqlite:"', '"sqlite:"', 'sqlite has no file: write "sqlite:/path/to/state.db"'),
         ('store = "sqlite:/nowhere/x"', '"sqlite:/nowhere/x"', "folder /nowhere does not exist"),
+        (
+            'store = "rdis://u:p@h/0"',
+            '"rdis://***@h/0"',
+            '"rdis://***@h/0" does not begin with one of memory:, redis:, sqlite:',
+        ),
         ('store = "memory:x"', '"memory:x"', 'memory has no location: write "memory:"'),
     ],
 )
@@ -121,7 +159,7 @@ def test_a_site_with_a_state_answers_scripts(site: MakeSite, decided: Decide, sh
 
 
 def test_all_backends_are_found() -> None:
-    assert list(STATES.everything()) == ["memory", "sqlite"]
+    assert list(STATES.everything()) == ["memory", "redis", "sqlite"]
 
 
 @pytest.mark.parametrize("name", ["", "Redis", "a b", "x:"])

@@ -8,9 +8,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ SIGNATURES = {
 """A database for the tests, which needs no network: EICAR anywhere, and Debian's clam.exe by its hash."""
 
 START = 30.0
-"""Seconds until clamd must answer; with this database it takes well under one."""
+"""Seconds until a daemon must answer; with this database clamd takes well under one."""
 
 _SBIN = "/usr/sbin:/usr/local/sbin:/opt/clamav/sbin"
 
@@ -140,3 +140,96 @@ def _wait(running: Clamd, output: Path) -> None:
         except OSError:
             time.sleep(0.02)
     raise RuntimeError(f"clamd does not answer: {output.read_text(errors='replace')}")
+
+
+# ---- Redis
+
+
+def redis_program() -> str | None:
+    """The path of redis-server, None when it is not installed."""
+    return shutil.which("redis-server")
+
+
+@dataclass
+class Redis:
+    """A Redis that can be killed and started again, without what it had: it writes nothing to a disk."""
+
+    directory: Path
+    port: int
+    """Its TCP port on 127.0.0.1."""
+    password: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Further lines of its configuration."""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> str:
+        """The path of its unix socket."""
+        return str(self.directory / "redis.sock")
+
+    @property
+    def url(self) -> str:
+        """The store of a configuration."""
+        login = f":{self.password}@" if self.password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        program = redis_program()
+        if program is None:
+            raise FileNotFoundError("redis-server is not installed")
+        settings = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "unixsocket": self.socket,
+            "dir": str(self.directory),
+            "daemonize": "no",
+            "save": '""',
+            "appendonly": "no",
+            **({"requirepass": self.password} if self.password else {}),
+            **self.settings,
+        }
+        file = self.directory / "redis.conf"
+        file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+        with (self.directory / "redis.out").open("wb") as output:
+            self.process = subprocess.Popen([program, str(file)], stdout=output, stderr=output)
+        deadline = time.monotonic() + START
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if self.ask("PING") == b"+PONG\r\n":
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"redis does not answer: {(self.directory / 'redis.out').read_text(errors='replace')}")
+
+    def signal(self, number: int) -> None:
+        """Send a signal, such as SIGSTOP, to this daemon only."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it, and wait until it has ended."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def ask(self, command: str) -> bytes:
+        """The reply to one command, as it comes over the wire."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(self.socket)
+            login = f"AUTH {self.password}\r\n" if self.password else ""
+            connection.sendall(f"{login}{command}\r\nQUIT\r\n".encode())
+            reply = b"".join(iter(lambda: connection.recv(4096), b""))
+        return reply.removeprefix(b"+OK\r\n" if login else b"").removesuffix(b"+OK\r\n")
+
+
+@contextmanager
+def redis(directory: Path, password: str = "", **settings: str) -> Iterator[Redis]:
+    """A Redis that answers, in `directory`; `settings` are added to its configuration. Ended on exit."""
+    running = Redis(directory, free_port(), password, settings)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.kill()

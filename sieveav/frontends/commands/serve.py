@@ -2,7 +2,8 @@
 
 Starts every server that the configuration has a stanza for (see: sieveav explain milter) and runs in the foreground until
 SIGTERM or SIGINT; connections that are open may end for up to 30 seconds. SIGHUP reads the configuration again: if it has
-errors, nothing changes. Sockets can be passed by systemd, and systemd is notified. The log goes to standard error.
+errors, nothing changes. Sockets can be passed by systemd, and systemd is notified. The log goes to standard error, in the
+form of the option log (see: sieveav explain sieveav).
 
 Exit status: 0 after SIGTERM or SIGINT; 2 for wrong use, a configuration with errors, or a server that cannot be started.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from sieveav.frontends.arguments import Stop, UsageError, add_config
 from sieveav.frontends.command import Command
+from sieveav.frontends.log_lines import start_logging
 from sieveav.frontends.server import SERVERS
 from sieveav.frontends.sites import print_refusal
 from sieveav.frontends.supervising import DRAIN, ServerError, Worker, drop_root, open_sockets, run_worker, supervise
@@ -48,9 +50,8 @@ def run(args: Namespace) -> int:
     listeners = [listener for server in SERVERS.everything().values() for listener in server.listeners(settings)]
     if not listeners:
         raise UsageError(f'{args.config}: no server is configured; write, for instance, milter "m1" {{ listen = … }}')
-    level = logging.DEBUG if args.debug else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(process)d %(levelname)s %(message)s", force=True)
     server = settings[SIEVEAV]
+    start_logging(server.log, logging.DEBUG if args.debug else logging.INFO)
     try:
         sockets = open_sockets(listeners)
         if server.user:

@@ -50,8 +50,8 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
         for listening in sockets[listener.name]:
             answer_data = listening.family != socket.AF_UNIX
 
-            def connect(answer_data: bool = answer_data) -> MilterSession:
-                return MilterSession(site, executor, answer_data=answer_data, sessions=running.sessions)
+            def connect(name: str = listener.name, answer_data: bool = answer_data) -> MilterSession:
+                return MilterSession(site, executor, name=name, answer_data=answer_data, sessions=running.sessions)
 
             running.servers.append(await loop.create_server(connect, sock=listening, backlog=BACKLOG))
     return running

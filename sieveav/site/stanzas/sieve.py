@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from sieveav.language.extension import SMTP_PHASES
 from sieveav.language.problems import did_you_mean
-from sieveav.options import FILE, INTEGER, SECONDS, Option, one_of
+from sieveav.options import BOOLEAN, FILE, INTEGER, SECONDS, Option, one_of
 from sieveav.site.stanza import NOT_YET, Building, Named, Placed, StanzaType
 
 PHASES = tuple(f"{phase}_{part}" for phase in SMTP_PHASES for part in ("phase1", "phase2"))
@@ -19,10 +20,11 @@ PHASES = tuple(f"{phase}_{part}" for phase in SMTP_PHASES for part in ("phase1",
 @dataclass(frozen=True)
 class Policy:
     """The site's scripts: `phases` has every phase that has scripts, in the order of phases; `runtime_error` is "fail"
-    (a fault defers the message) or "continue"."""
+    (a fault defers the message) or "continue"; `send_infected`: scripts may redirect and answer infected messages."""
 
     phases: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     runtime_error: str = "fail"
+    send_infected: bool = False
 
     def of(self, phase: str) -> tuple[Path, ...]:
         """The scripts of both parts of a phase, in their order."""
@@ -48,19 +50,24 @@ def _build(stanzas: Sequence[Placed], building: Building) -> Policy:
                 report.warn("phase-repeated", message, script.name_span)
             phases.setdefault(phase, []).append(script.value("source"))
     ordered = {phase: tuple(phases[phase]) for phase in PHASES if phase in phases}
-    return Policy(ordered, _runtime_error(stanzas, building))
+    return Policy(ordered, **{name: _agreed(name, stanzas, building) for name in _AGREED}) if stanzas else Policy()
 
 
-def _runtime_error(stanzas: Sequence[Placed], building: Building) -> str:
-    """What a fault does; a problem if two stanzas disagree."""
-    faults = [str(stanza.value("runtime_error")) for stanza in stanzas]
-    for stanza, fault in zip(stanzas, faults, strict=True):
-        if fault != faults[0]:
-            written = stanza.written.get("runtime_error")
+_AGREED = ("runtime_error", "send_infected")
+"""Options of the whole site."""
+
+
+def _agreed(name: str, stanzas: Sequence[Placed], building: Building) -> Any:
+    """The value of an option; a problem if two stanzas disagree."""
+    first, *others = stanzas
+    for stanza in others:
+        if stanza.value(name) != first.value(name):
+            written = stanza.written.get(name)
             span = written.span if written else stanza.stanza.kind_span
-            message = f"runtime_error is {fault} here and {faults[0]} in {stanzas[0].head}"
+            shown = stanza.options[name].kind.write
+            message = f"{name} is {shown(stanza.value(name))} here and {shown(first.value(name))} in {first.head}"
             building.report.error("option-conflict", message, span, "write the same in both")
-    return faults[0] if faults else "fail"
+    return first.value(name)
 
 
 SCRIPT: StanzaType[None] = StanzaType(
@@ -80,6 +87,7 @@ SIEVE = StanzaType(
         Option("cache_size", INTEGER, 200, "compiled scripts kept", NOT_YET),
         Option("cache_life", SECONDS, 260.0, "seconds that a compiled script is kept", NOT_YET),
         Option("runtime_error", one_of("fail", "continue"), "fail", "what a script's fault does: 4xx, or nothing"),
+        Option("send_infected", BOOLEAN, False, "whether scripts may redirect and answer infected messages"),
     ),
     Named.MUST,
     build=_build,

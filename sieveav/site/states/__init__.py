@@ -2,7 +2,7 @@
 
 *Takes*: a location, as the configuration names it.
 *Gives*: a `State`: keys that are remembered for owners until a time.
-*Imports*: site's `state.py`, itself, the leaves.
+*Imports*: site's `state.py`, itself, the leaves; the package redis, in `redis.py`, when it is used.
 *Never*: knows what the keys mean.
 *Begin at*: `memory.py` (the smallest), then `sqlite.py`.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import threading
@@ -10,17 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sieveav.site.state import StateType
+from sieveav.site.state import StateType, digest
 
 WAIT = 5.0
 """Seconds to wait for another process that writes."""
 
-CLEANING = 1000
-"""After so many records, those whose time has ended are deleted."""
+CLEANED = 10
+"""Keys whose time has ended that each record deletes at most, the oldest first: more than the one that it adds, so that old
+keys go even if processes end early, and none waits for a long deletion."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID"
+_INDEX = "CREATE INDEX IF NOT EXISTS seen_until ON seen (until)"
 _RECORD = """INSERT INTO seen VALUES (?, ?)
     ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE ? OR until <= ?"""
+_CLEAN = f"DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until <= ? ORDER BY until LIMIT {CLEANED})"  # noqa: S608
 
 
 class Sqlite:
@@ -30,21 +32,18 @@ class Sqlite:
         self._path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        self._records = 0
 
     def seen(self, owner: str, key: str, now: float) -> bool:
         """Whether `key` is remembered. OSError if the database cannot be read."""
         with self._use() as database:
-            found = database.execute("SELECT 1 FROM seen WHERE key = ? AND until > ?", (_digest(owner, key), now))
+            found = database.execute("SELECT 1 FROM seen WHERE key = ? AND until > ?", (digest(owner, key), now))
             return found.fetchone() is not None
 
     def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> None:
         """Remember `key`. OSError if the database cannot be written."""
         with self._use() as database, database:
-            database.execute(_RECORD, (_digest(owner, key), now + seconds, sliding, now))
-            self._records += 1
-            if self._records % CLEANING == 0:
-                database.execute("DELETE FROM seen WHERE until <= ?", (now,))
+            database.execute(_RECORD, (digest(owner, key), now + seconds, sliding, now))
+            database.execute(_CLEAN, (now,))
 
     def check(self) -> None:
         """Open the database, or see that it can be created. OSError if not."""
@@ -79,15 +78,11 @@ class Sqlite:
         try:
             database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
             database.execute(_TABLE)
+            database.execute(_INDEX)
         except sqlite3.Error:
             database.close()
             raise
         return database
-
-
-def _digest(owner: str, key: str) -> bytes:
-    """What is stored of a key: of one length, and without anybody's address or message."""
-    return hashlib.sha256(f"{owner}\0{key}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _make(location: str, base: Path) -> Sqlite:

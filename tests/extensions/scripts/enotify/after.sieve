@@ -1,0 +1,3 @@
+require "enotify";
+
+notify :message "after" "mailto:a@example.com,b@example.com";

@@ -1,0 +1,3 @@
+require "enotify";
+
+notify :message "before" "mailto:a@example.com";

@@ -1,0 +1,3 @@
+require ["enotify", "variables"];
+
+set :encodeurl :encodeurl "a" "b";

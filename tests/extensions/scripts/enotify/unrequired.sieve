@@ -1,0 +1,3 @@
+require "variables";
+
+set :encodeurl "a" "b";

@@ -1,0 +1,4 @@
+require ["enotify", "variables"];
+
+set "method" "not a URI";
+notify "${method}";
