@@ -161,6 +161,12 @@ class _Carrier:
         self.counters.append(effect.counter)
         return ""
 
+    def claim(self, effect: Record) -> bool:
+        return self.by.site.remember(self.recipient, effect) is True
+
+    def release(self, effect: Record) -> None:
+        self.by.site.forget(self.recipient, effect)
+
     # ---- once
 
     def _once(self, effect: Store | Send, do: Callable[[], str]) -> str:

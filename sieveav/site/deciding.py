@@ -88,14 +88,18 @@ def decide(
     if len(refusals) == len(transaction.recipients) > 0:
         return _after(before, Decision(None, tuple(refusals.values()), (), talk.context.copy(), "rcptto"))
     decision = talk.end_of_data(transaction.message)
-    decided = {one.recipient: one for one in decision.recipients} | refusals
-    return _after(before, replace(decision, recipients=tuple(decided[r] for r in transaction.recipients)))
+    if refusals:
+        decided = {one.recipient: one for one in decision.recipients} | refusals
+        decision = replace(decision, recipients=tuple(decided[r] for r in transaction.recipients))
+    return _after(before, decision)
 
 
 def _after(before: Iterable[tuple[str, Outcome]], decision: Decision) -> Decision:
     """A decision, with the faults and traces of the phases before it."""
     faults = [outcome.fault for _, outcome in before if outcome.fault is not None]
     trace = tuple(step for _, outcome in before for step in outcome.trace)
+    if not faults and not trace:
+        return decision
     return replace(decision, fault=next(iter(faults), decision.fault), trace=(*trace, *decision.trace))
 
 
@@ -130,22 +134,22 @@ class Conversation:
 
     def connect(self) -> Outcome:
         """A client has connected."""
-        return self._phase("connect", self._envelope)
+        return self._phase("connect")
 
     def ehlo(self) -> Outcome:
         """The client has said HELO or EHLO; its name is in the session."""
-        return self._phase("ehlo", self._envelope)
+        return self._phase("ehlo")
 
     def mailfrom(self, sender: str) -> Outcome:
         """A message begins: its context variables are empty, those of the connection are kept."""
         self.context = Context({}, self.session.connection)
         self._recipients = []
         self._envelope = Envelope(sender, auth=self.session.login)
-        return self._phase("mailfrom", self._envelope)
+        return self._phase("mailfrom")
 
     def rcptto(self, recipient: str) -> Outcome:
         """A recipient of the message; one who is refused is not among its recipients."""
-        outcome = self._phase("rcptto", replace(self._envelope, recipient=recipient))
+        outcome = self._phase("rcptto", recipient)
         if outcome.answer is None:
             self._recipients.append(recipient)
         return outcome
@@ -163,7 +167,7 @@ class Conversation:
             phase, outcome = "spool", self._through(case, asker, self._policy("spool"), outcome)
         whole = outcome.response or asker.refusal or outcome.answer
         if whole is None:
-            begun = replace(outcome, fault=None, trace=(), notes=())
+            begun = outcome if outcome is UNDECIDED else replace(outcome, fault=None, trace=(), notes=())
             decide_recipient = partial(self._decide_recipient, scans, shared, case, begun)
             decided = tuple(self._each(decide_recipient, recipients))
         else:  # the message is refused as a whole: nothing is done for anybody
@@ -224,11 +228,12 @@ class Conversation:
 
     # ---- running
 
-    def _phase(self, phase: str, envelope: Envelope) -> Outcome:
+    def _phase(self, phase: str, recipient: str = "") -> Outcome:
         """The scripts of a phase in which there is no message."""
         if not self.site.settings[SIEVE].of(phase):
             return UNDECIDED
-        asker = Asker(Scans(NO_MESSAGE, ()), self.context, self._known(envelope.recipient))
+        envelope = replace(self._envelope, recipient=recipient)
+        asker = Asker(Scans(NO_MESSAGE, ()), self.context, self._known(recipient))
         case = self._case(NO_MESSAGE, envelope, asker, self.context)
         outcome = self._through(case, asker, self._policy(phase), UNDECIDED)
         if outcome.answer is not None:

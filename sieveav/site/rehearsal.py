@@ -167,6 +167,14 @@ class Delivery:
     def count(self, effect: Count) -> str:  # noqa: ARG002
         return ""
 
+    def claim(self, effect: Record) -> bool:
+        is_new = not self.seen(effect.key)
+        self.record(effect)
+        return is_new
+
+    def release(self, effect: Record) -> None:
+        self.remembered.pop(effect.key, None)
+
     def seen(self, key: str) -> bool:
         """Whether `key` is remembered."""
         return key in self.remembered and self.remembered[key] > self.now()

@@ -113,7 +113,7 @@ class Site:
         """Whether `key` is remembered for a recipient; None if that cannot be known."""
         if self.state is None:
             return None
-        if self._outage.lasts("record") and not self.remember("", _TRIAL):
+        if self._outage.lasts("record") and self.remember("", _TRIAL) is None:
             return None  # a store that can be read but not written does not know what has been done since
         try:
             seen = self.state.seen(recipient, key, clock.now().timestamp())
@@ -123,18 +123,26 @@ class Site:
         self._outage.worked("seen")
         return seen
 
-    def remember(self, recipient: str, record: Record) -> bool:
-        """Remember what a script asks for; False if that is not possible."""
+    def remember(self, recipient: str, record: Record) -> bool | None:
+        """Remember what a script asks for: whether it is new; None if it cannot be remembered."""
         if self.state is None:
-            return False
+            return None
         try:
             now = clock.now().timestamp()
-            self.state.record(recipient, record.key, now, record.seconds, sliding=record.sliding)
+            is_new = self.state.record(recipient, record.key, now, record.seconds, sliding=record.sliding)
         except OSError as error:
             self._outage.failed("record", error)
-            return False
+            return None
         self._outage.worked("record")
-        return True
+        return is_new
+
+    def forget(self, recipient: str, record: Record) -> None:
+        """Forget what was remembered, because it did not happen."""
+        if self.state is not None:
+            try:
+                self.state.forget(recipient, record.key)
+            except OSError as error:
+                self._outage.failed("record", error)
 
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
         """The same site, scripts included, with other engines."""

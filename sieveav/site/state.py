@@ -25,16 +25,20 @@ class State(Protocol):
     """Remembers keys for owners (recipients), each until a time. Safe to use from several threads, and in a process that was
     forked before it was used.
 
-    Times are seconds since the epoch. Both methods raise OSError if the store cannot be used.
+    Times are seconds since the epoch. All methods raise OSError if the store cannot be used.
     """
 
     def seen(self, owner: str, key: str, now: float) -> bool:
         """Whether `key` is remembered for `owner`, and still is at the time `now`."""
         ...
 
-    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> None:
-        """Remember `key` for `owner` for so many seconds from `now` on. If it is remembered already, its time does not
-        change, except with `sliding`."""
+    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> bool:
+        """Remember `key` for `owner` for so many seconds from `now` on; False if it is remembered already: then its time
+        does not change, except with `sliding`. Of several that record one key at once, one gets True."""
+        ...
+
+    def forget(self, owner: str, key: str) -> None:
+        """Forget `key`, if it is remembered."""
         ...
 
 

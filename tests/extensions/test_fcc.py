@@ -85,6 +85,12 @@ class Carrier:
         self.done.append("record")
         return ""
 
+    def claim(self, effect: Record) -> bool:
+        return not self.record(effect)
+
+    def release(self, effect: Record) -> None:
+        raise NotImplementedError
+
     def pipe(self, effect: Effect, message: bytes) -> str:
         raise NotImplementedError
 
@@ -99,8 +105,8 @@ def test_a_copy_that_cannot_be_stored_is_a_warning_and_the_answer_is_remembered(
     carrier = Carrier()
     (note,) = carry(Message(MAIL.encode()), outcome, carrier)
     assert (note.severity, note.text) == ("warning", "over quota")
-    assert carrier.done == ["store None", "send", "store Sent", "record"]
-    assert len(staged(Message(MAIL.encode()), outcome)) == 4
+    assert carrier.done == ["store None", "record", "send", "store Sent"]
+    assert len(staged(Message(MAIL.encode()), outcome)) == 3
 
 
 def test_json(sieve: Sieve, host: FakeHost) -> None:

@@ -111,13 +111,12 @@ def test_each_recipient(start: Callable[..., Setup]) -> None:
 def test_what_cannot_be_done_now_is_brought_again(start: Callable[..., Setup], base: Path) -> None:
     (base / "mail").write_text("a file where the folder of all Maildirs should be")
     setup = start()
-    setup.send("alice", number=3)
-    setup.send("erin")
+    setup.send("alice", "erin", number=3)
     time.sleep(2)
     assert not setup.postfix.queue_is_empty()
     assert "451 4.3.0 This message cannot be delivered" in setup.postfix.log
     (base / "mail").unlink()
     setup.empty_queue()
-    assert [len(setup.stored(name)) for name in ("alice", "erin")] == [3, 1]
-    subjects = sorted(str(message["Subject"]) for message in setup.postfix.delivered(2))
-    assert subjects == ["Auto: hi", "hi"]  # erin's reply and redirect
+    assert [len(setup.stored(name)) for name in ("alice", "erin")] == [3, 3]
+    subjects = sorted(str(message["Subject"]) for message in setup.postfix.delivered(4))
+    assert subjects == ["Auto: hi", "hi", "hi", "hi"]  # erin's reply, once, and redirects

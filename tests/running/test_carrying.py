@@ -60,6 +60,12 @@ class Fake:
     def count(self, effect: Count) -> str:
         return self._do(effect)
 
+    def claim(self, effect: Record) -> bool:
+        return not self._do(effect)
+
+    def release(self, effect: Record) -> None:
+        self.done.append(("released", effect))
+
 
 def outcome(*effects: Effect, records: tuple[Record, ...] = ()) -> Outcome:
     """One action for each effect, on the line of its number."""
@@ -151,7 +157,7 @@ def test_effects_of_one_action_are_carried_out_separately() -> None:
     carrier = Fake()
     answer = Action("vacation", (Send("a@b", b"away", ""), Record("k", 1), Store("Sent", message=b"away")))
     carry(Message(RAW), Outcome(actions=(answer,), keep=False), carrier)
-    assert [type(done[0]) for done in carrier.done] == [Store, Send, Record]
+    assert [type(done[0]) for done in carrier.done] == [Store, Record, Send]
 
 
 @pytest.mark.parametrize(
@@ -219,3 +225,37 @@ def test_scripts_in_turn() -> None:
     carrier = Fake()
     carry(Message(RAW), merge(before, own).with_implicit_keep(), carrier)
     assert carrier.done == [(Store(), ADDED), (Record("k", 1),)]
+
+
+REPLY, KEY = Send("bob@example.org", b"away", ""), Record("vacation", 60)
+
+
+def reply() -> Outcome:
+    """An outcome with an action that sends a message of its own and remembers that."""
+    return Outcome(actions=(Action("vacation", (REPLY, KEY)),), keep=False)
+
+
+def test_what_is_sent_and_remembered_is_claimed_first() -> None:
+    carrier = Fake()
+    assert carry(Message(RAW), reply(), carrier) == ()
+    assert carrier.done == [(KEY,), (REPLY, b"away")]
+
+
+def test_what_somebody_else_has_claimed_is_not_sent() -> None:
+    carrier = Fake({KEY: "known"})
+    assert carry(Message(RAW), reply(), carrier) == ()
+    assert carrier.done == [(KEY,)]
+
+
+def test_what_is_not_sent_has_no_copy() -> None:
+    copy = Store("Sent", message=b"away", best_effort=True)
+    carrier = Fake({KEY: "known"})
+    action = Action("vacation", (REPLY, KEY, copy))
+    carry(Message(RAW), Outcome(actions=(action, Action("keep", (Store(),))), keep=False), carrier)
+    assert carrier.done == [(Store(), RAW), (KEY,)]
+
+
+def test_what_could_not_be_sent_is_released() -> None:
+    carrier = Fake({REPLY: "down"})
+    assert [note.text for note in carry(Message(RAW), reply(), carrier)] == ["down"]
+    assert carrier.done == [(KEY,), (REPLY, b"away"), ("released", KEY)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +51,24 @@ def test_only_a_sliding_key_is_remembered_longer(state: State) -> None:
     state.record("a", "sliding", NOW, 60)
     state.record("a", "sliding", NOW + 30, 60, sliding=True)
     assert state.seen("a", "sliding", NOW + 89)
+
+
+def test_one_of_several_is_the_first(state: State) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        first = list(pool.map(lambda _: state.record("a", "k", NOW, 60), range(40)))
+    assert sorted(first) == [False] * 39 + [True]
+    assert not state.record("a", "k", NOW + 59, 60, sliding=True)
+    assert state.record("a", "k", NOW + 119, 60)
+
+
+def test_a_key_is_forgotten(state: State) -> None:
+    state.forget("a", "k")
+    assert state.record("a", "k", NOW, 60)
+    state.forget("b", "k")
+    assert state.seen("a", "k", NOW)
+    state.forget("a", "k")
+    assert not state.seen("a", "k", NOW)
+    assert state.record("a", "k", NOW, 60)
 
 
 def test_nothing_is_remembered_for_no_time(state: State) -> None:

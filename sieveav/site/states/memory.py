@@ -23,14 +23,21 @@ class Memory:
         with self._lock:
             return self._until.get((owner, key), now) > now
 
-    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> None:
+    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> bool:
         """Remember `key`."""
         with self._lock:
-            if sliding or self._until.get((owner, key), now) <= now:
+            is_new = self._until.get((owner, key), now) <= now
+            if sliding or is_new:
                 self._until[owner, key] = now + seconds
             if len(self._until) > LARGEST:
                 kept = sorted(self._until.items(), key=lambda item: item[1])[LARGEST // 10 :]
                 self._until = {key: until for key, until in kept if until > now}
+            return is_new
+
+    def forget(self, owner: str, key: str) -> None:
+        """Forget `key`."""
+        with self._lock:
+            self._until.pop((owner, key), None)
 
 
 def _make(location: str, base: Path) -> Memory:  # noqa: ARG001  # relative to nothing

@@ -48,9 +48,11 @@ REASON = 200
 
 _RECORD = """
 local known = redis.call('GET', KEYS[1])
-if ARGV[4] == '1' or not known or tonumber(known) <= tonumber(ARGV[1]) then
+local is_new = not known or tonumber(known) <= tonumber(ARGV[1])
+if is_new or ARGV[4] == '1' then
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 end
+return is_new and 1 or 0
 """
 """`SET … NX` that also takes the place of a key whose time has come by the callers' clock. The server runs a script as a
 whole: two nodes that record the same key at once do not both set it."""
@@ -87,11 +89,15 @@ class Redis:
         except ValueError:
             raise OSError(f"redis {self._where}: the value of a key is not a time") from None
 
-    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> None:
+    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> bool:
         """Remember `key`. OSError if the server does not confirm it."""
         name = PREFIX + digest(owner, key).hex().encode()
         lifetime = max(1, ceil(seconds * 1000))
-        self._ask("EVAL", _RECORD, 1, name, now, now + seconds, lifetime, int(sliding))
+        return bool(self._ask("EVAL", _RECORD, 1, name, now, now + seconds, lifetime, int(sliding)))
+
+    def forget(self, owner: str, key: str) -> None:
+        """Forget `key`. OSError if the server does not confirm it."""
+        self._ask("DEL", PREFIX + digest(owner, key).hex().encode())
 
     @cached_property
     def _client(self) -> Client:

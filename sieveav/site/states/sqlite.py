@@ -21,7 +21,7 @@ keys go even if processes end early, and none waits for a long deletion."""
 _TABLE = "CREATE TABLE IF NOT EXISTS seen (key BLOB PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID"
 _INDEX = "CREATE INDEX IF NOT EXISTS seen_until ON seen (until)"
 _RECORD = """INSERT INTO seen VALUES (?, ?)
-    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE ? OR until <= ?"""
+    ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE until <= ?"""
 _CLEAN = f"DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until <= ? ORDER BY until LIMIT {CLEANED})"  # noqa: S608
 
 
@@ -39,11 +39,20 @@ class Sqlite:
             found = database.execute("SELECT 1 FROM seen WHERE key = ? AND until > ?", (digest(owner, key), now))
             return found.fetchone() is not None
 
-    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> None:
+    def record(self, owner: str, key: str, now: float, seconds: float, *, sliding: bool = False) -> bool:
         """Remember `key`. OSError if the database cannot be written."""
+        name = digest(owner, key)
         with self._use() as database, database:
-            database.execute(_RECORD, (digest(owner, key), now + seconds, sliding, now))
+            is_new = database.execute(_RECORD, (name, now + seconds, now)).rowcount > 0
+            if sliding and not is_new:
+                database.execute("UPDATE seen SET until = ? WHERE key = ?", (now + seconds, name))
             database.execute(_CLEAN, (now,))
+        return is_new
+
+    def forget(self, owner: str, key: str) -> None:
+        """Forget `key`. OSError if the database cannot be written."""
+        with self._use() as database, database:
+            database.execute("DELETE FROM seen WHERE key = ?", (digest(owner, key),))
 
     def check(self) -> None:
         """Open the database, or see that it can be created. OSError if not."""
