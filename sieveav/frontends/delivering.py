@@ -55,7 +55,6 @@ class Delivered:
     recipient: str
     response: Response | None
     warnings: tuple[str, ...] = ()
-    counters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Deliverer:
         failed = any(note.severity is Severity.ERROR for note in notes)
         if failed:
             carrier.remember()
-        return Delivered(one.recipient, LATER if failed else None, warnings, tuple(carrier.counters))
+        return Delivered(one.recipient, LATER if failed else None, warnings)
 
 
 @dataclass
@@ -90,7 +89,6 @@ class _Carrier:
     trace: bytes
     several: bool
     warnings: list[str] = field(default_factory=list)
-    counters: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     """The keys of what was done and is not remembered yet."""
     numbers: Counter[tuple[object, ...]] = field(default_factory=Counter)
@@ -157,8 +155,7 @@ class _Carrier:
         self.by.site.remember(self.recipient, effect)
         return ""
 
-    def count(self, effect: Count) -> str:
-        self.counters.append(effect.counter)
+    def count(self, effect: Count) -> str:  # noqa: ARG002  # the log has the counters of all actions
         return ""
 
     def claim(self, effect: Record) -> bool:

@@ -23,13 +23,14 @@ from typing import Any
 from sieveav.composing import date_time
 from sieveav.frontends import lmtp_wire as wire
 from sieveav.frontends.delivering import LATER, Delivered, Deliverer
+from sieveav.frontends.message_log import message_line
 from sieveav.printing import printable
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
 from sieveav.running.questions import Answers, Mailbox
 from sieveav.site.deciding import Conversation
 from sieveav.site.stanzas.sieve import SIEVE
-from sieveav.site.transaction import Decision, RecipientDecision, Session
+from sieveav.site.transaction import RecipientDecision, Session
 
 _log = logging.getLogger(__name__)
 
@@ -47,9 +48,10 @@ _STOPPING = Response(421, "4.3.2", "The server stops, connect again")
 
 @dataclass
 class Service:
-    """What all connections of a server share: how mail is delivered, the threads of scripts, those of deliveries, and the
-    connections that are open."""
+    """What all connections of a server share: its name, how mail is delivered, the threads of scripts, those of deliveries,
+    and the connections that are open."""
 
+    name: str
     deliverer: Deliverer
     executor: Executor
     deliveries: Executor
@@ -192,7 +194,20 @@ class LmtpSession(asyncio.Protocol):
             several = len(ones) > 1
             run = self._service.deliveries.map if several else map
             delivered = {each.recipient: each for each in run(deliver, ones)}
-        _report(identity, conversation, decision, delivered, time.monotonic() - started)
+        line = message_line(
+            "lmtp",
+            identity,
+            conversation.session,
+            sender,
+            decision,
+            size=len(event.raw),
+            seconds=time.monotonic() - started,
+            server=self._service.name,
+            reply=decision.response,
+            replies={each.recipient: each.response for each in delivered.values() if each.response is not None},
+            warnings=[f"{each.recipient}: {warning}" for each in delivered.values() for warning in each.warnings],
+        )
+        _log.log(line.level, line)
         return [delivered[rcpt.address].response for rcpt in event.recipients]
 
     def _delivered(self, one: RecipientDecision, message: Message, sender: str, trace: bytes) -> Delivered:
@@ -201,24 +216,6 @@ class LmtpSession(asyncio.Protocol):
         except Exception as error:  # the other recipients have their own replies
             _log.error("lmtp: internal error", exc_info=error)
             return Delivered(one.recipient, LATER, ("internal error",))
-
-
-def _report(
-    identity: str, conversation: Conversation, decision: Decision, delivered: dict[str, Delivered], seconds: float
-) -> None:
-    """One line in the log for a message, and one for each warning."""
-    verdicts = ",".join(f"{verdict.engine}:{verdict.status}" for verdict in decision.verdicts) or "-"
-    outcomes = " ".join(
-        f"to=<{one.recipient}> reply={each.response.code if (each := delivered[one.recipient]).response else 250}"
-        f" actions={','.join(action.name for action in one.outcome.actions) or '-'}"
-        for one in decision.recipients
-    )
-    client = conversation.session.client or "-"
-    line = f"id={identity} client={client} verdicts={verdicts} ms={seconds * 1000:.0f} {outcomes}"
-    _log.info("lmtp: %s", printable(line, "?", 4096))
-    for each in delivered.values():
-        for warning in each.warnings:
-            _log.warning("lmtp: id=%s to=<%s> %s", identity, printable(each.recipient), printable(warning))
 
 
 _numbers = itertools.count()

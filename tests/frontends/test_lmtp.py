@@ -95,6 +95,19 @@ def test_each_recipient_has_a_reply(start: Start, tmp_path: Path) -> None:
     assert [message.get_flags() for message in box] == ["S"]
 
 
+def test_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    client = start(alice='require "fileinto"; fileinto "No";', dave='require "ereject"; ereject "no";')
+    client.give(MESSAGE, "alice@example.com", "dave@example.com")
+    (line,) = [record.getMessage() for record in caplog.records if "frontend=lmtp" in record.getMessage()]
+    assert "frontend=lmtp server=l1 id=" in line
+    assert " client=127.0.0.1 helo=client.example.org sender=bob@example.org size=" in line
+    assert line.endswith(
+        ' warning="alice@example.com: mailbox \\"No\\" does not exist; stored in INBOX"'
+        ' to=alice@example.com action="fileinto No" to=dave@example.com reply="550 5.7.1 no"'
+    ), line
+
+
 def test_several_messages_on_a_connection(start: Start, tmp_path: Path) -> None:
     client = start()
     for _ in range(3):

@@ -119,7 +119,7 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
     running = _Running()
     for settings in site.settings[LMTP]:
         deliverer = Deliverer(site, settings.store, settings.submission)
-        service = Service(deliverer, executor, deliveries, Limits(message=settings.size))
+        service = Service(settings.listener.name, deliverer, executor, deliveries, Limits(message=settings.size))
         running.services.append(service)
         for listening in sockets[settings.listener.name]:
 
