@@ -21,6 +21,16 @@ SMTP has one reply for all recipients of a message, and a milter changes the mes
 
 Deferred is 451, with the reason in the log: nothing is lost, but the message comes again until the site's scripts decide
 otherwise or another front end delivers it.
+
+With `refuse_only` there is another front end: the LMTP server runs the scripts again when it delivers, and does what they
+decide. Then the milter only replies:
+
+    ==================================  ==================================================================
+    a response for the message          the reply
+    all recipients refuse               the reply, as above
+    some refuse, the message infected   they are removed
+    everything else                     accepted as it is
+    ==================================  ==================================================================
 """
 
 from __future__ import annotations
@@ -58,7 +68,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
 
-def plan(decision: Decision, message: Message) -> Plan:
+def plan(decision: Decision, message: Message, *, refuse_only: bool = False) -> Plan:
     """What to answer for a decision about `message`."""
     if decision.response is not None:
         return Plan(decision.response)
@@ -67,9 +77,13 @@ def plan(decision: Decision, message: Message) -> Plan:
     refusals = [one.response for one in refusing if one.response is not None]
     if refusals and not others:
         return Plan(next((refusal for refusal in refusals if refusal.code < 500), refusals[0]))
+    infected = any(verdict.status in FOUND for verdict in decision.verdicts)
+    if refuse_only:
+        gone = [one.recipient for one in refusing if one.response is not None and one.response.code >= 500]
+        return Plan(remove=tuple(dict.fromkeys(gone)) if infected else ())
     if any(refusal.code < 500 for refusal in refusals):
         return _deferred("one recipient defers the message")
-    if refusals and not any(verdict.status in FOUND for verdict in decision.verdicts):
+    if refusals and not infected:
         return _deferred("some recipients refuse the message, others accept it")
     parts = [_Part.of(one, message) for one in others]
     reason = next((part.reason for part in parts if part.reason), "")

@@ -130,6 +130,7 @@ class MilterSession(asyncio.Protocol):
         *,
         name: str = "",
         answer_data: bool = False,
+        refuse_only: bool = False,
         sessions: set[MilterSession] | None = None,
     ) -> None:
         self._site = site
@@ -138,6 +139,7 @@ class MilterSession(asyncio.Protocol):
         self._sessions = set() if sessions is None else sessions
         """Those that are connected; this one is among them while it is."""
         self._executor = executor
+        self._refuse_only = refuse_only
         self._answer_data = answer_data
         """Whether the DATA step is answered. On an inet socket that keeps Postfix's Nagle algorithm from waiting."""
         self._reader = Reader()
@@ -354,7 +356,7 @@ class MilterSession(asyncio.Protocol):
     def _decide(self, arrived: _Arrived) -> bytes:
         message = Message(rebuild(arrived.fields, arrived.body, self._steps))
         decision = arrived.conversation.end_of_data(message)
-        answer = plan(decision, message)
+        answer = plan(decision, message, refuse_only=self._refuse_only)
         try:
             octets = self._octets(answer, message, arrived.recipients)
         except ValueError as error:  # an edit that the protocol cannot express

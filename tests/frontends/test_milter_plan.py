@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +96,30 @@ def test_some_refuse_a_virus() -> None:
         None, decision.recipients, (Verdict("yara", Status.INFECTED, "E"),), decision.context, "", None, ()
     )
     assert plan(infected, message) == Plan(remove=("alice@example.com",))
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        {"alice": 'fileinto "Junk";'},
+        {"alice": 'reject "no";', "carol": "keep;"},
+        {"alice": 'ec_action 450 "later";', "carol": "keep;"},
+        {"alice": 'redirect "x@example.org";', "carol": "discard;"},
+        {"alice": 'addheader "X-A" "v";', "carol": 'addheader "X-B" "v";'},
+        {"alice": 'vacation "away";'},
+    ],
+)
+def test_what_is_left_to_delivery(scripts: dict[str, str]) -> None:
+    assert plan(*decision_for(**scripts), refuse_only=True) == Plan()
+
+
+def test_what_is_refused_anyway() -> None:
+    answer = plan(*decision_for(alice='ec_action 450 "later";', carol='reject "no";'), refuse_only=True)
+    assert answer.response is not None
+    assert answer.response.code == 450
+    decision, message = decision_for(alice='reject "no";', carol='fileinto "Junk";', dave='ec_action 450 "later";')
+    infected = replace(decision, verdicts=(Verdict("yara", Status.INFECTED, "E"),))
+    assert plan(infected, message, refuse_only=True) == Plan(remove=("alice@example.com",))
 
 
 def test_a_response_for_the_message() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sieveav.frontends.handing import Peer, peer
@@ -122,10 +123,7 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
         service = Service(settings.listener.name, deliverer, executor, deliveries, Limits(message=settings.size))
         running.services.append(service)
         for listening in sockets[settings.listener.name]:
-
-            def connect(service: Service = service) -> LmtpSession:
-                return LmtpSession(service)
-
+            connect = partial(LmtpSession, service)
             running.servers.append(await loop.create_server(connect, sock=listening, backlog=BACKLOG))
     return running
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.server import Server
 from sieveav.frontends.supervising import BACKLOG, Listener, Sockets, stop_accepting
+from sieveav.options import BOOLEAN, Option
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
 
@@ -18,14 +21,27 @@ if TYPE_CHECKING:
     from sieveav.frontends.milter_session import MilterSession
 
 
-def _build(stanzas: Sequence[Placed], building: Building) -> tuple[Listener, ...]:
-    return tuple(listeners(stanzas, building, "/run/sieveav/milter.sock").values())
+@dataclass(frozen=True)
+class MilterSettings:
+    """One milter: where it listens, and whether it only refuses, because sieveav delivers too (see `milter_plan`)."""
+
+    listener: Listener
+    refuse_only: bool
+
+
+def _build(stanzas: Sequence[Placed], building: Building) -> tuple[MilterSettings, ...]:
+    found = listeners(stanzas, building, "/run/sieveav/milter.sock")
+    return tuple(
+        MilterSettings(found[stanza.instance], stanza.value("refuse_only"))
+        for stanza in stanzas
+        if stanza.instance in found
+    )
 
 
 MILTER = StanzaType(
     "milter",
     "a socket where mail servers connect by the milter protocol",
-    OPTIONS,
+    (*OPTIONS, Option("refuse_only", BOOLEAN, False, "whether to leave all but refusals to sieveav's LMTP server")),
     Named.MUST,
     build=_build,
     details="""\
@@ -34,7 +50,8 @@ Example: milter "m1" { listen = "inet:127.0.0.1:8891" }, and in Postfix's main.c
     smtpd_milters = inet:127.0.0.1:8891
     milter_default_action = tempfail
 
-With accept as the default action, viruses would pass while sieveav is stopped.""",
+With accept as the default action, viruses would pass while sieveav is stopped. Write refuse_only = true if the mail that is
+accepted is delivered by the stanza lmtp: it runs the scripts again, and does what a milter cannot.""",
 )
 
 
@@ -46,13 +63,17 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
 
     loop = asyncio.get_running_loop()
     running = _Running()
-    for listener in site.settings[MILTER]:
-        for listening in sockets[listener.name]:
-            answer_data = listening.family != socket.AF_UNIX
-
-            def connect(name: str = listener.name, answer_data: bool = answer_data) -> MilterSession:
-                return MilterSession(site, executor, name=name, answer_data=answer_data, sessions=running.sessions)
-
+    for settings in site.settings[MILTER]:
+        for listening in sockets[settings.listener.name]:
+            connect = partial(
+                MilterSession,
+                site,
+                executor,
+                name=settings.listener.name,
+                refuse_only=settings.refuse_only,
+                answer_data=listening.family != socket.AF_UNIX,
+                sessions=running.sessions,
+            )
             running.servers.append(await loop.create_server(connect, sock=listening, backlog=BACKLOG))
     return running
 
@@ -78,7 +99,7 @@ class _Running:
 
 
 def _listeners(settings: Settings) -> Sequence[Listener]:
-    return settings[MILTER]
+    return [milter.listener for milter in settings[MILTER]]
 
 
 server = Server("milter", _listeners, _start)
