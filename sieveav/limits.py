@@ -79,6 +79,10 @@ REPLY_LINE = 512
 REPLY_LINES = 100
 """Lines of one SMTP reply; no client shows more, and the text may come from a message."""
 
+LONGEST_DELAY = 25.0
+"""Seconds by which scripts may delay the reply to a command. Postfix waits 30 for what a milter answers to one, and then
+defers all mail of that session."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -47,6 +47,8 @@ def plain(text: str, length: int = INFO_LENGTH) -> str:
     Attackers choose the names of signatures and files: no CR, LF, NUL or other control character of theirs may reach a
     header, a reply, a log line or a variable. Other characters are dropped, not replaced.
     """
+    if text.isascii() and text.isprintable():
+        return text[:length]
     return "".join(c for c in text if " " <= c <= "~")[:length]
 
 
@@ -54,7 +56,7 @@ def _plain_values(values: Mapping[str, str]) -> dict[str, str]:
     return {plain(name): plain(value) for name, value in islice(values.items(), VALUES)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
     """What `engine` answers about a content.
 
@@ -75,13 +77,29 @@ class Verdict:
     by_recipient: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "info", plain(self.info))
-        object.__setattr__(self, "version", plain(self.version))
+        if self.info:
+            object.__setattr__(self, "info", plain(self.info))
+        if self.version:
+            object.__setattr__(self, "version", plain(self.version))
         if self.values:
             object.__setattr__(self, "values", _plain_values(self.values))
         if self.by_recipient:
             cleaned = {recipient: _plain_values(values) for recipient, values in self.by_recipient.items()}
             object.__setattr__(self, "by_recipient", cleaned)
+
+    def after(self, ms: float) -> Verdict:
+        """This verdict of a scan that took so many milliseconds."""
+        return self._with("ms", ms)
+
+    def by_version(self, version: str) -> Verdict:
+        """This verdict, which definitions of this version gave."""
+        return self._with("version", plain(version))
+
+    def _with(self, name: str, value: object) -> Verdict:
+        verdict = object.__new__(Verdict)  # a copy: dataclasses.replace takes ten times as long
+        verdict.__dict__.update(self.__dict__)
+        verdict.__dict__[name] = value
+        return verdict
 
     def for_recipient(self, recipient: str) -> Verdict:
         """This verdict with the values of one recipient among its `values`."""
@@ -99,5 +117,5 @@ def worst(verdicts: Iterable[Verdict], engine: str = "") -> Verdict:
 
     With `engine`, the result has that name; without it, that of the engine that decided.
     """
-    decisive = min(verdicts, key=rank, default=Verdict(engine, Status.SKIPPED, "nothing was scanned"))
+    decisive = min(verdicts, key=rank, default=None) or Verdict(engine, Status.SKIPPED, "nothing was scanned")
     return replace(decisive, engine=engine) if engine and decisive.engine != engine else decisive

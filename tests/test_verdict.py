@@ -16,6 +16,8 @@ HARMLESS = "aX-Evil: 1[31m;b"
 def test_plain() -> None:
     assert plain(ATTACK) == HARMLESS
     assert plain("x" * 1000) == "x" * INFO_LENGTH
+    for number in range(300):
+        assert plain(chr(number)) == (chr(number) if " " <= chr(number) <= "~" else "")
 
 
 def test_every_text_of_an_engine_is_plain() -> None:
@@ -24,6 +26,13 @@ def test_every_text_of_an_engine_is_plain() -> None:
     assert (verdict.info, verdict.version) == (HARMLESS, HARMLESS)
     assert verdict.values == {HARMLESS: HARMLESS}
     assert verdict.by_recipient == {"a@b": {HARMLESS: HARMLESS}}
+
+
+def test_a_verdict_gets_a_time_and_a_version() -> None:
+    verdict = Verdict("e", Status.INFECTED, "Eicar", code=7, values={"a": "b"})
+    assert verdict.after(2.5).ms == 2.5
+    assert verdict.by_version(ATTACK) == Verdict("e", Status.INFECTED, "Eicar", 7, HARMLESS, values={"a": "b"})
+    assert (verdict.ms, verdict.version) == (0.0, "")
 
 
 def test_the_values_of_an_engine_are_bounded() -> None:

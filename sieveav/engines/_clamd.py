@@ -8,13 +8,16 @@ for connecting, knows IPv4 only, loses a reply that comes while it still sends, 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sieveav.engines.clamav_wire import COMMAND, END, REPLY_SIZE
 from sieveav.scanning.connecting import Address, Connection
 from sieveav.scanning.contract import Deadline
 
 PACKAGE = "clamd"
+
+PIECE = 64 * 1024
+"""The most octets that are joined before they are sent."""
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated or missing
@@ -57,7 +60,12 @@ class Client(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the package has
         return reply[:-1].decode("ascii", "replace")
 
 
-def _framed(chunks: Iterable[bytes]) -> Iterable[bytes]:
-    yield COMMAND
-    yield from chunks
-    yield END
+def _framed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """All octets of an INSTREAM. Short pieces are joined, so that most messages are sent by one system call."""
+    octets = COMMAND
+    for chunk in chunks:
+        if len(octets) + len(chunk) > PIECE:
+            yield octets
+            octets = b""
+        octets += chunk
+    yield octets + END

@@ -86,6 +86,7 @@ engine = EngineType(
         *naming.OPTIONS,
     ),
     make=_make,
+    punctual=True,
     details=(
         "Clean only if clamd answers exactly that. By default clamd answers OK to content beyond its limits: set "
         "AlertExceedsMax yes in its configuration, and AlertEncrypted and AlertOLE2Macros if a policy needs them. "

@@ -7,7 +7,7 @@ The wrappers, from the outside in, and the reason for their order:
     Paranoid        (paranoid) and AmbiguityCheck look at the structure, whatever the engine answers
     Decomposed      (mime_decompose) the message, then part by part; each part is cached separately
     Cached          (cache_size) a remembered verdict needs no thread
-    Pooled          (pool, max_concurrency) only scans that do happen take a thread
+    Pooled          (pool, max_concurrency) only scans that do happen take a thread, or a place in the pool
     the engine      with its own failover inside
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from sieveav.scanning.caching import Cached
 from sieveav.scanning.contract import Engine, EngineType
+from sieveav.scanning.failover import Failover
 from sieveav.scanning.pools import Pools
 from sieveav.scanning.settings import EngineSettings
 from sieveav.scanning.wrapping import (
@@ -38,17 +39,29 @@ class Assembled(EngineWrapper):
     """An engine of a site: it scans, reports its version and what it has done (`statistics`), and forgets on demand."""
 
     def __init__(
-        self, kind: EngineType, settings: EngineSettings, inner: Engine, statistics: Statistics, cache: Cached | None
+        self,
+        kind: EngineType,
+        settings: EngineSettings,
+        inner: Engine,
+        statistics: Statistics,
+        cache: Cached | None,
+        made: Engine,
     ) -> None:
         super().__init__(inner)
         self.kind = kind
         self.settings = settings
         self.statistics = statistics
         self._cache = cache
+        self._made = made
 
     def variables(self, verdict: Verdict) -> Mapping[str, str]:
         """The context variables that `verdict` sets."""
         return self.kind.variables(self.name, self.settings, verdict)
+
+    @property
+    def servers(self) -> Mapping[str, bool]:
+        """Name of each server of the engine -> whether it is asked, because it answers. Empty if it has none."""
+        return self._made.servers if isinstance(self._made, Failover) else {}
 
     def flush(self) -> int:
         """Forget all remembered verdicts; returns how many there were."""
@@ -64,15 +77,16 @@ def assemble(kind: EngineType, name: str, settings: EngineSettings, pools: Pools
         raise ValueError(f'there is no thread pool "{settings.pool}"')
     statistics = Statistics()
     cache: Cached | None = None
-    engine: Engine = Pooled(kind.make(name, settings.common() | options), pool, settings.max_concurrency)
+    made = kind.make(name, settings.common() | options)
+    engine: Engine = Pooled(made, pool, settings.max_concurrency, punctual=kind.punctual)
     if settings.cache_size and kind.cacheable:
-        engine = cache = Cached(engine, settings.cache_size, _digest(options))
+        engine = cache = Cached(engine, settings.cache_size, _digest(options), statistics=statistics)
     if settings.mime_decompose:
         engine = Decomposed(engine, Counted(Timed(engine), statistics, is_answer=False))
     engine = AmbiguityCheck(engine)
     if settings.paranoid:
         engine = Paranoid(engine)
-    return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache)
+    return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache, made)
 
 
 def _digest(options: Mapping[str, Any]) -> str:

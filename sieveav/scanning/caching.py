@@ -6,11 +6,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sieveav.scanning.contract import Content, Deadline, Engine
-from sieveav.scanning.wrapping import EngineWrapper, lock_timeout
+from sieveav.scanning.wrapping import Counts, EngineWrapper, Statistics, lock_timeout
 from sieveav.verdict import FOUND, Status, Verdict
 
 CLEAN_LIFE = 60.0
@@ -26,6 +25,9 @@ VERSION_WAIT = 1.0
 
 NEVER = frozenset({Status.ERROR, Status.LIMITS, Status.SKIPPED})
 """What is not remembered: it depends on the engine's state or settings, not on the content."""
+
+
+_HIT = Counts(hits=1)
 
 
 class Key(NamedTuple):
@@ -44,24 +46,39 @@ class _Remembered(NamedTuple):
     """On the monotonic clock; infinite for a find."""
 
 
-@dataclass
 class _Pending:
     """A scan that is running, for others to wait for."""
 
-    done: threading.Event = field(default_factory=threading.Event)
-    verdict: Verdict | None = None
+    def __init__(self) -> None:
+        self.running = threading.Lock()
+        self.running.acquire()
+        self.verdict: Verdict | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end; whether it has ended."""
+        ended = self.running.acquire(timeout=seconds)
+        if ended:
+            self.running.release()  # for the next who waits
+        return ended
 
 
 class Cached(EngineWrapper):
     """Remembers the last `size` verdicts of `inner`; `options` is a digest of all that its verdicts depend on.
 
-    A find is remembered until the definitions change; if their version is unknown, no longer than other verdicts.
+    A find is remembered until the definitions change; if their version is unknown, no longer than other verdicts. `statistics`
+    count the verdicts that needed no scan.
     """
 
     def __init__(
-        self, inner: Engine, size: int, options: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        inner: Engine,
+        size: int,
+        options: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        statistics: Statistics | None = None,
     ) -> None:
         super().__init__(inner)
+        self._statistics = statistics or Statistics()
         self._size = size
         self._options = options
         self._clock = clock
@@ -79,26 +96,28 @@ class Cached(EngineWrapper):
             with self._lock:
                 remembered = self._remembered(key)
                 if remembered:
+                    self._statistics.add(_HIT)
                     return remembered
                 pending = self._pending.get(key)
                 if pending is None:
                     mine = self._pending[key] = _Pending()
                     break
-            if not pending.done.wait(lock_timeout(deadline)):
+            if not pending.wait(lock_timeout(deadline)):
                 return self._error("timeout: the same content is still being scanned")
             if pending.verdict and pending.verdict.status is not Status.ERROR:
+                self._statistics.add(_HIT)
                 return pending.verdict
             if deadline.left() <= 0:
                 return self._error("timeout")
         try:
             verdict = self._inner.scan(content, deadline)
-            mine.verdict = verdict = replace(verdict, version=verdict.version or version)
+            mine.verdict = verdict = verdict if verdict.version else verdict.by_version(version)
         finally:
             with self._lock:
                 del self._pending[key]
                 if mine.verdict:
                     self._remember(key, mine.verdict)
-            mine.done.set()
+            mine.running.release()
         return verdict
 
     def flush(self) -> int:
@@ -131,6 +150,9 @@ class Cached(EngineWrapper):
     def _definitions(self, deadline: Deadline) -> str:
         """The version of the definitions; "" if it is not available. One thread asks for it every VERSION_LIFE, while the
         others wait."""
+        version, until = self._version
+        if self._clock() < until:
+            return version
         if not self._version_lock.acquire(timeout=lock_timeout(deadline)):
             return ""
         try:

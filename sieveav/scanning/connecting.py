@@ -84,6 +84,7 @@ class Connection:
         """Connect."""
         try:
             self._socket = self._over_tcp() if self._address.port else self._over_unix()
+            self._poll = select.poll()
         except OSError as error:
             raise Unreached(f"cannot connect: {_reason(error)}") from None
 
@@ -94,7 +95,6 @@ class Connection:
     def send(self, chunks: Iterable[bytes]) -> bool:
         """Send all `chunks`, unless the daemon speaks first or closes the connection: then false. Its reply is still to be
         received."""
-        self._socket.setblocking(False)
         try:
             return all(self._send(chunk) for chunk in chunks)
         except TimeoutError:
@@ -111,7 +111,7 @@ class Connection:
         reply = bytearray()
         try:
             while len(reply) <= limit:
-                self._socket.settimeout(self._left())
+                self._wait(select.POLLIN)
                 octets = self._socket.recv(limit + 1 - len(reply))
                 if not octets and not reply:
                     raise Unreached("connection closed without a reply")
@@ -124,16 +124,19 @@ class Connection:
         return bytes(reply), False
 
     def _send(self, octets: bytes) -> bool:
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | select.POLLOUT)
         rest = memoryview(octets)
         while rest:
-            events = poll.poll(self._left() * 1000)
-            if any(event & ~select.POLLOUT for _, event in events):
+            if self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT:
                 return False
-            if events:
-                rest = rest[self._socket.send(rest) :]
+            rest = rest[self._socket.send(rest) :]
         return True
+
+    def _wait(self, events: int) -> int:
+        """Wait until the connection is ready for one of `events`, or broken; which. TimeoutError at the deadline."""
+        self._poll.register(self._socket, events)
+        while True:
+            if ready := self._poll.poll(self._left() * 1000):
+                return ready[0][1]
 
     def _left(self) -> float:
         """Seconds for the next wait. TimeoutError if none are left, because a timeout of 0 makes a socket non-blocking."""
@@ -149,6 +152,7 @@ class Connection:
             try:
                 connection.settimeout(self._left())
                 connection.connect(where)
+                connection.setblocking(False)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a command is a small packet
             except OSError as refused:
                 connection.close()
@@ -159,15 +163,14 @@ class Connection:
 
     def _over_unix(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.setblocking(False)
         try:
             while True:
-                connection.settimeout(self._left())
+                left = self._left()
                 try:
                     connection.connect(self._address.host)
-                except (
-                    BlockingIOError
-                ):  # the backlog of a busy daemon is full: with a timeout, the kernel does not wait
-                    time.sleep(min(_PAUSE, self._left()))
+                except BlockingIOError:  # the backlog of a busy daemon is full
+                    time.sleep(min(_PAUSE, left))
                 else:
                     return connection
         except OSError:

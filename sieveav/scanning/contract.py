@@ -166,6 +166,9 @@ class EngineType(Plugin):
     details: str = ""
     cacheable: bool = True
     """Whether a verdict depends on content and definitions alone. That of a reputation engine depends on the time too."""
+    punctual: bool = False
+    """Whether each scan ends by its deadline by itself, as one that only waits for sockets can. It then runs in the thread of
+    whoever asks, and takes one of the pool's places, but none of its threads."""
     action: str = "{}_avscan"
     """The name of its Sieve action, with {} for the engine's name; "" for none."""
     variables: Callable[[str, EngineSettings, Verdict], Mapping[str, str]] = status_variables

@@ -69,8 +69,9 @@ class Breaker:
         return self._failures < FAILURES
 
     def succeeded(self) -> None:
-        with self._lock:
-            self._failures = 0
+        if self._failures:
+            with self._lock:
+                self._failures = 0
 
     def failed(self) -> None:
         with self._lock:
@@ -109,6 +110,11 @@ class Failover:
     def __init__(self, name: str, servers: Sequence[Server], clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self._breakers = [Breaker(server, clock) for server in servers]
+
+    @property
+    def servers(self) -> dict[str, bool]:
+        """Name of each server -> whether it is asked: its breaker is closed."""
+        return {breaker.server.name: breaker.closed for breaker in self._breakers}
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The first verdict of a server; `error` with all reasons if there is no verdict."""
@@ -166,4 +172,4 @@ class Failover:
 
 def _share(deadline: Deadline, servers: int) -> Deadline:
     """An equal share of the time left for the first of `servers`."""
-    return Deadline.after(deadline.left() / servers)
+    return Deadline.after(deadline.left() / servers) if servers > 1 else deadline

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
             """What it has done."""
             ...
 
+        @property
+        def servers(self) -> Mapping[str, bool]:
+            """Name of each server of the engine -> whether it is asked. Empty if it has none."""
+            ...
+
         def variables(self, verdict: Verdict) -> Mapping[str, str]:
             """The context variables that `verdict` sets."""
             ...
@@ -65,6 +70,10 @@ class LazyEngine:
     @property
     def statistics(self) -> Statistics:
         return self._engine.statistics
+
+    @property
+    def servers(self) -> Mapping[str, bool]:
+        return self._engine.servers
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         return self._engine.scan(content, deadline)

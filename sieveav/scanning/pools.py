@@ -60,16 +60,25 @@ class Pools:
 
 
 class Pool:
-    """At most `size` threads. Safe to use from several threads."""
+    """At most `size` threads, or callers who work in their own. Safe to use from several threads."""
 
     def __init__(self, name: str, size: int) -> None:
         self.name = name
         self.size = size
         self._tasks: queue.SimpleQueue[_Task[Any]] = queue.SimpleQueue()
+        self._places = threading.Semaphore(size)
+        """One is taken by whoever works, whatever the thread."""
         self._lock = threading.Lock()
         self._threads = 0
         self._unfinished = 0
         """Tasks that wait or run. There is a thread for each of them, up to `size`."""
+        self._here = 0
+        """Callers who wait, or work in their own thread."""
+
+    @property
+    def depth(self) -> int:
+        """How much work waits or runs now. What is more than `size` waits."""
+        return self._unfinished + self._here
 
     def run(self, work: Callable[[], T], seconds: float, ended: Callable[[], None] | None = None) -> T:
         """What `work` returns or raises, in a thread of the pool. `ended` is called once: when the work ends, or when it was
@@ -85,7 +94,29 @@ class Pool:
                     threading.Thread(target=self._work, name=f"sieveav-{self.name}", daemon=True).start()
                     self._threads += 1
         self._tasks.put(task)
-        return task.result(seconds, f"timeout: all threads of the pool {self.name} are busy")
+        return task.result(seconds, self._busy)
+
+    def run_here(self, work: Callable[[], T], seconds: float, ended: Callable[[], None] | None = None) -> T:
+        """As `run`, but in the caller's thread, which saves the way to another and back: for work that ends in time by itself.
+        It waits for a place for so many seconds at most."""
+        with self._lock:
+            self._here += 1
+        try:
+            if not self._places.acquire(timeout=min(seconds, threading.TIMEOUT_MAX)):
+                raise TimeoutError(self._busy)
+            try:
+                return work()
+            finally:
+                self._places.release()
+        finally:
+            with self._lock:
+                self._here -= 1
+            if ended:
+                ended()
+
+    @property
+    def _busy(self) -> str:
+        return f"timeout: all threads of the pool {self.name} are busy"
 
     def _work(self) -> None:
         while True:
@@ -97,7 +128,8 @@ class Pool:
                         self._threads -= 1
                         return
                 continue
-            task.run()
+            with self._places:
+                task.run()
             with self._lock:
                 self._unfinished -= 1
             task.finish()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
+from operator import add
+from typing import NamedTuple
 
 from sieveav import mime
 from sieveav.scanning.contract import Content, Deadline, Engine
@@ -62,7 +64,7 @@ class Timed(EngineWrapper):
         verdict = self._inner.scan(content, deadline)
         if deadline.left() <= 0 and verdict.status not in FOUND and verdict.status is not Status.ERROR:
             verdict = self._error("timeout")
-        return replace(verdict, ms=(time.perf_counter() - start) * 1000)
+        return verdict.after((time.perf_counter() - start) * 1000)
 
     def version(self, deadline: Deadline) -> str:
         """The version of `inner`, within the same time."""
@@ -75,13 +77,13 @@ class Timed(EngineWrapper):
 class Pooled(EngineWrapper):
     """Has `inner` scan in the threads of `pool`, at most `max_concurrency` contents at a time (0: the size of the pool).
 
-    A scan that `inner` does not end in time is abandoned: it counts, and keeps its thread, until it ends. An OSError of
-    `inner`, which a full disk may cause, becomes an error.
+    A scan that `inner` does not end in time is abandoned: it counts, and keeps its thread, until it ends. A `punctual` engine
+    always ends in time, and scans in the caller's thread. An OSError of `inner`, which a full disk may cause, becomes an error.
     """
 
-    def __init__(self, inner: Engine, pool: Pool, max_concurrency: int = 0) -> None:
+    def __init__(self, inner: Engine, pool: Pool, max_concurrency: int = 0, *, punctual: bool = False) -> None:
         super().__init__(inner)
-        self._pool = pool
+        self._run = pool.run_here if punctual else pool.run
         self._slots = threading.BoundedSemaphore(max_concurrency) if max_concurrency else None
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
@@ -90,7 +92,7 @@ class Pooled(EngineWrapper):
             return self._error("timeout: too many scans at once")
         release = self._slots.release if self._slots else None
         try:
-            return self._pool.run(lambda: self._inner.scan(content, deadline), deadline.left() * (1 + GRACE), release)
+            return self._run(lambda: self._inner.scan(content, deadline), deadline.left() * (1 + GRACE), release)
         except OSError as error:
             return self._error(error.strerror or str(error))
 
@@ -100,8 +102,7 @@ def lock_timeout(deadline: Deadline) -> float:
     return min(deadline.left(), threading.TIMEOUT_MAX)
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """What an engine has done; times in milliseconds. The counts of several processes can be added."""
 
     messages: int = 0
@@ -111,9 +112,11 @@ class Counts:
     errors: int = 0
     message_ms: float = 0.0
     part_ms: float = 0.0
+    hits: int = 0
+    """Verdicts that were remembered, or those of another scan of the same content."""
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+    def __add__(self, other: Counts) -> Counts:  # type: ignore[override]  # a sum, not a longer tuple
+        return Counts(*map(add, self, other))
 
     @property
     def ms_per_message(self) -> float:
@@ -157,13 +160,19 @@ class Counted(EngineWrapper):
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The verdict of `inner`."""
         verdict = self._inner.scan(content, deadline)
-        asked = Counts(messages=1, message_ms=verdict.ms) if content.is_message else Counts(parts=1, part_ms=verdict.ms)
-        self._statistics.add(asked + self._answer(verdict) if self._is_answer else asked)
+        is_message, is_answer = content.is_message, self._is_answer
+        self._statistics.add(
+            Counts(
+                messages=int(is_message),
+                parts=int(not is_message),
+                viruses=int(is_answer and verdict.status in FOUND),
+                cured=int(is_answer and bool(verdict.cured)),
+                errors=int(is_answer and verdict.status is Status.ERROR),
+                message_ms=verdict.ms if is_message else 0.0,
+                part_ms=0.0 if is_message else verdict.ms,
+            )
+        )
         return verdict
-
-    def _answer(self, verdict: Verdict) -> Counts:
-        is_find, is_error = verdict.status in FOUND, verdict.status is Status.ERROR
-        return Counts(viruses=int(is_find), cured=int(bool(verdict.cured)), errors=int(is_error))
 
 
 def _worst_with_values(verdict: Verdict, *others: Verdict) -> Verdict:
@@ -210,10 +219,11 @@ class DefectCheck(EngineWrapper):
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The verdict of `inner`, or that of a defect if it is worse."""
         verdict = self._inner.scan(content, deadline)
-        defects = filter(self.counts, mime.defects(content.structure)) if content.is_message else ()
-        return _worst_with_values(
-            verdict, *(Verdict(self.name, self.status, f"{self.info}{defect}") for defect in defects)
-        )
+        if not content.is_message:
+            return verdict
+        counted = filter(self.counts, mime.defects(content.structure))
+        found = [Verdict(self.name, self.status, f"{self.info}{defect}") for defect in counted]
+        return _worst_with_values(verdict, *found) if found else verdict
 
 
 class AmbiguityCheck(DefectCheck):

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sieveav.scanning.contract import Content
     from sieveav.scanning.lazy import SiteEngine
     from sieveav.scanning.settings import EngineSettings
+
+A = TypeVar("A")
 
 _log = logging.getLogger(__name__)
 
@@ -81,11 +83,11 @@ class Scans:
     def _content(self) -> Content:
         from sieveav.scanning import contract  # not for a transaction that is not scanned
 
-        session = self._session
+        session, message = self._session, self._message  # not self below: see Asker.answer
         envelope = contract.Envelope(
             self._envelope.sender, self._recipients, session.client, session.helo, session.login
         )
-        return contract.Content(self._message.raw, structure=lambda: self._message.structure, envelope=envelope)
+        return contract.Content(message.raw, structure=lambda: message.structure, envelope=envelope)
 
     def verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
         """The verdict of an engine on the message as received, or on the content of a part."""
@@ -134,14 +136,20 @@ class Asker(Host):
         transaction: dict[Question[Any], Any] | None = None,
         recipient: str = "",
     ) -> None:
-        known: Answers = {Now: lambda _: clock.now(), **answers, Scan: self._scanned}
-        super().__init__(known, transaction)
+        super().__init__({Now: lambda _: clock.now(), **answers}, transaction)
         self._scans = scans
         self._context = context
         self._recipient = recipient
         self.refusal: Response | None = None
         """What a framework with action = "reject" answers to what was asked so far: in the data phase for the whole
         message, later for the recipient whose scripts asked."""
+
+    def answer(self, question: Question[A]) -> A:
+        """The answer to `question`. Scans are not in the table: it would refer to this object, and the message and all that is
+        known of it would stay in memory until the next garbage collection."""
+        if isinstance(question, Scan):
+            return self._scanned(question)  # type: ignore[return-value]  # A is Scanned here
+        return super().answer(question)
 
     def remembers(self, question: Question[Any]) -> bool:
         """Whether the answer is known already: for a scan, whether every engine that it names has given its verdict."""

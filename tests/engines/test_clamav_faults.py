@@ -18,6 +18,7 @@ from support.accepting import Accepted
 from support.scanning import Ask, MakeClamav, Serve
 from support.scripted import Peer
 
+from sieveav.engines import clamav_wire as wire
 from sieveav.engines.clamav import engine as kind
 from sieveav.scanning.contract import Engine
 from sieveav.verdict import Status
@@ -177,6 +178,17 @@ def test_all_octets_arrive_in_large_chunks(serve: Serve, make: MakeClamav, ask: 
     assert ask(make(serve(script).address), content, is_message=True).status is Status.CLEAN
     assert b"".join(received) == b"From sieveav\n" + content
     assert len(received) < 10
+
+
+@pytest.mark.parametrize(("octets", "sends"), [(0, 1), (10_000, 1), (60_000, 1), (70_000, 2), (600_000, 4)])
+def test_short_pieces_are_sent_together(octets: int, sends: int) -> None:
+    from sieveav.engines._clamd import _framed
+
+    content = os.urandom(octets)
+    chunks = list(wire.chunks(content, is_message=True))
+    pieces = list(_framed(chunks))
+    assert b"".join(pieces) == b"".join((wire.COMMAND, *chunks, wire.END))
+    assert len(pieces) == sends
 
 
 def test_the_size_limit_reply_comes_while_we_send(serve: Serve, make: MakeClamav, ask: Ask) -> None:

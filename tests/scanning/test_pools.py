@@ -97,6 +97,23 @@ def test_work_that_is_given_up_keeps_its_thread_or_never_begins() -> None:
     assert (len(begun), len(ended)) == (1, 6)
 
 
+def test_a_caller_works_in_its_own_thread_and_counts() -> None:
+    pool = Pool("HERE", 1)
+    ended: list[int] = []
+
+    def work() -> str:
+        for run in (pool.run, pool.run_here):
+            with pytest.raises(TimeoutError, match="timeout"):
+                run(lambda: pytest.fail("there was a place"), 0.05)
+        return threading.current_thread().name
+
+    assert pool.run_here(work, 5, lambda: ended.append(1)) == threading.current_thread().name
+    with pytest.raises(ValueError, match="nine"):
+        pool.run_here(lambda: int("nine"), 5, lambda: ended.append(1))
+    assert len(ended) == 2
+    assert pool.run(lambda: "again", 5) == pool.run_here(lambda: "again", 5) == "again"
+
+
 def test_an_idle_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "IDLE", 0.02)
     pool = Pool("IDLE", 2)

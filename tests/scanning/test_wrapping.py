@@ -228,8 +228,18 @@ def test_a_bug_is_raised_and_frees_its_slot(error: type[BaseException], ask: Ask
             ask(pooled)
 
 
-def test_a_fault_of_the_system_is_an_error(ask: Ask) -> None:
-    verdict = ask(Pooled(Raising(OSError(errno.ENOSPC, "No space left on device")), Pool("X", 1)))
+@pytest.mark.parametrize(("threads", "max_concurrency"), [(8, 2), (2, 0)])
+def test_punctual_engines_are_limited_too(threads: int, max_concurrency: int, ask: Ask) -> None:
+    fake = Fake(seconds=0.02)
+    pooled = Pooled(fake, Pool("X", threads), max_concurrency, punctual=True)
+    assert {verdict.status for verdict in at_once(8, lambda: ask(pooled))} == {Status.CLEAN}
+    assert fake.most == 2
+
+
+@pytest.mark.parametrize("punctual", [False, True])
+def test_a_fault_of_the_system_is_an_error(punctual: bool, ask: Ask) -> None:
+    failing = Raising(OSError(errno.ENOSPC, "No space left on device"))
+    verdict = ask(Pooled(failing, Pool("X", 1), punctual=punctual))
     assert (verdict.status, verdict.info) == (Status.ERROR, "No space left on device")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,20 @@ def test_a_message_is_parsed_once(site: Site, engine: SpamEngine, monkeypatch: p
     assert parses == [MESSAGE]
     assert engine.contents[0].structure is not None
     assert parses == [MESSAGE]
+
+
+def test_a_message_is_freed_when_it_is_decided(site: Site, engine: SpamEngine) -> None:
+    """At once: until a garbage collection, there may be many large ones."""
+    message = Message(MESSAGE)
+    gone = weakref.ref(message)
+    gc.disable()
+    try:
+        decide(site, Transaction(message, "bob@example.org", ("a@x.org", "b@x.org")))
+        engine.contents.clear()
+        del message
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_an_engine_may_name_its_action(tmp_path: Path, engine: SpamEngine) -> None:
