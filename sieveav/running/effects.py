@@ -281,10 +281,26 @@ class Count(Value):
         return self.counter
 
 
+class Delay(Value):
+    """Delay the reply to the client, whatever it is, by some seconds: see `Outcome.delay`."""
+
+    seconds: float
+
+    @property
+    def target(self) -> Target:
+        return ("delay",)
+
+    def fields(self) -> dict[str, object]:
+        return {"seconds": self.seconds}
+
+    def summary(self) -> str:
+        return f"{self.seconds:g} s"
+
+
 Edit = AddField | DropFields | Rewrite
 """The effects that change the message for all later effects."""
 
-Effect = Store | Send | Refuse | Discard | AddField | DropFields | Rewrite | Record | Pipe | Call | Count
+Effect = Store | Send | Refuse | Discard | AddField | DropFields | Rewrite | Record | Pipe | Call | Count | Delay
 
 
 def fields_of(effects: tuple[Effect, ...], details: Mapping[str, Any]) -> dict[str, object]:

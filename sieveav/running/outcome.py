@@ -15,7 +15,7 @@ from typing import Any
 from sieveav import limits
 from sieveav.language.problems import Place, Severity
 from sieveav.printing import printable
-from sieveav.running.effects import Edit, Effect, Record, Refuse, Send, Store, Target, fields_of
+from sieveav.running.effects import Delay, Edit, Effect, Record, Refuse, Send, Store, Target, fields_of
 from sieveav.verdict import plain
 
 
@@ -156,7 +156,8 @@ class Response:
     def as_json(self) -> dict[str, object]:
         """The response as a JSON object; `"utf8": true` marks a text that needs SMTPUTF8."""
         fields: dict[str, object] = {"code": self.code, "enhanced": self.enhanced, "text": self.text}
-        return {**fields, "utf8": True} if self.utf8 else fields
+        more = {"utf8": self.utf8, "delay": self.delay, "disconnect": self.disconnect}
+        return {**fields, **{name: value for name, value in more.items() if value}}
 
 
 NO_ASCII_TEXT = "The reason cannot be shown in ASCII"
@@ -239,7 +240,10 @@ class Outcome:
 
     def refused(self, response: Response | None) -> Outcome:
         """The outcome of a phase that `response` ends: no actions and no keep. A temporary failure drops the records too,
-        because the client will send the message again. None: the response is set elsewhere, for all recipients."""
+        because the client will send the message again. The response is delayed as the actions say. None: the response is
+        set elsewhere, for all recipients."""
+        if response is not None and not response.delay and self.delay:
+            response = replace(response, delay=self.delay)
         lasting = response is None or response.code >= 500
         records = self.records if lasting and response is not None else ()
         return replace(self, actions=(), keep=False, response=response, ended=True, records=records)
@@ -253,8 +257,17 @@ class Outcome:
         for action in self.actions:
             for effect in action.effects:
                 if isinstance(effect, Refuse):
-                    return replace(response(550, f"5.7.1 {effect.reason}"), place=action.place)
+                    return replace(response(550, f"5.7.1 {effect.reason}"), place=action.place, delay=self.delay)
         return None
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which the reply is delayed, a response as well as the acceptance of a command or a message; at most
+        limits.LONGEST_DELAY."""
+        seconds = [effect.seconds for action in self.actions for effect in action.effects if isinstance(effect, Delay)]
+        if self.response is not None:
+            seconds.append(self.response.delay)
+        return min(max(seconds, default=0.0), limits.LONGEST_DELAY)
 
     def without_sends(self, why: str) -> Outcome:
         """The outcome with every action withheld that sends a message; with the implicit keep, if otherwise nothing would be
@@ -312,14 +325,16 @@ def merge(before: Outcome, own: Outcome) -> Outcome:
     =================  =====================================  =====  =======================  ==================
 
     A keep of an earlier script only lets this one run: it never conflicts with the actions of this one, and comes after
-    its edits. An own action replaces an earlier one with the same key. Notes and trace of both are kept, in order.
+    its edits. An own action replaces an earlier one with the same key. Notes and trace of both are kept, in order. An
+    earlier script's delay applies to an own response too, unless that has one.
     """
     notes, trace = (*before.notes, *own.notes), (*before.trace, *own.trace)
     if own.fault is not None:
         return replace(before, keep=True, fault=own.fault, notes=notes, trace=trace)
     records = (*before.records, *own.records)
     if own.ended:
-        return replace(own, records=records, notes=notes, trace=trace, implicit=before.implicit).refused(own.response)
+        both = replace(own, actions=before.actions, records=records, notes=notes, trace=trace, implicit=before.implicit)
+        return both.refused(own.response)
     kept = any(action.keeps for action in own.actions)
     own_keys = {action.key: action for action in own.actions if action.key is not None}
     first, last, merged = [], [], {}

@@ -396,11 +396,12 @@ class Run(View):
 
     def outcome(self) -> Outcome:
         """What this script alone has decided so far, without earlier scripts."""
-        records = tuple(self._records.values())
+        actions, records = tuple(self.actions), tuple(self._records.values())
         if self._ended:
-            return Outcome(trace=self._trace, notes=self._notes, records=records).refused(self._response)
+            ended = Outcome(actions=actions, trace=self._trace, notes=self._notes, records=records)
+            return ended.refused(self._response)
         return Outcome(
-            actions=tuple(self.actions),
+            actions=actions,
             keep=self.keep or self._kept,
             trace=self._trace,
             implicit=self._implicit_keep(),

@@ -114,3 +114,37 @@ def test_phases(sieve: Sieve, phase: str, rules: list[str]) -> None:
 def test_required_but_in_momentums_dialect(sieve: Sieve) -> None:
     assert sieve.rules('ec_action 550 "x";') == ["word-unknown"]
     assert sieve.rules('ec_action 550 "x";', dialect="momentum") == []
+
+
+# ---- ec_disconnect
+
+DISCONNECT = 'require ["ec_disconnect", "fileinto"];'
+
+
+def test_disconnect(sieve: Sieve) -> None:
+    outcome = sieve.run(f'{DISCONNECT} fileinto "x"; ec_disconnect "4.7.0 go\r\naway" "gone"; fileinto "y";')
+    assert (outcome.actions, outcome.ended, outcome.keep) == ((), True, False)
+    answer = response(outcome)
+    assert answer.as_json() == {"code": 421, "enhanced": "4.7.0", "text": "go\naway", "disconnect": True}
+    assert answer.counter == "gone"
+
+
+@pytest.mark.parametrize(
+    ("script", "rules"),
+    [
+        ('ec_disconnect "go";', []),
+        ('ec_disconnect "";', ["reason-empty"]),
+        ('ec_disconnect "5.7.1 go";', ["enhanced-code-mismatch"]),
+        ('ec_disconnect "n\u00f6";', ["reason-not-ascii"]),
+        ('ec_disconnect 421 "go";', ["argument-type"]),
+        ("ec_disconnect;", ["argument-missing"]),
+    ],
+)
+def test_problems_of_disconnect(sieve: Sieve, accepted: Accepted, script: str, rules: list[str]) -> None:
+    assert sieve.rules(DISCONNECT + script) == rules
+    accepted(sieve.texts(DISCONNECT + script))
+
+
+@pytest.mark.parametrize(("phase", "rules"), [("connect", []), ("each_rcpt", []), ("imap", ["phase-invalid"])])
+def test_phases_of_disconnect(sieve: Sieve, phase: str, rules: list[str]) -> None:
+    assert sieve.rules('require "ec_disconnect"; ec_disconnect "x";', phase=phase) == rules
