@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import postfix
+from support.daemons import need
 
 from sieveav.engines import clamav
 from sieveav.frontends.cli import main
@@ -35,6 +38,8 @@ SITES = ("two-users/site.conf", "gate/gate.conf", "pass-unscannable/pass-unscann
 ROWS: dict[str, tuple[list[str], list[str], list[str]]] = {
     # message            two-users  gate         pass-unscannable
     "clean.eml": (KEPT, DELIVERED, KEPT),
+    "list.eml": (KEPT, DELIVERED, KEPT),
+    "urgent.eml": (KEPT, DELIVERED, KEPT),
     "eicar.eml": (HELD, [VIRUS], REFUSED),
     "eicar-base64.eml": (HELD, [VIRUS], REFUSED),
     "eicar-zip.eml": (HELD, [VIRUS], REFUSED),
@@ -296,3 +301,46 @@ def test_the_third_pages_script(tmp_path: Path, status: Status, expected: list[s
     )
     site = load(tmp_path / "site.conf", engines=stand_in("clamav", status, "Some.Virus"))
     assert through(site, b"Subject: x\n\n") == expected
+
+
+@pytest.mark.real
+def test_the_server() -> None:
+    """sh samples/mail/run, as README says."""
+    need(postfix.is_installed(), "postfix (or root, who starts it)")
+    done = subprocess.run(
+        ["sh", "samples/mail/run"], cwd=SAMPLES.parent, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, SHOWN), done.stderr
+
+
+SHOWN = """\
+starting Postfix and sieveav on loopback ...
+
+clean.eml to alice, carol, dave
+    250 2.0.0 Ok: queued as ...
+
+list.eml to carol
+    250 2.0.0 Ok: queued as ...
+
+urgent.eml to carol, dave
+    250 2.0.0 Ok: queued as ...
+
+clean.eml to erin
+    550 5.7.1 This mailbox is not in use; write to office@example.com
+
+eicar.eml to alice
+    550 5.7.1 This message contains a virus
+
+encrypted-zip.eml to alice, carol
+    550 5.7.1 This message contains content that cannot be scanned
+
+delivered:
+    alice   INBOX     Lunch on Tuesday
+    carol   INBOX     Lunch on Tuesday
+    carol   INBOX     urgent: the contract
+    carol   Lists     [Python] Release
+    dave    INBOX     Lunch on Tuesday
+    dave    INBOX     urgent: the contract
+    to bob@example.org: I am away
+    to colleague@example.net: urgent: the contract
+"""
