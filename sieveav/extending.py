@@ -27,6 +27,7 @@ from sieveav.language.program import Block, Program, Strings, Template, Test, Te
 from sieveav.language.use import Given, Use
 from sieveav.language.word import Choice, ForeignTag, Word
 from sieveav.limits import (
+    LONGEST_DELAY,
     VARIABLE_VALUE,
     VARIABLES,
 )
@@ -47,6 +48,7 @@ from sieveav.running.effects import (
     AddField,
     Call,
     Count,
+    Delay,
     Discard,
     DropFields,
     Effect,
@@ -189,6 +191,7 @@ __all__ += [
     "AddField",
     "Call",
     "Count",
+    "Delay",
     "Discard",
     "DropFields",
     "Effect",
@@ -255,6 +258,7 @@ __all__ += [
 # values: rules for arguments (`..._flaw`: what is wrong, "" if nothing is), and what is read from texts
 __all__ += [
     "LIST_HINT",
+    "LONGEST_DELAY",
     "VARIABLES",
     "VARIABLE_VALUE",
     "Address",

@@ -51,6 +51,7 @@ PACKAGES_OF_OTHERS = {
     "ply": ["sieveav/site/config_tokens.py", "sieveav/site/configuration.py"],
     "redis": ["sieveav/site/states/redis.py"],
     "email_validator": ["sieveav/lint/rules/address_advice.py"],
+    "prometheus_client": ["sieveav/frontends/measuring.py"],
     "re2": ["extensions/regex.py", "extensions/virustest.py"],
 }
 """Package of others -> the only files that may import it. An engine says so itself, with PACKAGE = "name"."""

@@ -14,11 +14,9 @@ from sieveav.extending import (
     PHASES,
     Acting,
     Action,
-    AddField,
     Block,
     Break,
     Choice,
-    Count,
     Environment,
     Extension,
     Fields,
@@ -34,7 +32,6 @@ from sieveav.extending import (
     Now,
     Pipe,
     Ran,
-    Response,
     Rewrite,
     Run,
     Send,
@@ -371,7 +368,7 @@ def test_services() -> None:
     assert summaries(run(script, convert)) == ["implicit keep"]
 
 
-# ---- vnd.dovecot.debug, vnd.cyrus.log, ec_log
+# ---- vnd.dovecot.debug, vnd.cyrus.log
 
 logs = Extension("vnd.test.log", "stand-in")
 
@@ -460,47 +457,6 @@ def test_a_loop_without_end_ends_at_a_limit() -> None:
     assert outcome.fault is not None
     assert outcome.fault.message == "step limit exceeded (1000000)"
     assert str(outcome.fault.place) == "test.sieve:2"
-
-
-# ---- Momentum: connect ... rcptto, ec_header_*, ec_tarpit, ec_disconnect, ec_inc_counter
-
-momentum = Extension("vnd.test.momentum", "stand-in")
-
-
-@momentum.action("ec_header_add", phases=OF_A_MESSAGE)
-class EcHeaderAdd(Word):
-    name: str
-    text: str
-
-    def run(self, run: Run) -> None:
-        run.edit(self, "ec_header_add", AddField(self.name, self.text))
-
-
-@momentum.action("ec_inc_counter", phases=PHASES)
-class EcIncCounter(Acting):
-    counter: str
-
-    def make_action(self) -> Action:
-        return Action("ec_inc_counter", (Count(self.counter),), cancels_keep=False)
-
-
-@momentum.action("ec_disconnect", phases=PHASES)
-class EcDisconnect(Word):
-    code: int
-    text: str
-
-    def run(self, run: Run) -> None:
-        run.respond(self, Response(self.code, "5.7.1", self.text, delay=2.0, disconnect=True))
-
-
-def test_momentum() -> None:
-    script = 'require "vnd.test.momentum"; ec_header_add "X-A" "b"; ec_inc_counter "seen"; ec_disconnect 550 "no";'
-    outcome = run(script, momentum, phase="data")
-    assert outcome.answer is not None
-    assert (outcome.answer.code, outcome.answer.delay, outcome.answer.disconnect) == (550, 2.0, True)
-    script = 'require "vnd.test.momentum"; ec_header_add "X-A" "b"; if header "X-A" "b" { ec_inc_counter "seen"; }'
-    assert summaries(run(script, momentum, phase="data"))[:2] == ['ec_header_add "X-A: b"', "ec_inc_counter seen"]
-    assert rules('require "vnd.test.momentum"; ec_disconnect 550 "no";', momentum, phase="connect") == []
 
 
 # ---- obsolete ones; x-cyrus-*

@@ -8,8 +8,9 @@
     redirect                      given to the submission server; stored in INBOX if that refuses it for good
     vacation and other own mail   given to the submission server, with the null sender as the action says
     discard                       250
-    a fault of the store,         4xx, and the MTA brings the message again
-    submission, state
+    a fault of the user's script  kept; and a note about it in INBOX, once a day
+    a fault of the store or the   4xx, and the MTA brings the message again
+    submission server
     ============================  ==========================================================================
 
 There is no queue: 250 means that all of it is done. When the MTA brings a message again, because something failed or this
@@ -22,30 +23,39 @@ Nothing is lost instead.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sieveav.composing import field_line
 from sieveav.frontends.failure import Failure
+from sieveav.frontends.fault_note import fault_note
 from sieveav.frontends.handing import Peer, hand_over
 from sieveav.frontends.mailstores import Mailstore
 from sieveav.language.problems import Severity
+from sieveav.printing import printable
 from sieveav.running.carrying import carry, staged
 from sieveav.running.effects import Call, Count, Pipe, Record, Send, Store, mailbox_key
 from sieveav.running.message import Message
-from sieveav.running.outcome import Response
+from sieveav.running.outcome import Fault, Response
+from sieveav.site import clock
 from sieveav.site.site import Site
 from sieveav.site.transaction import RecipientDecision
 
 DONE_SECONDS = 10 * 24 * 60 * 60
 """How long it is remembered what was done for a message. MTAs try for 5 days, some for 7."""
 
+FAULT_SECONDS = 24 * 60 * 60
+"""How long it is remembered that a user has a note about their script."""
+
 REDIRECTED = "X-Sieve-Redirected-From"
 """The field that a redirected message gets: one that comes back is not redirected again (RFC 5228, 10)."""
 
 LATER = Response(451, "4.3.0", "This message cannot be delivered at this time, please try again later")
 """What a client reads after a temporary failure: nothing of its cause."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,19 @@ class Deliverer:
         failed = any(note.severity is Severity.ERROR for note in notes)
         if failed:
             carrier.remember()
+        elif one.script_fault is not None:
+            self._tell(one.recipient, one.script_fault)
         return Delivered(one.recipient, LATER if failed else None, warnings)
+
+    def _tell(self, recipient: str, fault: Fault) -> None:
+        """Store a note about the fault of a user's script. What goes wrong is only logged: their message is safe."""
+        record = Record("script-fault", FAULT_SECONDS)
+        if self.site.remember(recipient, record) is not True:
+            return
+        failure = self.store.store(recipient, "", Store(), fault_note(recipient, fault, clock.now()))
+        if failure is not None:
+            _log.warning("no note about a script is stored for %s: %s", printable(recipient), failure.text)
+            self.site.forget(recipient, record)
 
 
 @dataclass

@@ -32,25 +32,27 @@ OPTIONS = (
 )
 
 
-def listeners(stanzas: Sequence[Placed], building: Building, example: str) -> dict[str, Listener]:
+def listeners(
+    stanzas: Sequence[Placed], building: Building, example: str, *, port: int | None = 8891
+) -> dict[str, Listener]:
     """Name of a stanza -> where its server listens, for those that say it; what is wrong with the others is reported.
-    `example` is the path of a socket for a hint."""
+    `example` is the path of a socket for a hint, and `port` one on loopback; None if only a unix socket will do."""
+    hint = f'write listen = "unix:{example}"' + ("" if port is None else f' or "inet:127.0.0.1:{port}"')
     found: dict[str, Listener] = {}
     servers = [placed for placed in building.top if OPTIONS[0].name in placed.options]
     before: list[Placed] = []
     for stanza in servers:
         if stanza in stanzas:
-            listener = _listener(stanza, before, building, example)
+            listener = _listener(stanza, before, building, hint)
             if listener is not None:
                 found[stanza.instance] = listener
         before.append(stanza)
     return found
 
 
-def _listener(stanza: Placed, before: Sequence[Placed], building: Building, example: str) -> Listener | None:
+def _listener(stanza: Placed, before: Sequence[Placed], building: Building, hint: str) -> Listener | None:
     report, address = building.report, stanza.value("listen")
     if not address:
-        hint = f'write listen = "unix:{example}" or "inet:127.0.0.1:8891"'
         report.error("option-missing", f"{stanza.head} has no listen", stanza.stanza.kind_span, hint)
         return None
     for other in before:

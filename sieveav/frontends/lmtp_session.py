@@ -18,12 +18,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sieveav.composing import date_time
 from sieveav.frontends import lmtp_wire as wire
 from sieveav.frontends.delivering import LATER, Delivered, Deliverer
-from sieveav.frontends.message_log import message_line
+from sieveav.frontends.message_log import log_message, message_line
 from sieveav.printing import printable
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
@@ -44,6 +44,12 @@ NO_USER = Response(550, "5.1.1", "No such user here")  # RFC 3463, 3.2
 _BUSY = Response(421, "4.3.2", "Too many connections, try again later")
 _TIMEOUT = Response(421, "4.4.2", "Nothing was sent for too long")
 _STOPPING = Response(421, "4.3.2", "The server stops, connect again")
+
+
+T = TypeVar("T")
+
+Delayed = tuple[T, float]
+"""A reply, and how many seconds after its command it is given at the earliest."""
 
 
 @dataclass
@@ -69,6 +75,8 @@ class LmtpSession(asyncio.Protocol):
         self._conversation = Conversation(self._site, answers=self._answers)
         self._busy: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._delayed: Callable[[], None] | None = None
+        """Gives the reply that is delayed, if one is."""
 
     def _answers(self, recipient: str) -> Answers:
         store = self._service.deliverer.store
@@ -100,8 +108,11 @@ class LmtpSession(asyncio.Protocol):
             self._handle(self._wire.feed(data))
 
     def close(self) -> None:
-        """End the connection: at once if nothing is in hand, else after its reply."""
+        """End the connection: at once if nothing is in hand, else after its reply, which is not delayed any longer."""
         self._handle(self._wire.close(_STOPPING))
+        if self._delayed is not None:
+            self._stop_timer()
+            self._delayed()
 
     def _wait(self) -> None:
         self._stop_timer()
@@ -137,45 +148,55 @@ class LmtpSession(asyncio.Protocol):
             if self._site.settings[SIEVE].of(phase):
                 self._start(run, self._wire.answer)
                 return
-            turn = self._wire.answer(run())
+            turn = self._wire.answer(run()[0])
 
-    def _phase(self, event: wire.Mail | wire.Rcpt) -> tuple[str, Callable[[], Response | None]]:
+    def _phase(self, event: wire.Mail | wire.Rcpt) -> tuple[str, Callable[[], Delayed[Response | None]]]:
         """The phase of a command, and what runs its scripts and gives the reply."""
         if isinstance(event, wire.Mail):
             self._conversation.session.helo = self._wire.helo
             return "mailfrom", partial(self._mail, event)
         return "rcptto", partial(self._rcpt, event)
 
-    def _mail(self, event: wire.Mail) -> Response | None:
-        return self._conversation.mailfrom(event.sender).answer
+    def _mail(self, event: wire.Mail) -> Delayed[Response | None]:
+        outcome = self._conversation.mailfrom(event.sender)
+        return outcome.answer, outcome.delay
 
-    def _rcpt(self, event: wire.Rcpt) -> Response | None:
+    def _rcpt(self, event: wire.Rcpt) -> Delayed[Response | None]:
         if not self._service.deliverer.store.knows(event.address):
-            return NO_USER
-        return self._conversation.rcptto(event.address).answer
+            return NO_USER, 0.0
+        outcome = self._conversation.rcptto(event.address)
+        return outcome.answer, outcome.delay
 
-    def _start(self, work: Callable[[], Any], answer: Callable[[Any], wire.Turn]) -> None:
+    def _start(self, work: Callable[[], Delayed[Any]], answer: Callable[[Any], wire.Turn]) -> None:
         self._stop_timer()
         self._transport.pause_reading()
         self._busy = future = self._loop.run_in_executor(self._service.executor, work)
-        future.add_done_callback(partial(self._finish, answer))
+        future.add_done_callback(partial(self._finish, answer, self._loop.time()))
 
-    def _finish(self, answer: Callable[[Any], wire.Turn], future: asyncio.Future[Any]) -> None:
-        self._busy = None
+    def _finish(self, answer: Callable[[Any], wire.Turn], begun: float, future: asyncio.Future[Delayed[Any]]) -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None or future.cancelled():
             _log.error("lmtp: internal error", exc_info=error)
             self._transport.abort()  # nothing is answered: the MTA keeps the message
             return
+        result, delay = future.result()
+        if delay:  # no thread waits
+            self._delayed = partial(self._reply, answer, result)
+            self._timer = self._loop.call_at(begun + delay, self._delayed)
+        else:
+            self._reply(answer, result)
+
+    def _reply(self, answer: Callable[[Any], wire.Turn], result: Any) -> None:
+        self._busy = self._delayed = None
         if self._transport.is_closing():
             return
         self._transport.resume_reading()
         self._wait()
-        self._handle(answer(future.result()))
+        self._handle(answer(result))
 
     # ---- in a thread
 
-    def _deliver(self, conversation: Conversation, event: wire.Message) -> list[Response | None]:
+    def _deliver(self, conversation: Conversation, event: wire.Message) -> Delayed[list[Response | None]]:
         """Decide a message and deliver it to all recipients: the reply for each."""
         started = time.monotonic()
         message = Message(event.raw)
@@ -207,8 +228,8 @@ class LmtpSession(asyncio.Protocol):
             replies={each.recipient: each.response for each in delivered.values() if each.response is not None},
             warnings=[f"{each.recipient}: {warning}" for each in delivered.values() for warning in each.warnings],
         )
-        _log.log(line.level, line)
-        return [delivered[rcpt.address].response for rcpt in event.recipients]
+        log_message(_log, line)
+        return [delivered[rcpt.address].response for rcpt in event.recipients], decision.delay
 
     def _delivered(self, one: RecipientDecision, message: Message, sender: str, trace: bytes) -> Delivered:
         try:

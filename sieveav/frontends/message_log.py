@@ -1,6 +1,6 @@
 r"""message_log: what a front end has done with a message to one line of the log, in text or JSON.
 
-    _log.log(line.level, line)        # line = message_line("milter", queue_id, session, sender, decision, ...)
+    log_message(_log, line)           # line = message_line("milter", queue_id, session, sender, decision, ...)
 
 A line is a value that is logged in place of a text; the handler's formatter decides on its form (`log_lines.py`).
 
@@ -20,7 +20,7 @@ JSON has the same fields, with `time`, `level` and `process` before them (in tex
     helo, login  the names that the client gave and logged in with
     sender       the envelope sender, "" for the null reverse-path; always there
     size         octets
-    ms           milliseconds from the end of the message to the reply
+    ms           milliseconds from the end of the message to the reply, without a delay that scripts ask for
     result       accept, discard, defer or refuse; absent if each recipient has a reply of their own
     reply        the reply for the whole message: {code, enhanced, text}, lines of the text joined by " / "
     reason       why the front end defers the message
@@ -96,12 +96,64 @@ _TARGETS: Mapping[type[Effect], Callable[[Any], str | None]] = {
 
 Fields = dict[str, Any]
 
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A message that a front end has answered, for `observers`: who did, in how many seconds, what was decided, the reply for
+    all, None if there is none, whether it was accepted and dropped, the reply to each recipient, and how often each of the
+    scripts' counters counts it."""
+
+    frontend: str
+    server: str
+    seconds: float
+    decision: Decision
+    reply: Response | None
+    discarded: bool
+    answer: Callable[[RecipientDecision], Response | None]
+    counters: Mapping[str, int]
+
+    @property
+    def result(self) -> str:
+        """accept, discard, defer or refuse; mixed, if recipients have different ones."""
+        if self.reply is None and not self.discarded:
+            results = {_result(self.answer(one), discarded=False) for one in self.decision.recipients}
+            if results:
+                return results.pop() if len(results) == 1 else "mixed"
+        return _result(self.reply, discarded=self.discarded)
+
+    @property
+    def actions(self) -> Iterator[str]:
+        """The names of the actions of each recipient who gets the message; defer or refuse, if they do not."""
+        for one in self.decision.recipients:
+            result = _result(self.reply or self.answer(one), discarded=False)
+            if result != "accept":
+                yield result
+            else:
+                yield from (action.name for action in one.outcome.actions if _is_shown(action))
+
+
+observers: list[Callable[[Answered], None]] = []
+"""What else learns of each message, such as a server that counts. They are called in the threads of scripts."""
+
+
+def log_message(log: logging.Logger, line: MessageLine) -> None:
+    """Log what was done with a message, and let `observers` know."""
+    log.log(line.level, line)
+    for observe in observers:
+        try:
+            observe(line.answered)
+        except Exception as error:  # a message that is answered is not to fail because of statistics
+            _log.error("a message is not counted", exc_info=error)
+
 
 @dataclass(frozen=True)
 class MessageLine:
     """A line of the message log: `str()` is its text. `level` is that of `logging`: a warning, if something is not done."""
 
     level: int
+    answered: Answered
     _head: Fields
     _recipients: Sequence[RecipientDecision]
     _describe: Callable[[RecipientDecision], Fields]
@@ -190,7 +242,8 @@ def message_line(
         "warnings": warnings,
     }
     level = logging.WARNING if reason or warnings else logging.INFO
-    return MessageLine(level, _bounded(head), decision.recipients, describe)
+    answered = Answered(frontend, server, seconds, decision, reply, discarded, answer, counted)
+    return MessageLine(level, answered, _bounded(head), decision.recipients, describe)
 
 
 # ---- fields
@@ -221,7 +274,10 @@ def _action(action: Action) -> Fields:
 def _counters(
     decision: Decision, reply: Response | None, answer: Callable[[RecipientDecision], Response | None]
 ) -> Iterator[str]:
-    """The counters of the responses that scripts gave, and of the actions of those who get the message."""
+    """The counters of the responses that scripts gave and, where the message is accepted, of the phases before the
+    recipients and of the actions of those who get it."""
+    if reply is None or reply.code < 400:
+        yield from decision.counters
     if decision.response is not None and decision.response.counter:
         yield decision.response.counter
     for one in decision.recipients:

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from sieveav.frontends import milter_replies as replies
-from sieveav.frontends.message_log import message_line
+from sieveav.frontends.message_log import log_message, message_line
 from sieveav.frontends.milter_events import (
     Abort,
     Action,
@@ -79,7 +79,10 @@ PHASES = {"connect": Step.NR_CONN, "ehlo": Step.NR_HELO, "mailfrom": Step.NR_MAI
 TOO_LARGE = Response(552, "5.3.4", "This message is larger than this site accepts")
 TOO_MANY = Response(452, "4.5.3", "Too many recipients")
 
-Work = Callable[[], bytes]
+Delayed = tuple[bytes, float]
+"""An answer, and how many seconds after its event it is given at the earliest."""
+
+Work = Callable[[], Delayed]
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class _Arrived:
             reason=answer.reason,
             warnings=answer.warnings,
         )
-        _log.log(line.level, line)
+        log_message(_log, line)
 
     def _undecided(self) -> Decision:
         recipients = (_text(without_brackets(path)) for path in self.recipients)
@@ -146,7 +149,8 @@ class MilterSession(asyncio.Protocol):
         self._events: deque[Event] = deque()
         self._steps = 0
         self._macros: dict[bytes, bytes] = {}
-        self._busy: asyncio.Future[bytes] | None = None
+        self._busy: asyncio.Future[Delayed] | None = None
+        """The work in hand, until its answer is given."""
         self._timers: list[asyncio.TimerHandle] = []
         self._conversation = Conversation(site)
         self._begin_message()
@@ -213,22 +217,28 @@ class MilterSession(asyncio.Protocol):
                 self._loop.call_later(PROGRESS, self._progress),
                 self._loop.call_later(DEADLINE, partial(self._give_up, future)),
             ]
-        future.add_done_callback(partial(self._finish, event))
+        future.add_done_callback(partial(self._finish, event, self._loop.time()))
 
-    def _finish(self, event: Event, future: asyncio.Future[bytes]) -> None:
+    def _finish(self, event: Event, begun: float, future: asyncio.Future[Delayed]) -> None:
         if self._busy is not future:  # it was given up
             return
         self._stop_timers()
-        self._busy = None
         arrived, self._arrived = self._arrived, None
         error = None if future.cancelled() else future.exception()
         if error is not None:
             _log.error("milter: internal error", exc_info=error)
             if arrived is not None:
                 arrived.report(Plan(DEFERRED, reason="internal error"))
-            answer = replies.reply(DEFERRED.code, DEFERRED.enhanced, DEFERRED.text)
+            answer, delay = _reply(DEFERRED), 0.0
         else:
-            answer = future.result()
+            answer, delay = future.result()
+        if delay:  # no thread waits
+            self._timers = [self._loop.call_at(begun + delay, self._send, event, answer)]
+        else:
+            self._send(event, answer)
+
+    def _send(self, event: Event, answer: bytes) -> None:
+        self._busy = None
         over = any(isinstance(later, Abort | Quit | QuitNewConnection) for later in self._events)
         if needs_reply(event, self._steps) and not over and not self._transport.is_closing():
             self._transport.write(answer)
@@ -238,7 +248,7 @@ class MilterSession(asyncio.Protocol):
         self._transport.write(replies.PROGRESS)
         self._timers.append(self._loop.call_later(PROGRESS, self._progress))
 
-    def _give_up(self, future: asyncio.Future[bytes]) -> None:
+    def _give_up(self, future: asyncio.Future[Delayed]) -> None:
         """Defer a message whose scripts do not end. Their thread goes on; the state of this session is not theirs any more."""
         if self._busy is future and self._arrived is not None:
             self._arrived.report(Plan(DEFERRED, reason=f"no decision within {DEADLINE:g} s"))
@@ -310,11 +320,12 @@ class MilterSession(asyncio.Protocol):
     def _phase(self, phase: str, run: Callable[[], Outcome]) -> bytes | Work:
         """Run the scripts of a phase: in a thread, if there are any."""
 
-        def work() -> bytes:
-            answer = run().answer
-            return replies.CONTINUE if answer is None else _reply(answer)
+        def work() -> Delayed:
+            outcome = run()
+            answer = outcome.answer
+            return replies.CONTINUE if answer is None else _reply(answer), outcome.delay
 
-        return work if self._site.settings[SIEVE].of(phase) else work()
+        return work if self._site.settings[SIEVE].of(phase) else work()[0]
 
     def _header(self, event: Header) -> bytes:
         self._fields.append(event)
@@ -353,7 +364,7 @@ class MilterSession(asyncio.Protocol):
         self._arrived = arrived
         return partial(self._decide, arrived)
 
-    def _decide(self, arrived: _Arrived) -> bytes:
+    def _decide(self, arrived: _Arrived) -> Delayed:
         message = Message(rebuild(arrived.fields, arrived.body, self._steps))
         decision = arrived.conversation.end_of_data(message)
         answer = plan(decision, message, refuse_only=self._refuse_only)
@@ -363,11 +374,11 @@ class MilterSession(asyncio.Protocol):
             answer = Plan(DEFERRED, reason=str(error))
             octets = _reply(DEFERRED)
         if arrived.conversation is not self._conversation:  # it was given up: deferred and logged
-            return b""
+            return b"", 0.0
         if answer.response is None:
             self._remember(answer)
         arrived.report(answer, decision)
-        return octets
+        return octets, decision.delay
 
     def _octets(self, answer: Plan, message: Message, recipients: Iterable[bytes]) -> bytes:
         """The packets that carry out a plan. Edits come before the final reply."""
@@ -434,4 +445,6 @@ def _text(octets: bytes) -> str:
 
 def _reply(response: Response) -> bytes:
     answer = response.in_ascii()
+    if answer.disconnect:  # after 421 the MTA closes the connection, at any step
+        return replies.reply(421, f"4{answer.enhanced[1:]}", answer.text)
     return replies.reply(answer.code, answer.enhanced, answer.text)

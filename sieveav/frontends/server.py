@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from sieveav.frontends.supervising import Listener, Sockets
+from sieveav.frontends.supervising import Listener, Worker
 from sieveav.plugins import Plugin, Plugins, identifier
 from sieveav.site.site import Site
 from sieveav.site.stanza import Settings
@@ -28,12 +28,14 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Server(Plugin):
-    """A server: `listeners(settings)` says where it listens, by the stanzas of its own; `start(site, sockets, executor)`
-    starts it in an asyncio event loop, with the sockets by the names of its listeners. Scripts run in `executor`."""
+    """A server: `listeners(settings)` says where it listens, by the stanzas of its own; `start(site, worker, executor)`
+    starts it in the asyncio event loop of a worker: its sockets are those of its listeners' names. Scripts run in `executor`.
+    With `shares`, workers share a folder (`worker.folder`)."""
 
     name: str
     listeners: Callable[[Settings], Sequence[Listener]]
-    start: Callable[[Site, Sockets, Executor], Awaitable[Running]]
+    start: Callable[[Site, Worker, Executor], Awaitable[Running]]
+    shares: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or self.name != identifier(self.name):

@@ -98,6 +98,10 @@ def decision_lines(name: str, sender: str, decision: Decision) -> Iterator[str]:
     fault = decision.fault
     if fault is not None:
         yield from columns([[(f"fault: {fault.message}", "bad"), (_where(fault.place), "dim")]], 2)
+    if decision.counters:
+        yield f"  counted: {printable(', '.join(decision.counters))}"
+    if decision.delay:
+        yield f"  the client waits {decision.delay:g} s longer for its replies"
     if decision.response is not None:
         everyone = ", ".join(one.recipient for one in decision.recipients)
         origin = _origin(decision.response, fault)
@@ -140,6 +144,8 @@ def decision_json(name: str, decision: Decision, *, tracing: bool) -> dict[str, 
         "recipients": [_recipient_json(one, tracing=tracing) for one in decision.recipients],
         "fault": fault_text(decision.fault),
     }
+    more = {"counters": list(decision.counters), "delay": decision.delay}
+    fields |= {name: value for name, value in more.items() if value}
     if tracing:
         fields["trace"] = _steps_json(decision.trace)
     return fields

@@ -1,8 +1,9 @@
 """supervising: listening sockets and a function to worker processes that run it, are restarted, reloaded and drained.
 
-It knows nothing of mail. A server calls open_sockets, drop_root and supervise, in this order. The supervisor has one thread,
-and opens nothing but the sockets, because threads, locks and databases do not survive a fork. Workers inherit the sockets:
-while one is restarted, connections wait in the backlog or go to the others. Signals to the supervisor:
+It knows nothing of mail. A server calls open_sockets, drop_root and supervise, in this order, and shared_folder before the
+last if its workers share files. The supervisor has one thread, and opens nothing but the sockets, because threads, locks and
+databases do not survive a fork. Workers inherit the sockets: while one is restarted, connections wait in the backlog or go to
+the others. Signals to the supervisor:
 
     SIGHUP           reload: check the configuration in a child, start new workers, and once they are ready stop the old ones
     SIGTERM, SIGINT  stop: workers finish what they have begun; the second one ends them at once
@@ -22,11 +23,12 @@ import stat
 import struct
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sieveav.printing import printable
@@ -245,6 +247,43 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+# ---- files that workers share
+
+
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A new, empty folder that only this user may enter, for the files of workers; it is removed at the end. It is that of
+    systemd (RuntimeDirectory=), or in memory if possible. ServerError if it cannot be made."""
+    import tempfile  # 5 ms
+
+    runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    places = [place for place in (runtime, "/dev/shm") if place and os.access(place, os.W_OK | os.X_OK)]  # noqa: S108
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="sieveav-", dir=places[0] if places else None)
+    except OSError as error:
+        raise ServerError(f"a folder for the files of workers cannot be made: {_reason(error)}") from None
+    with folder as path:
+        yield Path(path)
+
+
+_RESULT = "result"
+"""The file of the shared folder that says how the last start or reload has ended: a number, a word, and the text."""
+
+
+class Result(NamedTuple):
+    """How the last start or reload has ended. Each has a number of its own."""
+
+    number: int
+    failed: bool
+    text: str
+
+
+def last_result(folder: Path) -> Result:
+    """How the last start or reload has ended; OSError if that is not known."""
+    number, failed, text = (folder / _RESULT).read_text().split(" ", 2)
+    return Result(int(number), failed == "failed", text)
+
+
 # ---- systemd
 
 
@@ -275,6 +314,14 @@ class Worker:
     """Readable as soon as the worker is to drain: accept no more connections, finish what was begun, return. It stays readable
     and is only watched, not read. A worker that has not ended after `drain` seconds is killed."""
     _ready: int
+    _folder: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that all workers share, those of all generations; ServerError if there is none."""
+        if self._folder is None:
+            raise ServerError("workers share no folder")
+        return self._folder
 
     def ready(self) -> None:
         """Report that all is loaded and the worker accepts connections, which it may do at once. To be called once."""
@@ -321,15 +368,18 @@ Work = Callable[[Worker], None]
 Check = Callable[[], str]
 
 
-def supervise(sockets: Sockets, work: Work, check: Check, workers: int, drain: float = DRAIN) -> None:
+def supervise(
+    sockets: Sockets, work: Work, check: Check, workers: int, drain: float = DRAIN, folder: Path | None = None
+) -> None:
     """Run `work` in this number of worker processes until SIGTERM or SIGINT, then return. To be called in a process with one
     thread, as the last thing it does: signal handlers and pipes are not given back.
 
     `work` reads the configuration itself, so that a reload is nothing but new workers; the sockets stay those of the start.
     `check` runs in a child before a reload and returns what is wrong with the configuration, in one line, or "". A worker
-    has `drain` seconds to finish what it has begun. ServerError if a worker of the first generation does not become ready.
+    has `drain` seconds to finish what it has begun. `folder` is the one that workers share. ServerError if a worker of the
+    first generation does not become ready.
     """
-    _Supervisor(sockets, work, check, workers, drain).run()
+    _Supervisor(sockets, work, check, workers, drain, folder).run()
 
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -356,12 +406,15 @@ class _Child:
 class _Supervisor:
     """The processes of a server, and when something has to be done about them."""
 
-    def __init__(self, sockets: Sockets, work: Work, check: Check, workers: int, drain: float) -> None:
+    def __init__(
+        self, sockets: Sockets, work: Work, check: Check, workers: int, drain: float, folder: Path | None
+    ) -> None:
         self._sockets = sockets
         self._work = work
         self._check = check
         self._numbers = range(1, workers + 1)
         self._drain = drain
+        self._folder = folder
         self._children: dict[int, _Child] = {}
         """By process id; each is a child that has not been waited for, so its id is its own."""
         self._current = 0
@@ -379,6 +432,8 @@ class _Supervisor:
         self._stopping = False
         self._error = ""
         """Why the first generation did not become ready."""
+        self._results = 0
+        """How many starts and reloads have ended."""
         self._wakeup_read, self._wakeup_write = os.pipe()
         self._ready_read, self._ready_write = os.pipe()
         self._check_read, self._check_write = os.pipe()
@@ -467,7 +522,7 @@ class _Supervisor:
         self._terminate(old)
         text = f"generation {self._current} is ready (workers: {len(self._numbers)})"
         _log.info("%s", text)
-        notify("READY=1", f"STATUS={text}")
+        self._report(text)
 
     def _bad_start(self, text: str) -> None:
         failed, self._starting = self._starting, 0
@@ -481,7 +536,20 @@ class _Supervisor:
     def _reload_failed(self, text: str) -> None:
         text = f"not reloaded, the old configuration stays in force: {text}"
         _log.error("%s", text)
+        self._report(text, failed=True)
+
+    def _report(self, text: str, *, failed: bool = False) -> None:
+        """Let systemd and workers know how a start or reload has ended."""
         notify("READY=1", f"STATUS={text}")  # sd_notify(3): also after a reload that failed
+        if self._folder is None:
+            return
+        self._results += 1
+        new = self._folder / f"{_RESULT}.new"
+        try:
+            new.write_text(f"{self._results} {'failed' if failed else 'done'} {printable(text)}")
+            new.replace(self._folder / _RESULT)
+        except OSError as error:
+            _log.error("the result cannot be written: %s", _reason(error))
 
     def _start_check(self) -> None:
         notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reloading")
@@ -595,7 +663,7 @@ class _Supervisor:
         stop, stopping = socket.socketpair()
         signal.signal(signal.SIGTERM, lambda *_: stop.close())
         self._begin(stop.close, self._drain)
-        self._work(Worker(number, generation, self._sockets, stopping, self._ready_write))
+        self._work(Worker(number, generation, self._sockets, stopping, self._ready_write, self._folder))
 
     def _run_check(self) -> None:
         self._begin(lambda: None, 0.0)

@@ -28,9 +28,11 @@ from typing import Any
 
 from sieveav.language.checking import Checked
 from sieveav.language.problems import Place, Source
+from sieveav.printing import printable
+from sieveav.running.effects import Count
 from sieveav.running.executing import chain, execute
 from sieveav.running.message import Message
-from sieveav.running.outcome import UNDECIDED, Fault, Outcome, Response, Step
+from sieveav.running.outcome import UNDECIDED, Action, Fault, Outcome, Response, Step
 from sieveav.running.questions import Answers, Context, Envelope, Environment, Question, Script, Seen
 from sieveav.running.run import Case
 from sieveav.site.repository import Repository
@@ -85,22 +87,30 @@ def decide(
             refusals[recipient] = RecipientDecision(recipient, outcome, outcome.answer, {})
         else:
             before.append(("rcptto", outcome))
+    delay = sum(one.outcome.delay for one in refusals.values())
     if len(refusals) == len(transaction.recipients) > 0:
-        return _after(before, Decision(None, tuple(refusals.values()), (), talk.context.copy(), "rcptto"))
+        refused = tuple(refusals.values())
+        return _after(before, Decision(None, refused, (), talk.context.copy(), "rcptto", delay=delay))
     decision = talk.end_of_data(transaction.message)
     if refusals:
         decided = {one.recipient: one for one in decision.recipients} | refusals
-        decision = replace(decision, recipients=tuple(decided[r] for r in transaction.recipients))
+        ordered = tuple(decided[r] for r in transaction.recipients)
+        decision = replace(decision, recipients=ordered, delay=decision.delay + delay)
     return _after(before, decision)
 
 
 def _after(before: Iterable[tuple[str, Outcome]], decision: Decision) -> Decision:
-    """A decision, with the faults and traces of the phases before it."""
-    faults = [outcome.fault for _, outcome in before if outcome.fault is not None]
-    trace = tuple(step for _, outcome in before for step in outcome.trace)
-    if not faults and not trace:
+    """A decision, with the faults, traces, counters and delays of the phases before it."""
+    outcomes = [outcome for _, outcome in before if outcome is not UNDECIDED]
+    if not outcomes:
         return decision
-    return replace(decision, fault=next(iter(faults), decision.fault), trace=(*trace, *decision.trace))
+    return replace(
+        decision,
+        fault=next((outcome.fault for outcome in outcomes if outcome.fault is not None), decision.fault),
+        trace=(*(step for outcome in outcomes for step in outcome.trace), *decision.trace),
+        counters=(*(counter for outcome in outcomes for counter in _counters(outcome)), *decision.counters),
+        delay=sum(outcome.delay for outcome in outcomes) + decision.delay,
+    )
 
 
 class Conversation:
@@ -165,9 +175,16 @@ class Conversation:
         phase, outcome = "data", self._through(case, asker, self._policy("data"), UNDECIDED)
         if not outcome.ended and asker.refusal is None:
             phase, outcome = "spool", self._through(case, asker, self._policy("spool"), outcome)
-        whole = outcome.response or asker.refusal or outcome.answer
+        if outcome.response is None and asker.refusal is not None:
+            outcome = outcome.refused(asker.refusal)
+        whole = outcome.answer
+        counters = _counters(outcome)
         if whole is None:
-            begun = outcome if outcome is UNDECIDED else replace(outcome, fault=None, trace=(), notes=())
+            begun = outcome
+            if outcome is not UNDECIDED:
+                # a message is counted once, not for each recipient
+                actions = tuple(action for action in outcome.actions if not _only_counts(action))
+                begun = replace(outcome, actions=actions, fault=None, trace=(), notes=())
             decide_recipient = partial(self._decide_recipient, scans, shared, case, begun)
             decided = tuple(self._each(decide_recipient, recipients))
         else:  # the message is refused as a whole: nothing is done for anybody
@@ -181,6 +198,8 @@ class Conversation:
             phase if whole is not None else "",
             outcome.fault,
             outcome.trace,
+            counters,
+            max([outcome.delay, *(one.outcome.delay for one in decided)]),
         )
 
     def _decide_recipient(
@@ -192,8 +211,8 @@ class Conversation:
         context = self.context.copy()
         asker = Asker(scans, context, self._known(recipient, delivering=True), shared, recipient)
         own = self._case(case.message, replace(case.envelope, recipient=recipient), asker, context)
-        changed: dict[str, str | None] = {}
-        outcome = self._through(own, asker, self._scripts_of(recipient), begun, changed).with_implicit_keep()
+        theirs = _Theirs()
+        outcome = self._through(own, asker, self._scripts_of(recipient), begun, theirs).with_implicit_keep()
         if outcome.response is None and asker.refusal is not None:
             outcome = outcome.refused(asker.refusal)
         if not self.site.settings[SIEVE].send_infected and any(verdict.status in FOUND for verdict in scans.verdicts):
@@ -201,7 +220,8 @@ class Conversation:
         answer = outcome.answer
         if answer is not None:
             _count(answer)
-        return RecipientDecision(recipient, outcome, answer, {**changed, **context.changed_since(self.context)})
+        changed = {**theirs.changed, **context.changed_since(self.context)}
+        return RecipientDecision(recipient, outcome, answer, changed, theirs.fault)
 
     # ---- scripts
 
@@ -238,6 +258,8 @@ class Conversation:
         outcome = self._through(case, asker, self._policy(phase), UNDECIDED)
         if outcome.answer is not None:
             _count(outcome.answer)
+        for counter in _counters(outcome):  # there is no message that they could be logged with
+            _log.info("counted: %s", printable(counter))
         return outcome
 
     def _case(self, message: Message, envelope: Envelope, asker: Asker, context: Context) -> Case:
@@ -261,10 +283,10 @@ class Conversation:
         asker: Asker,
         scripts: Iterator[_Script],
         outcome: Outcome,
-        changed: dict[str, str | None] | None = None,
+        theirs: _Theirs | None = None,
     ) -> Outcome:
-        """Run `scripts` in turn, while a keep applies and the framework has not refused the message. `changed` receives the
-        context variables that users' own scripts change."""
+        """Run `scripts` in turn, while a keep applies and the framework has not refused the message. `theirs` receives what
+        is only the user's own script's."""
         ran = False
 
         def step(script: _Script, before: Outcome) -> Outcome:
@@ -275,9 +297,10 @@ class Conversation:
             # A user's script must not write what a policy after it reads: it has a copy.
             own = replace(case, context=case.context.copy())
             after = self._run(script, own, before)
-            if changed is not None:
+            if theirs is not None:
                 mine = own.context.changed_since(case.context)
-                changed.update((name, value) for name, value in mine.items() if name not in self.site.engine_variables)
+                theirs.changed = {name: value for name, value in mine.items() if name not in self.site.engine_variables}
+                theirs.fault = after.fault if after.fault is not before.fault else None
             return after
 
         unrefused = takewhile(lambda _: asker.refusal is None, scripts)
@@ -305,6 +328,14 @@ class Conversation:
         return after
 
 
+@dataclass
+class _Theirs:
+    """What a user's own script leaves: the context variables that it changes, and its fault."""
+
+    changed: dict[str, str | None] = field(default_factory=dict)
+    fault: Fault | None = None
+
+
 @dataclass(frozen=True)
 class _Script:
     """A script in its turn: how to get it, and whether it is policy, whose faults defer, or a user's own."""
@@ -315,16 +346,26 @@ class _Script:
 
 
 def _executed(script: _Script, case: Case, before: Outcome) -> Outcome:
-    path = Place(Source(script.path, ""))
     try:
         checked = script.checked()
     except OSError as error:
-        return replace(before, fault=Fault(f"cannot be read: {error.strerror or error}", path))
+        place = Place(Source(script.path, ""))
+        return replace(before, fault=Fault(f"cannot be read: {error.strerror or error}", place))
     if checked.program is None:
         first = checked.first_error
         place = Place(checked.source, first.span.start)
         return replace(before, fault=Fault(f"the script has an error: {first.message}", place))
     return execute(checked.program, case, before)
+
+
+def _only_counts(action: Action) -> bool:
+    return bool(action.effects) and all(isinstance(effect, Count) for effect in action.effects)
+
+
+def _counters(outcome: Outcome) -> tuple[str, ...]:
+    """The counters of the actions that do nothing but count."""
+    counting = filter(_only_counts, outcome.actions)
+    return tuple(effect.counter for action in counting for effect in action.effects if isinstance(effect, Count))
 
 
 def _count(answer: Response) -> None:

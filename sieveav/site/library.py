@@ -14,13 +14,13 @@ OURS = "sieveav.extensions"
 
 DOCUMENTED = frozenset(
     """antivirus body comparator-elbonia comparator-i;ascii-casemap comparator-i;ascii-numeric comparator-i;octet
-    comparator-i;unicode-casemap convert copy date duplicate ec_action editheader enclose encoded-character enotify
-    envelope envelope-deliverby envelope-dsn environment ereject extlists extracttext fcc fileinto foreverypart ihave
-    imap4flags imapflags imapsieve include index mailbox mailboxid mboxmetadata mime notify processcalendar
-    redirect-deliverby redirect-dsn regex reject relational replace servermetadata snooze spamtest spamtestplus
-    special-use subaddress vacation vacation-seconds variables vctx virustest vnd.cyrus.imip vnd.cyrus.implicit_keep_target
-    vnd.cyrus.jmapquery vnd.cyrus.log vnd.cyrus.redirect-multiple vnd.cyrus.snooze vnd.dovecot.debug
-    vnd.dovecot.environment vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report
+    comparator-i;unicode-casemap convert copy date duplicate ec_action ec_disconnect ec_header ec_inc_counter ec_log
+    ec_tarpit editheader enclose encoded-character enotify envelope envelope-deliverby envelope-dsn environment ereject
+    extlists extracttext fcc fileinto foreverypart ihave imap4flags imapflags imapsieve include index mailbox mailboxid
+    mboxmetadata mime notify processcalendar redirect-deliverby redirect-dsn regex reject relational replace servermetadata
+    snooze spamtest spamtestplus special-use subaddress vacation vacation-seconds variables vctx virustest vnd.cyrus.imip
+    vnd.cyrus.implicit_keep_target vnd.cyrus.jmapquery vnd.cyrus.log vnd.cyrus.redirect-multiple vnd.cyrus.snooze
+    vnd.dovecot.debug vnd.dovecot.environment vnd.dovecot.execute vnd.dovecot.filter vnd.dovecot.pipe vnd.dovecot.report
     vnd.dovecot.testsuite vnd.proton.eval vnd.proton.expire vnd.stalwart.expressions vnd.stalwart.while""".split()
 )
 """The capabilities of the standards and of other servers. One that is not installed is reported as missing from this

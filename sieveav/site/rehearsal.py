@@ -88,6 +88,10 @@ class _Arranged:
     def statistics(self) -> Statistics:
         raise NotImplementedError
 
+    @property
+    def servers(self) -> Mapping[str, bool]:
+        return {}
+
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         if self.verdict is not None:
             return self.verdict

@@ -86,6 +86,19 @@ class Scripts:
         kept = self._get(path, phase)
         return kept.good or kept.checked
 
+    @property
+    def kept(self) -> int:
+        """How many checked scripts are kept."""
+        return len(self._kept)
+
+    def flush(self) -> int:
+        """Forget all scripts, but those that have errors now and run as they were before; returns how many."""
+        with self._lock:
+            forgotten = [key for key, kept in self._kept.items() if kept.good in (None, kept.checked)]
+            for key in forgotten:
+                self._cost -= self._kept.pop(key).cost
+        return len(forgotten)
+
     def _get(self, path: Path, phase: str) -> _Kept:
         key = (os.fspath(path), phase)
         stamp = stamp_of(path.stat())

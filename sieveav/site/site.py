@@ -73,7 +73,7 @@ class Site:
         self.scripts = Scripts(self.vocabulary)
         self.lists = lists.Lists(self.settings[LISTS])
         self.state = self.settings[STATE]
-        self._outage = Outage()
+        self.outage = Outage()
 
     @cached_property
     def engines(self) -> tuple[str, ...]:
@@ -113,14 +113,14 @@ class Site:
         """Whether `key` is remembered for a recipient; None if that cannot be known."""
         if self.state is None:
             return None
-        if self._outage.lasts("record") and self.remember("", _TRIAL) is None:
+        if self.outage.lasts("record") and self.remember("", _TRIAL) is None:
             return None  # a store that can be read but not written does not know what has been done since
         try:
             seen = self.state.seen(recipient, key, clock.now().timestamp())
         except OSError as error:
-            self._outage.failed("seen", error)
+            self.outage.failed("seen", error)
             return None
-        self._outage.worked("seen")
+        self.outage.worked("seen")
         return seen
 
     def remember(self, recipient: str, record: Record) -> bool | None:
@@ -131,9 +131,9 @@ class Site:
             now = clock.now().timestamp()
             is_new = self.state.record(recipient, record.key, now, record.seconds, sliding=record.sliding)
         except OSError as error:
-            self._outage.failed("record", error)
+            self.outage.failed("record", error)
             return None
-        self._outage.worked("record")
+        self.outage.worked("record")
         return is_new
 
     def forget(self, recipient: str, record: Record) -> None:
@@ -142,7 +142,7 @@ class Site:
             try:
                 self.state.forget(recipient, record.key)
             except OSError as error:
-                self._outage.failed("record", error)
+                self.outage.failed("record", error)
 
     def with_scanners(self, scanners: tuple[Scanner, ...]) -> Site:
         """The same site, scripts included, with other engines."""

@@ -193,7 +193,7 @@ STANZAS: Plugins[StanzaType[Any]] = Plugins(
 """All stanza types that are installed, those of engines aside."""
 
 DOCUMENTED = frozenset(
-    """avast beik brightmail cloudmark commtouch_ctasd control csapi drweb eleven eset fpscand fsecure icap kaspersky
-    kaspersky_se mcafee metrics olefy opswat program savapi sophos squidclamav sssp trend""".split()
+    """avast beik brightmail cloudmark commtouch_ctasd csapi drweb eleven eset fpscand fsecure icap kaspersky
+    kaspersky_se mcafee olefy opswat program savapi sophos squidclamav sssp trend""".split()
 )
 """Stanzas of the documents; one that is not installed is reported as missing from this version, not as a mistake."""

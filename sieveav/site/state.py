@@ -89,7 +89,14 @@ class Outage:
 
     def __init__(self) -> None:
         self._failing: frozenset[str] = frozenset()
+        self.count = 0
+        """Outages so far."""
         self._lock = threading.Lock()
+
+    @property
+    def failing(self) -> bool:
+        """Whether there is an outage now."""
+        return bool(self._failing)
 
     def lasts(self, use: str) -> bool:
         """Whether this use of the state, such as "record", failed when it was tried last."""
@@ -99,6 +106,7 @@ class Outage:
         """A use of the state has failed."""
         with self._lock:
             begins = not self._failing
+            self.count += begins
             self._failing |= {use}
         _log.log(logging.ERROR if begins else logging.DEBUG, "state: %s", error)
 

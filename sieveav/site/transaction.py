@@ -50,19 +50,22 @@ class Transaction:
 @dataclass(frozen=True)
 class RecipientDecision:
     """What is decided for one recipient: the outcome, with the implicit keep settled; the reply, if it is the recipient's
-    own; and the context variables that their scripts changed, None for those that were deleted."""
+    own; the context variables that their scripts changed, None for those that were deleted; and the fault of the user's own
+    script."""
 
     recipient: str
     outcome: Outcome
     response: Response | None
     context: Mapping[str, str | None]
+    script_fault: Fault | None = None
 
 
 @dataclass(frozen=True)
 class Decision:
     """What is decided. `response` is the reply for the whole message, and `phase` the phase that gave it; None and "" if
     each recipient has a reply of their own, or the message is accepted. `context` is what the phases before the recipients'
-    left, `fault` and `trace` are of those phases."""
+    left, `fault` and `trace` are of those phases. `counters` are what those phases count, once for the message. `delay` is the
+    number of seconds by which the reply is delayed or, from `decide`, the replies of all phases together."""
 
     response: Response | None
     recipients: tuple[RecipientDecision, ...]
@@ -71,3 +74,5 @@ class Decision:
     phase: str = ""
     fault: Fault | None = None
     trace: tuple[Step, ...] = ()
+    counters: tuple[str, ...] = ()
+    delay: float = 0.0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.command_line import Cli, Terminal, make_site
+from support.serving import CONFIG, Serve, Server, policy
 
 
 @pytest.fixture
@@ -38,3 +41,25 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
             monkeypatch.setenv("NO_COLOR", "1")
 
     return be
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts a server; it is stopped at the end."""
+    servers: list[Server] = []
+
+    def start(
+        script: str = policy("one"), config: str = CONFIG, *, journal: bool = False, **environment: str
+    ) -> Server:
+        (tmp_path / "p.sieve").write_text(script)
+        config = config.replace("FOLDER", str(tmp_path))
+        servers.append(Server(tmp_path, config, journal=journal, **environment))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(20)
+        server.reading.join()
+        server.log.close()

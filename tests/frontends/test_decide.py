@@ -84,6 +84,26 @@ def test_a_response_to_everyone(cli: Cli, here: Path) -> None:
     assert "Eicar" not in done.lines[2]
 
 
+def test_a_delay_and_counters(cli: Cli, here: Path, accepted: Accepted) -> None:
+    (here / "c.siv").write_text("ec_tarpit 3;")
+    (here / "d.siv").write_text('ec_tarpit 5;\nec_inc_counter "policy:seen";')
+    (here / "x.conf").write_text(
+        'sieve "s" { script "connect_phase1" { source = "c.siv" } script "data_phase1" { source = "d.siv" } }'
+    )
+    accepted(cli("decide", "--config", "x.conf", *TO, "clean.eml").lines)
+    decision = cli.json("decide", "--config", "x.conf", *TO, "clean.eml")
+    assert (decision["delay"], decision["counters"]) == (8, ["policy:seen"])
+    assert decision["recipients"][0]["actions"][0]["seconds"] == 5
+
+
+def test_the_end_of_a_connection(cli: Cli, here: Path, accepted: Accepted) -> None:
+    (here / "d.siv").write_text('ec_tarpit 5;\nec_disconnect "go away";')
+    (here / "x.conf").write_text('sieve "s" { script "mailfrom_phase1" { source = "d.siv" } }')
+    accepted(cli("decide", "--config", "x.conf", *TO, "clean.eml").lines)
+    smtp = cli.json("decide", "--config", "x.conf", *TO, "clean.eml")["smtp"]
+    assert smtp == {"code": 421, "enhanced": "4.7.1", "text": "go away", "delay": 5, "disconnect": True}
+
+
 def test_a_fault(cli: Cli, here: Path, accepted: Accepted) -> None:
     (here / "s.sieve").write_text('require "reject";\nkeep; reject "x";')
     done = cli("run", "s.sieve", "clean.eml")

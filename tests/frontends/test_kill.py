@@ -134,7 +134,8 @@ def test_kill(base: Path) -> None:
         until = time.monotonic() + 60
         while not postfix.queue_is_empty():
             assert time.monotonic() < until, postfix.log[-5000:]
-            time.sleep(0.2)
+            postfix.flush()
+            time.sleep(0.5)
         own = [message.as_string() for message in postfix.delivered(MESSAGES + 7)]
     assert server.kills > 3
     everything = set(range(MESSAGES))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import mailbox
 import smtplib
 import socket
@@ -14,6 +16,9 @@ import pytest
 from support.lmtp import Client, serving
 from support.submission import Submission, submission
 
+from sieveav.frontends.failure import Failure
+from sieveav.frontends.mailstores import Maildirs
+from sieveav.running.effects import Store
 from sieveav.site.site import Refused, load
 
 CONFIG = """
@@ -220,6 +225,54 @@ def test_the_state_is_gone(start: Start, sent: Submission, tmp_path: Path) -> No
     assert [recipient for _, recipient, _ in sent.messages] == ["other@example.org"]  # nobody is answered twice
 
 
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("keep;\nfoo;", "alice.sieve, line 2, column 1: the script has an error: unknown command foo"),
+        ('require "variables"; set "x" "${y}"; redirect "${x}";', "alice.sieve, line 1, column 38: "),
+    ],
+)
+def test_a_user_is_told_of_an_error_in_their_script_once(start: Start, tmp_path: Path, script: str, error: str) -> None:
+    client = start(alice=script)
+    for _ in range(2):
+        assert client.give(MESSAGE, "alice@example.com") == ["250 2.0.0 Message accepted"]
+    first, second, note = sorted(stored(tmp_path), key=lambda octets: b"Your mail filter" in octets)
+    assert b"Subject: hi\n" in first
+    assert b"Subject: hi\n" in second
+    parsed = email.message_from_bytes(note, policy=email.policy.default)
+    assert parsed.defects == []
+    assert parsed["From"] == "Mail filter <postmaster@example.com>"
+    assert parsed["To"] == "alice@example.com"
+    assert parsed["Auto-Submitted"] == "auto-generated"
+    assert error in parsed.get_content()
+    assert str(tmp_path) not in parsed.get_content()
+
+
+def test_no_note_without_state(start: Start, tmp_path: Path) -> None:
+    client = start(CONFIG.replace('state { store = "sqlite:state.db" }', ""), alice="foo;")
+    assert client.give(MESSAGE, "alice@example.com")[0].startswith("250")
+    assert len(stored(tmp_path)) == 1
+
+
+def test_a_note_that_cannot_be_stored(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = Maildirs.store
+
+    def store(self: Maildirs, recipient: str, sender: str, effect: Store, message: bytes) -> Failure | None:
+        if b"Your mail filter" in message:
+            return Failure(True, "disk full")
+        return real(self, recipient, sender, effect, message)
+
+    monkeypatch.setattr(Maildirs, "store", store)
+    client = start(alice="foo;")
+    for _ in range(2):
+        assert client.give(MESSAGE, "alice@example.com")[0].startswith("250")
+    warnings = [record.getMessage() for record in caplog.records if "no note" in record.getMessage()]
+    assert warnings == ["no note about a script is stored for alice@example.com: disk full"] * 2
+    assert len(stored(tmp_path)) == 2
+
+
 def test_a_policy_refuses_the_whole_message(start: Start, tmp_path: Path) -> None:
     policy = 'require "ec_action"; ec_action 550 "5.7.1 not today\r\nor tomorrow";'
     client = start(CONFIG + 'sieve "s" { script "data_phase1" { source = "p.sieve" } }', p=policy)
@@ -242,6 +295,63 @@ def test_phases_before_the_message(start: Start) -> None:
     assert replies == ["250 2.0.0 Message accepted", "450 4.2.1 later"]
     client.ehlo_or_helo_if_needed()
     assert client.docmd("MAIL", "FROM:<evil@example.org>") == (550, b"5.7.1 you")
+
+
+POLICY = """
+sieve "s" {
+    script "mailfrom_phase1" { source = "m.siv" }
+    script "rcptto_phase1" { source = "r.siv" }
+    script "data_phase1" { source = "d.siv" }
+}
+"""
+
+
+@pytest.fixture
+def policy(start: Start, tmp_path: Path) -> Callable[..., Client]:
+    """Starts the server with scripts of a site by their phases: m, r, d."""
+
+    def policy(**scripts: str) -> Client:
+        for name in "mrd":
+            (tmp_path / f"{name}.siv").write_text(scripts.get(name, ""))
+        return start(CONFIG + POLICY)
+
+    return policy
+
+
+def test_a_delayed_reply_is_in_nobodys_way(policy: Callable[..., Client]) -> None:
+    client = policy(m='if environment "vnd.sieveav.helo" "slow" { ec_tarpit 25; }')
+    assert client.sock is not None
+    with socket.create_connection(client.sock.getpeername(), timeout=20) as slow, slow.makefile("rb") as replies:
+        assert replies.readline().startswith(b"220 ")
+        slow.sendall(b"LHLO slow\r\nMAIL FROM:<a@b.c>\r\n")
+        while replies.readline()[3:4] != b" ":  # the last line of the reply to LHLO
+            pass
+        assert client.give(MESSAGE, "alice@example.com") == ["250 2.0.0 Message accepted"]
+        slow.settimeout(0)
+        with pytest.raises(BlockingIOError):  # no reply has come
+            slow.recv(1)
+
+
+@pytest.mark.parametrize("phase", ["m", "r", "d"])
+def test_a_delayed_reply_is_given(policy: Callable[..., Client], tmp_path: Path, phase: str) -> None:
+    client = policy(**{phase: "ec_tarpit 1;"})
+    assert client.give(MESSAGE, "alice@example.com") == ["250 2.0.0 Message accepted"]
+    assert len(stored(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("phase", ["m", "r", "d"])
+def test_the_end_of_a_connection(policy: Callable[..., Client], tmp_path: Path, phase: str) -> None:
+    client = policy(**{phase: 'ec_disconnect "4.7.0 go away";'})
+    client.ehlo_or_helo_if_needed()
+    commands = ["MAIL FROM:<a@b.c>", "RCPT TO:<alice@example.com>", "DATA"]
+    replies = [client.docmd(command) for command in commands[: {"m": 1, "r": 2, "d": 3}[phase]]]
+    if phase == "d":
+        client.send(b"Subject: x\r\n\r\n.\r\n")
+        replies.append(client.getreply())
+    assert replies[-1] == (421, b"4.7.0 go away")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        client.docmd("NOOP")
+    assert not (tmp_path / "mail").exists()
 
 
 def test_addresses_outside_ascii(start: Start, sent: Submission, tmp_path: Path) -> None:

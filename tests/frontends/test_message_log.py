@@ -131,6 +131,12 @@ CASES: Mapping[str, Callable[[], MessageLine]] = {
             one("c@x.org", acting(), HELD),
         )
     ),
+    "counters of all recipients": lambda: line(
+        decided(one(TO), one("b@x.org", acting(action("redirect", Count("seen")))), counters=("seen", "data"))
+    ),
+    "counters of all recipients, deferred": lambda: line(
+        decided(one(TO), counters=("seen", "data")), reply=response(451, "later")
+    ),
     "counters, deferred": lambda: line(
         decided(one(TO, acting(action("redirect", Count("sent on")))), one("c@x.org", acting(), HELD)),
         reply=response(451, "later"),

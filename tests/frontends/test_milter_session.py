@@ -17,6 +17,7 @@ from sieveav.frontends import milter_session
 from sieveav.frontends.message_log import MessageLine
 from sieveav.frontends.milter_events import Action, Step
 from sieveav.frontends.milter_session import MilterSession
+from sieveav.running.outcome import Response
 from sieveav.site.deciding import Conversation
 from sieveav.site.site import Site, load
 
@@ -91,9 +92,11 @@ def site(tmp_path: Path) -> Callable[..., Site]:
 
 
 @asynccontextmanager
-async def connected(site: Site, executor: ThreadPoolExecutor, folder: Path) -> AsyncIterator[Mta]:
+async def connected(
+    site: Site, executor: ThreadPoolExecutor, folder: Path, name: str = "milter.sock"
+) -> AsyncIterator[Mta]:
     loop = asyncio.get_running_loop()
-    path = folder / "milter.sock"
+    path = folder / name
     server = await loop.create_unix_server(lambda: MilterSession(site, executor), path=str(path))
     reader, writer = await asyncio.open_unix_connection(str(path))
     try:
@@ -204,6 +207,49 @@ def test_a_phase_answers_its_own_step(
             return await mta.receive()
 
     assert asyncio.run(run()) == f"y550 5.7.1 not in {phase}\0".encode()
+
+
+@pytest.mark.parametrize("phase", [*PHASES, "data"])
+def test_a_delayed_reply_holds_no_thread(site: Callable[..., Site], tmp_path: Path, phase: str) -> None:
+    """The only thread answers another connection while the reply to the first one is delayed."""
+    made = site(**{phase: 'require "ec_tarpit"; if environment "remote-ip" "192.0.2.1" { ec_tarpit 25; }'})
+    others = [b"Cmx\0" + b"4" + struct.pack("!H", 25) + b"192.0.2.2\0", *envelope()[2:], *MESSAGE]
+
+    async def run() -> bool:
+        with ThreadPoolExecutor(1) as executor:
+            async with connected(made, executor, tmp_path) as slow, connected(made, executor, tmp_path, "b") as other:
+                await slow.negotiate()
+                slow.send(*envelope(), *MESSAGE)
+                waiting = asyncio.create_task(slow.receive())
+                await other.negotiate()
+                other.send(*others)
+                for _ in range(2 if phase in PHASES else 1):
+                    assert await other.receive() == b"c"
+                return waiting.cancel()  # false if there was a reply
+
+    assert asyncio.run(run())
+
+
+@pytest.mark.parametrize("phase", [*PHASES, "data"])
+def test_a_delayed_reply_is_given(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, phase: str
+) -> None:
+    made = site(**{phase: 'require "ec_tarpit"; ec_tarpit 1; ec_action 550 "5.7.1 no";'})
+    assert talk(made, executor, tmp_path, *envelope(), *MESSAGE)[0] == b"y550 5.7.1 no\0"
+
+
+@pytest.mark.parametrize("phase", [*PHASES, "data", "each_rcpt"])
+def test_the_end_of_a_connection_is_421(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, phase: str
+) -> None:
+    """Never the reply that shuts a connection down: after DATA it accepts the message."""
+    made = site(**{phase: 'require "ec_disconnect"; ec_disconnect "4.7.0 go away";'})
+    assert talk(made, executor, tmp_path, *envelope(), *MESSAGE)[0] == b"y421 4.7.0 go away\0"
+
+
+def test_a_response_that_ends_the_connection_for_good_is_421_too() -> None:
+    ending = Response(550, "5.7.1", "no", disconnect=True)
+    assert milter_session._reply(ending).endswith(b"y421 4.7.1 no\0")
 
 
 def test_several_messages_in_one_session(

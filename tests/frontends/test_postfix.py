@@ -26,9 +26,10 @@ CLEAN = (
     b"X-Fold: a\r\n\tb\r\n\r\nHello.\r\n..dots\r\n"
 )
 
-POLICY = """require ["antivirus", "ec_action", "editheader", "variables", "vctx"];
+POLICY = """require ["antivirus", "ec_action", "ec_disconnect", "editheader", "variables", "vctx"];
 if antivirus "infected" { ec_action 550 "5.7.1 virus: ${vctx.yara_status_info}
 second line"; }
+if exists "X-Bye" { ec_disconnect "4.7.0 not today"; }
 if antivirus "error" { ec_action 451 "4.7.1 could not be scanned"; }
 addheader "X-Checked" "yes"; deleteheader "X-Bad";
 """
@@ -39,7 +40,11 @@ elsif envelope "to" "dave@example.com" { redirect "other@example.com"; }
 elsif envelope "to" "erin@example.com" { redirect :copy "second@example.com"; }
 """
 
-RCPT = 'require ["envelope", "ec_action"]; if envelope "to" "no@example.com" { ec_action 550 "5.1.1 no such user"; }'
+RCPT = """require ["envelope", "ec_action", "ec_disconnect", "ec_tarpit"];
+if envelope "to" "no@example.com" { ec_action 550 "5.1.1 no such user"; }
+elsif envelope "to" "bye@example.com" { ec_disconnect "4.7.0 go away"; }
+elsif envelope "to" "slow@example.com" { ec_tarpit 2; }
+"""
 
 CONFIG = """yara {}
 antivirus "a" { yara "y" { enabled = false } }
@@ -160,6 +165,30 @@ def test_a_discard_of_all_is_accepted_and_delivered_to_nobody(start: Start) -> N
     assert send(postfix, CLEAN, "alice@example.com") == "sent"
     assert [message["Delivered-To"] for message in postfix.delivered(1)] == ["alice@example.com"]
     assert postfix.queue_is_empty()
+
+
+@pytest.mark.parametrize("message", [CLEAN, b"X-Bye: 1\r\n" + CLEAN])
+def test_the_end_of_a_connection(start: Start, message: bytes) -> None:
+    """Before DATA and after it, where the message must not be accepted."""
+    postfix = start()
+    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as client:
+        client.ehlo()
+        assert client.mail("bob@example.org")[0] == 250
+        if message is CLEAN:
+            assert client.rcpt("bye@example.com") == (421, b"4.7.0 go away")
+        else:
+            assert client.rcpt("alice@example.com")[0] == 250
+            assert client.data(message) == (421, b"4.7.0 not today")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.noop()
+    assert postfix.queue_is_empty()
+    assert postfix.delivered(0) == []
+
+
+def test_a_delayed_reply(start: Start) -> None:
+    postfix = start()
+    assert send(postfix, CLEAN, "slow@example.com") == "sent"
+    assert [message["Delivered-To"] for message in postfix.delivered(1)] == ["slow@example.com"]
 
 
 def test_clamd_is_down(start: Start) -> None:

@@ -56,7 +56,8 @@ class Setup:
         until = time.monotonic() + seconds
         while not self.postfix.queue_is_empty():
             assert time.monotonic() < until, self.postfix.log
-            time.sleep(0.1)
+            self.postfix.flush()
+            time.sleep(0.5)
 
 
 @pytest.fixture

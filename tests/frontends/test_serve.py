@@ -6,115 +6,16 @@ import json
 import os
 import re
 import signal
-import socket
-import struct
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.command_line import validator
-
-MESSAGE = [b"M<bob@example.org>\0", b"R<alice@example.com>\0", b"LSubject\0 hi\0", b"N", b"E"]
-
-
-def packet(data: bytes) -> bytes:
-    return struct.pack("!L", len(data)) + data
+from support.serving import CONFIG, Serve, policy
 
 
-class Server:
-    """A running `sieveav serve`, with its log."""
-
-    def __init__(self, folder: Path, config: str, *, journal: bool = False) -> None:
-        self.socket = folder / "m.sock"
-        (folder / "site.conf").write_text(config)
-        read, write = os.pipe()
-        status = os.fstat(write)
-        self.log = os.fdopen(read)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sieveav", "serve", "--config", "site.conf"],
-            cwd=folder,
-            stderr=write,
-            # as systemd sets it, for standard error
-            env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}" if journal else ""},
-        )
-        os.close(write)
-        self.lines: list[str] = []
-        self.reading = threading.Thread(target=self._read)
-        self.reading.start()
-
-    def _read(self) -> None:
-        for line in self.log:
-            self.lines.append(line.rstrip("\n"))
-
-    def wait_for(self, text: str, seconds: float = 20) -> str:
-        """The first log line with `text`."""
-        until = time.monotonic() + seconds
-        while True:
-            line = next((line for line in self.lines if text in line), None)
-            if line is not None:
-                return line
-            assert time.monotonic() < until, f"no line with {text!r} in {self.lines}"
-            time.sleep(0.02)
-
-    def answer(self, *packets: bytes) -> bytes:
-        """The final reply to a message, on a connection of its own."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
-            client.connect(str(self.socket))
-            client.sendall(packet(b"O" + struct.pack("!LLL", 6, 0x1FF, 0x1FFFFF)))
-            assert self.receive(client)[:1] == b"O"
-            client.sendall(b"".join(map(packet, packets or MESSAGE)))
-            answer = self.receive(client)
-            client.sendall(packet(b"Q"))
-            return answer
-
-    @staticmethod
-    def receive(client: socket.socket) -> bytes:
-        with client.makefile("rb") as stream:
-            (size,) = struct.unpack("!L", stream.read(4))
-            return stream.read(size)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
-        self.reading.join()
-        return status
-
-
-CONFIG = """sieveav { workers = 2 }
-milter "m1" { listen = "unix:FOLDER/m.sock" mode = 0600 }
-sieve "s" { script "data_phase1" { source = "p.sieve" } }
-"""
-
-
-def policy(text: str) -> str:
-    return f'require "ec_action"; ec_action 550 "5.7.1 {text}";'
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Starts a server; it is stopped at the end."""
-    servers: list[Server] = []
-
-    def start(script: str = policy("one"), config: str = CONFIG, *, journal: bool = False) -> Server:
-        (tmp_path / "p.sieve").write_text(script)
-        servers.append(Server(tmp_path, config.replace("FOLDER", str(tmp_path)), journal=journal))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        if server.process.poll() is None:
-            server.process.send_signal(signal.SIGTERM)
-            server.process.wait(20)
-        server.reading.join()
-        server.log.close()
-
-
-def test_it_answers_logs_and_stops(serve: Callable[..., Server]) -> None:
+def test_it_answers_logs_and_stops(serve: Serve) -> None:
     server = serve()
     server.wait_for("(workers: 2)")
     assert server.answer() == b"y550 5.7.1 one\0"
@@ -125,7 +26,7 @@ def test_it_answers_logs_and_stops(serve: Callable[..., Server]) -> None:
     assert server.stop() == 0
 
 
-def test_the_log_in_json(serve: Callable[..., Server]) -> None:
+def test_the_log_in_json(serve: Serve) -> None:
     """Also what the supervisor logs, and what is not a message's."""
     server = serve(config=CONFIG.replace("workers = 2", "workers = 1 log = json"))
     server.wait_for("generation 1 is ready")
@@ -145,7 +46,7 @@ def test_the_log_in_json(serve: Callable[..., Server]) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_the_log_in_the_journal_of_systemd(serve: Callable[..., Server], form: str) -> None:
+def test_the_log_in_the_journal_of_systemd(serve: Serve, form: str) -> None:
     """Each line has its priority, and the text no time."""
     server = serve(config=CONFIG.replace("workers = 2", f"workers = 1 log = {form}"), journal=True)
     line = server.wait_for("generation 1 is ready")
@@ -156,7 +57,7 @@ def test_the_log_in_the_journal_of_systemd(serve: Callable[..., Server], form: s
     assert server.stop() == 0
 
 
-def test_a_reload_takes_what_is_good_and_keeps_what_was(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_reload_takes_what_is_good_and_keeps_what_was(serve: Serve, tmp_path: Path) -> None:
     server = serve()
     server.wait_for("generation 1 is ready")
     (tmp_path / "p.sieve").write_text("nonsense;")
@@ -170,7 +71,7 @@ def test_a_reload_takes_what_is_good_and_keeps_what_was(serve: Callable[..., Ser
     assert server.stop() == 0
 
 
-def test_a_user_s_script_that_changes_needs_no_reload(serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_a_user_s_script_that_changes_needs_no_reload(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "alice.sieve").write_text("discard;")
     server = serve("stop;", f'{CONFIG} users {{ scripts = "%n.sieve" }}')
     server.wait_for("(workers: 2)")
@@ -179,11 +80,10 @@ def test_a_user_s_script_that_changes_needs_no_reload(serve: Callable[..., Serve
     assert server.answer() == b"c"
 
 
-def test_a_worker_that_is_killed_is_replaced(serve: Callable[..., Server]) -> None:
+def test_a_worker_that_is_killed_is_replaced(serve: Serve) -> None:
     server = serve(config=CONFIG.replace("workers = 2", "workers = 1"))
     server.wait_for("(workers: 1)")
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    os.kill(int(children[0]), signal.SIGKILL)
+    os.kill(server.workers[0], signal.SIGKILL)
     assert server.answer() == b"y550 5.7.1 one\0"  # the connection waits for the next worker
     assert server.stop() == 0
 
@@ -219,7 +119,7 @@ def test_what_cannot_be_started(tmp_path: Path, config: str, said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_policy_with_an_error_does_not_start(serve: Callable[..., Server]) -> None:
+def test_a_policy_with_an_error_does_not_start(serve: Serve) -> None:
     server = serve("nonsense;")
     assert server.process.wait(30) == 2
     server.reading.join()

@@ -9,11 +9,13 @@ import pytest
 from support import outcomes
 from support.sieve import Sieve
 
+from sieveav import limits
 from sieveav.language.problems import Place, Problem, Severity, Source, Span
 from sieveav.running.effects import (
     AddField,
     Call,
     Count,
+    Delay,
     Discard,
     DropFields,
     Effect,
@@ -190,6 +192,7 @@ def test_the_inbox_is_one_mailbox(name: str | None, key: str) -> None:
         (Pipe("a", ("x",)), Pipe("a", ("x",), best_effort=True), Pipe("a", ("y",))),
         (Call("a", (("x", 1),)), Call("a", (("x", 1),)), Call("a", (("x", 2),))),
         (Count("a"), Count("a"), Count("b")),
+        (Delay(1), Delay(2), Discard()),
     ],
 )
 def test_the_target_of_an_effect(effect: Effect, same: Effect, other: Effect) -> None:
@@ -297,6 +300,7 @@ def test_an_action_as_json() -> None:
         (Pipe("a", ("b", "c")), {"program": "a", "arguments": ["b", "c"]}, "a b c"),
         (Call("a", (("b", 1),)), {"service": "a", "request": {"b": 1}}, "a"),
         (Count("a"), {"counter": "a"}, "a"),
+        (Delay(2), {"seconds": 2}, "2 s"),
     ],
 )
 def test_fields_and_summary_of_effects(effect: Effect, fields: dict[str, object], summary: str) -> None:
@@ -342,6 +346,37 @@ def test_the_response_of_a_refusal_among_the_actions() -> None:
     assert refusal.answer == Response(550, "5.7.1", "no\nmore", place=place)
     assert replace(refusal, response=Response(451, "4.0.0", "later")).answer == Response(451, "4.0.0", "later")
     assert UNDECIDED.answer is None
+
+
+WAITING = Outcome(actions=(Action("wait", (Delay(3),), cancels_keep=False),))
+
+
+def test_a_delay_is_that_of_the_reply_whatever_it_is() -> None:
+    assert (UNDECIDED.delay, WAITING.delay) == (0, 3)
+    refused = WAITING.refused(response(550, "no"))
+    assert (refused.actions, refused.delay) == ((), 3)
+    assert outcomes.present(refused.response).as_json() == {"code": 550, "enhanced": "5.7.1", "text": "no", "delay": 3}
+    assert WAITING.refused(None).response is None
+    reject = replace(WAITING, actions=(*WAITING.actions, Action("reject", (Refuse("no"),))))
+    assert outcomes.present(reject.answer).delay == 3
+
+
+def test_no_delay_is_longer_than_a_mail_server_waits() -> None:
+    assert Outcome(actions=(Action("wait", (Delay(3600),)),)).delay == limits.LONGEST_DELAY < 30
+    assert UNDECIDED.refused(Response(550, "5.7.1", "no", delay=3600)).delay == limits.LONGEST_DELAY
+
+
+def test_the_last_delay_of_several_scripts() -> None:
+    own = Outcome(actions=(Action("wait", (Delay(1),), cancels_keep=False),))
+    assert merge(WAITING, own).delay == 1
+    assert merge(WAITING, UNDECIDED).delay == 3
+    assert merge(WAITING, Outcome(fault=Fault("x"))).delay == 3
+    assert merge(WAITING, UNDECIDED.refused(response(550, "no"))).delay == 3
+    assert merge(WAITING, own.refused(response(550, "no"))).delay == 1
+
+
+def test_the_end_of_a_connection_as_json() -> None:
+    assert Response(421, "4.7.1", "x", disconnect=True).as_json()["disconnect"] is True
 
 
 def test_faults_and_notes_are_one_line_of_text() -> None:

@@ -87,7 +87,7 @@ def test_one_that_cannot_be_used_is_left_out(installed: Path, text: str, line: s
 
 
 def test_ours_are_found() -> None:
-    names = "antivirus extension limits list lmtp milter script sieve sieveav state threadpool users"
+    names = "antivirus control extension limits list lmtp metrics milter script sieve sieveav state threadpool users"
     assert set(STANZAS.everything()) == set(names.split())
 
 

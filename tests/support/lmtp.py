@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sieveav.frontends.servers.lmtp import server
+from sieveav.frontends.supervising import Worker
 from sieveav.site.site import Site
 
 
@@ -21,7 +22,8 @@ def serving(site: Site) -> Iterator[int]:
     listening = socket.create_server(("127.0.0.1", 0))
     loop = asyncio.new_event_loop()
     with ThreadPoolExecutor(8) as executor:
-        running = loop.run_until_complete(server.start(site, {listener.name: (listening,)}, executor))
+        worker = Worker(1, 1, {listener.name: (listening,)}, listening, -1)
+        running = loop.run_until_complete(server.start(site, worker, executor))
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:

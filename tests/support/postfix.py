@@ -115,6 +115,10 @@ class Postfix:
         messages = [message_from_bytes(path.read_bytes()) for path in (new.iterdir() if new.is_dir() else ())]
         return sorted(messages, key=lambda message: str(message["Delivered-To"]))
 
+    def flush(self) -> None:
+        """Try at once to deliver what was deferred."""
+        subprocess.run(["postqueue", "-c", str(self.base / "etc"), "-f"], check=True, timeout=10)
+
     def queue_is_empty(self) -> bool:
         done = subprocess.run(
             ["postqueue", "-c", str(self.base / "etc"), "-j"], capture_output=True, text=True, check=False, timeout=10

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 from argparse import ArgumentParser, Namespace
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +23,23 @@ from sieveav.frontends.command import Command
 from sieveav.frontends.log_lines import start_logging
 from sieveav.frontends.server import SERVERS
 from sieveav.frontends.sites import print_refusal
-from sieveav.frontends.supervising import DRAIN, ServerError, Worker, drop_root, open_sockets, run_worker, supervise
+from sieveav.frontends.supervising import (
+    DRAIN,
+    ServerError,
+    Worker,
+    drop_root,
+    open_sockets,
+    run_worker,
+    shared_folder,
+    supervise,
+)
 from sieveav.language.problems import Severity
 from sieveav.site.site import Refused, Site, load, read_settings
 from sieveav.site.stanza import Settings
 from sieveav.site.stanzas.sieveav import SIEVEAV
 
 if TYPE_CHECKING:
-    import asyncio
+    from asyncio import Event
 
 _log = logging.getLogger(__name__)
 
@@ -47,18 +57,22 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     path = Path(args.config).resolve()
     settings = _settings(args)
-    listeners = [listener for server in SERVERS.everything().values() for listener in server.listeners(settings)]
+    servers = [each for each in SERVERS.everything().values() if each.listeners(settings)]
+    listeners = [listener for each in servers for listener in each.listeners(settings)]
     if not listeners:
         raise UsageError(f'{args.config}: no server is configured; write, for instance, milter "m1" {{ listen = … }}')
-    server = settings[SIEVEAV]
-    start_logging(server.log, logging.DEBUG if args.debug else logging.INFO)
+    general = settings[SIEVEAV]
+    start_logging(general.log, logging.DEBUG if args.debug else logging.INFO)
     try:
         sockets = open_sockets(listeners)
-        if server.user:
-            drop_root(server.user)
+        if general.user:
+            drop_root(general.user)
         elif os.geteuid() == 0:
             _log.warning("the server runs as root: write user in the stanza sieveav")
-        supervise(sockets, partial(_work, path), partial(_check, path), server.workers or os.cpu_count() or 1)
+        workers = general.workers or os.cpu_count() or 1
+        with ExitStack() as at_end:
+            folder = at_end.enter_context(shared_folder()) if any(each.shares for each in servers) else None
+            supervise(sockets, partial(_work, path), partial(_check, path), workers, folder=folder)
     except ServerError as error:
         raise UsageError(str(error)) from None
     return 0
@@ -104,16 +118,16 @@ def _work(path: Path, worker: Worker) -> None:
     run_worker(worker, partial(_serve, site))
 
 
-async def _serve(site: Site, worker: Worker, stop: asyncio.Event) -> None:
+async def _serve(site: Site, worker: Worker, stop: Event) -> None:
+    import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="sieveav-scripts")
     servers = [s for s in SERVERS.everything().values() if s.listeners(site.settings)]
-    running = [await server.start(site, worker.sockets, executor) for server in servers]
+    running = [await server.start(site, worker, executor) for server in servers]
     worker.ready()
     await stop.wait()
-    for each in running:
-        await each.drain(DRAIN - CLOSING)
+    await asyncio.gather(*(each.drain(DRAIN - CLOSING) for each in running))
     executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -12,7 +12,7 @@ from sieveav.frontends.handing import Peer, peer
 from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.mailstores import Mailstore, mailstore
 from sieveav.frontends.server import Server
-from sieveav.frontends.supervising import BACKLOG, Listener, Sockets, stop_accepting
+from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
 from sieveav.limits import MIB
 from sieveav.options import BOOLEAN, SIZE, Option, ValueType
 from sieveav.site.site import Site
@@ -107,7 +107,7 @@ The server named by submit must not give the message to sieveav before it has le
 )
 
 
-async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
+async def _start(site: Site, worker: Worker, executor: Executor) -> _Running:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
@@ -122,7 +122,7 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
         deliverer = Deliverer(site, settings.store, settings.submission)
         service = Service(settings.listener.name, deliverer, executor, deliveries, Limits(message=settings.size))
         running.services.append(service)
-        for listening in sockets[settings.listener.name]:
+        for listening in worker.sockets[settings.listener.name]:
             connect = partial(LmtpSession, service)
             running.servers.append(await loop.create_server(connect, sock=listening, backlog=BACKLOG))
     return running

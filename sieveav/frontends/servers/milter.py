@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.server import Server
-from sieveav.frontends.supervising import BACKLOG, Listener, Sockets, stop_accepting
+from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
 from sieveav.options import BOOLEAN, Option
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
@@ -55,7 +55,7 @@ accepted is delivered by the stanza lmtp: it runs the scripts again, and does wh
 )
 
 
-async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
+async def _start(site: Site, worker: Worker, executor: Executor) -> _Running:
     import asyncio
     import socket
 
@@ -64,7 +64,7 @@ async def _start(site: Site, sockets: Sockets, executor: Executor) -> _Running:
     loop = asyncio.get_running_loop()
     running = _Running()
     for settings in site.settings[MILTER]:
-        for listening in sockets[settings.listener.name]:
+        for listening in worker.sockets[settings.listener.name]:
             connect = partial(
                 MilterSession,
                 site,
