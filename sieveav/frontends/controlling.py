@@ -182,7 +182,15 @@ def _flush_scripts(controlled: Controlled, request: Request, arguments: Argument
 
 
 def _flush_verdicts(controlled: Controlled, request: Request, arguments: Arguments) -> Any:  # noqa: ARG001
-    return sum(scanner.engine.flush() for scanner in controlled.site.scanners)
+    """How many verdicts are forgotten, and why not those that nodes share, if that failed. These are forgotten first, by the
+    worker that was asked, so that none comes back from there."""
+    shared, failure = 0, ""
+    if controlled.site.verdicts and not request.here:
+        try:
+            shared = controlled.site.verdicts.clear()
+        except OSError as error:
+            failure = str(error)
+    return shared + sum(scanner.engine.flush() for scanner in controlled.site.scanners), failure
 
 
 def _test(controlled: Controlled, request: Request, arguments: Arguments) -> Any:  # noqa: ARG001
@@ -251,6 +259,14 @@ def _nothing(answers: Sequence[Any]) -> None:  # noqa: ARG001
     return None
 
 
+def _flushed(answers: Sequence[tuple[int, str]]) -> int:
+    """How many verdicts are forgotten; Refusal if shared ones are not, which must not go unnoticed."""
+    for _, failure in answers:
+        if failure:
+            raise Refusal(f"the verdicts of the workers are forgotten, but not those that nodes share: {failure}")
+    return sum(number for number, _ in answers)
+
+
 class Console(NamedTuple):
     """A command: `answer` is this worker's, in a thread. With `join`, all workers are asked, and it joins their answers."""
 
@@ -267,7 +283,7 @@ COMMANDS = {
     "sieve:NAME test PHASE SCRIPT": Console(_test),
     "sieve:NAME testfile PHASE FILE": Console(_test_file),
     "config reload": Console(_reload),
-    "flush": Console(_flush_verdicts, sum),
+    "flush": Console(_flush_verdicts, _flushed),
 }
 """Usage -> command. A word in capitals, also after a colon, is what the user chooses."""
 

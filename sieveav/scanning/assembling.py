@@ -6,7 +6,7 @@ The wrappers, from the outside in, and the reason for their order:
     Timed           one time limit for everything inside: waiting, retries and parts
     Paranoid        (paranoid) and AmbiguityCheck look at the structure, whatever the engine answers
     Decomposed      (mime_decompose) the message, then part by part; each part is cached separately
-    Cached          (cache_size) a remembered verdict needs no thread
+    Cached          (cache_size) a remembered verdict needs no thread; nor does one that other nodes share
     Pooled          (pool, max_concurrency) only scans that do happen take a thread, or a place in the pool
     the engine      with its own failover inside
 """
@@ -14,10 +14,12 @@ The wrappers, from the outside in, and the reason for their order:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from sieveav.scanning.caching import Cached
+from sieveav import __version__
+from sieveav.scanning.caching import Cached, Shared
 from sieveav.scanning.contract import Engine, EngineType
 from sieveav.scanning.failover import Failover
 from sieveav.scanning.pools import Pools
@@ -33,6 +35,12 @@ from sieveav.scanning.wrapping import (
     Timed,
 )
 from sieveav.verdict import Verdict
+
+OUTSIDE = frozenset(
+    """enabled debug_level action cache_size context_variable error_code file_base max_concurrency pool skip_context_variable
+    timeout""".split()
+)
+"""The options of every engine on which its verdicts do not depend. Nodes that share verdicts may differ in these."""
 
 
 class Assembled(EngineWrapper):
@@ -68,9 +76,11 @@ class Assembled(EngineWrapper):
         return self._cache.flush() if self._cache else 0
 
 
-def assemble(kind: EngineType, name: str, settings: EngineSettings, pools: Pools) -> Assembled:
-    """An engine of type `kind` called `name`, wrapped according to `settings`. Options of the type that `settings` does
-    not have get their defaults. Raises ValueError, with the reason, if they cannot work."""
+def assemble(
+    kind: EngineType, name: str, settings: EngineSettings, pools: Pools, shared: Shared | None = None
+) -> Assembled:
+    """An engine of type `kind` called `name`, wrapped according to `settings`. Options of the type that `settings` does not
+    have get their defaults. It shares verdicts in `shared`. Raises ValueError, with the reason, if the options cannot work."""
     options = {option.name: settings.options.get(option.name, option.default) for option in kind.options}
     pool = pools.find(settings.pool or kind.pool)
     if pool is None:
@@ -80,7 +90,8 @@ def assemble(kind: EngineType, name: str, settings: EngineSettings, pools: Pools
     made = kind.make(name, settings.common() | options)
     engine: Engine = Pooled(made, pool, settings.max_concurrency, punctual=kind.punctual)
     if settings.cache_size and kind.cacheable:
-        engine = cache = Cached(engine, settings.cache_size, _digest(options), statistics=statistics)
+        origin = _origin(kind, settings, options) if shared else ""
+        engine = cache = Cached(engine, settings.cache_size, origin, statistics=statistics, shared=shared)
     if settings.mime_decompose:
         engine = Decomposed(engine, Counted(Timed(engine), statistics, is_answer=False))
     engine = AmbiguityCheck(engine)
@@ -89,5 +100,21 @@ def assemble(kind: EngineType, name: str, settings: EngineSettings, pools: Pools
     return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache, made)
 
 
-def _digest(options: Mapping[str, Any]) -> str:
-    return hashlib.sha256(repr(sorted(options.items())).encode()).hexdigest()
+def _origin(kind: EngineType, settings: EngineSettings, options: Mapping[str, Any]) -> str:
+    """A digest of what an engine's verdicts depend on, content and definitions aside: its type, the options that matter, the
+    files that these name, and this program, which unpacks contents itself. ValueError if a file cannot be read."""
+    common = {name: value for name, value in settings.common().items() if name not in OUTSIDE}
+    values = sorted({**common, **options}.items(), key=lambda item: item[0])
+    digests = [digest for name, value in values for digest in _digests(name, value)]
+    return hashlib.sha256(repr((__version__, kind.name, values, digests)).encode(errors="backslashreplace")).hexdigest()
+
+
+def _digests(name: str, value: Any) -> Iterator[str]:
+    """The digest of each file that the option `name` names."""
+    for path in value if isinstance(value, tuple) else (value,):
+        if isinstance(path, Path) and path.is_file():
+            try:
+                with path.open("rb") as file:
+                    yield hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise ValueError(f"{name}: {path}: {error.strerror}") from None

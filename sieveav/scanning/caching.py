@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.scanning.wrapping import Counts, EngineWrapper, Statistics, lock_timeout
@@ -23,6 +23,10 @@ time."""
 VERSION_WAIT = 1.0
 """Seconds to wait for the version, and never more than a quarter of the time left: the scan is more important."""
 
+SHARED_TIME = 2.0
+"""Seconds that must be left to ask for a shared verdict, or to share one: more than a store may take, so that one that hangs
+makes no scan late."""
+
 NEVER = frozenset({Status.ERROR, Status.LIMITS, Status.SKIPPED})
 """What is not remembered: it depends on the engine's state or settings, not on the content."""
 
@@ -31,13 +35,26 @@ _HIT = Counts(hits=1)
 
 
 class Key(NamedTuple):
-    """What a verdict depends on: `options` and `content` are digests, `version` is that of the definitions."""
+    """What a verdict depends on: `engine` and `content` are digests, `version` is that of the definitions."""
 
     engine: str
-    options: str
     version: str
     is_message: bool
     content: bytes
+
+
+class Shared(Protocol):
+    """Verdicts that several processes remember together. What goes wrong with it is its own matter: a verdict that it does not
+    have needs a scan. Safe to use from several threads; ends within SHARED_TIME."""
+
+    def find(self, engine: str, key: Key) -> tuple[Verdict, float] | None:
+        """The verdict, as one of the engine called `engine`, and how many seconds it may be remembered; None if there is
+        none."""
+        ...
+
+    def keep(self, key: Key, verdict: Verdict) -> None:
+        """Remember a verdict, if it is one to share."""
+        ...
 
 
 class _Remembered(NamedTuple):
@@ -63,24 +80,27 @@ class _Pending:
 
 
 class Cached(EngineWrapper):
-    """Remembers the last `size` verdicts of `inner`; `options` is a digest of all that its verdicts depend on.
+    """Remembers the last `size` verdicts of `inner`, and looks for one in `shared` before it scans. `engine` is a digest of all
+    that verdicts depend on, content and definitions aside: those who share may have other engines of the same name.
 
-    A find is remembered until the definitions change; if their version is unknown, no longer than other verdicts. `statistics`
-    count the verdicts that needed no scan.
+    A find is remembered until the definitions change; if their version is unknown, no longer than other verdicts, and nothing
+    is shared. `statistics` count the verdicts that needed no scan.
     """
 
     def __init__(
         self,
         inner: Engine,
         size: int,
-        options: str = "",
+        engine: str = "",
         clock: Callable[[], float] = time.monotonic,
         statistics: Statistics | None = None,
+        shared: Shared | None = None,
     ) -> None:
         super().__init__(inner)
         self._statistics = statistics or Statistics()
         self._size = size
-        self._options = options
+        self._engine = engine
+        self._shared = shared
         self._clock = clock
         self._lock = threading.Lock()
         self._verdicts: OrderedDict[Key, _Remembered] = OrderedDict()
@@ -90,8 +110,7 @@ class Cached(EngineWrapper):
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The remembered verdict; or that of a scan of the same content that is running; or a new one of `inner`."""
-        version = self._definitions(deadline)
-        key = Key(self.name, self._options, version, content.is_message, content.digest)
+        key = Key(self._engine, self._definitions(deadline), content.is_message, content.digest)
         while True:
             with self._lock:
                 remembered = self._remembered(key)
@@ -109,19 +128,27 @@ class Cached(EngineWrapper):
                 return pending.verdict
             if deadline.left() <= 0:
                 return self._error("timeout")
+        shared = self._shared if key.version else None
+        found, seconds = None, 0.0
         try:
-            verdict = self._inner.scan(content, deadline)
-            mine.verdict = verdict = verdict if verdict.version else verdict.by_version(version)
+            if shared and deadline.left() > SHARED_TIME:
+                found = shared.find(self.name, key)
+            verdict, seconds = found or self._scanned(content, key, deadline)
+            mine.verdict = verdict
         finally:
             with self._lock:
                 del self._pending[key]
                 if mine.verdict:
-                    self._remember(key, mine.verdict)
+                    self._remember(key, mine.verdict, seconds)
             mine.running.release()
+        if found:
+            self._statistics.add(_HIT)
+        elif shared and deadline.left() > SHARED_TIME:
+            shared.keep(key, verdict)
         return verdict
 
     def flush(self) -> int:
-        """Forget all verdicts and the version; returns how many verdicts there were."""
+        """Forget all verdicts and the version; returns how many verdicts there were. Shared ones stay."""
         with self._lock:
             forgotten = len(self._verdicts)
             self._verdicts.clear()
@@ -138,11 +165,18 @@ class Cached(EngineWrapper):
         self._verdicts.move_to_end(key)
         return remembered.verdict
 
-    def _remember(self, key: Key, verdict: Verdict) -> None:
+    def _scanned(self, content: Content, key: Key, deadline: Deadline) -> tuple[Verdict, float]:
+        """A verdict of `inner`, and how many seconds it is remembered."""
+        verdict = self._inner.scan(content, deadline)
+        verdict = verdict if verdict.version else verdict.by_version(key.version)
         if verdict.status in NEVER:
+            return verdict, 0.0
+        return verdict, float("inf") if verdict.status in FOUND and key.version else CLEAN_LIFE
+
+    def _remember(self, key: Key, verdict: Verdict, seconds: float) -> None:
+        if seconds <= 0:
             return
-        lasting = verdict.status in FOUND and key.version
-        self._verdicts[key] = _Remembered(verdict, float("inf") if lasting else self._clock() + CLEAN_LIFE)
+        self._verdicts[key] = _Remembered(verdict, self._clock() + seconds)
         self._verdicts.move_to_end(key)
         while len(self._verdicts) > self._size:
             self._verdicts.popitem(last=False)

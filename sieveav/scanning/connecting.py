@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -84,7 +85,6 @@ class Connection:
         """Connect."""
         try:
             self._socket = self._over_tcp() if self._address.port else self._over_unix()
-            self._poll = select.poll()
         except OSError as error:
             raise Unreached(f"cannot connect: {_reason(error)}") from None
 
@@ -96,7 +96,7 @@ class Connection:
         """Send all `chunks`, unless the daemon speaks first or closes the connection: then false. Its reply is still to be
         received."""
         try:
-            return all(self._send(chunk) for chunk in chunks)
+            return all(self._send(chunk, first=number == 0) for number, chunk in enumerate(chunks))
         except TimeoutError:
             raise Unreached("timeout while sending") from None
         except OSError:
@@ -108,34 +108,47 @@ class Connection:
 
         A daemon that refuses the rest of what is sent resets the connection right after its reply: that reply counts.
         """
-        reply = bytearray()
+        reply = b""
         try:
             while len(reply) <= limit:
-                self._wait(select.POLLIN)
-                octets = self._socket.recv(limit + 1 - len(reply))
+                octets = self._receive(limit + 1 - len(reply), at_once=bool(reply))
                 if not octets and not reply:
                     raise Unreached("connection closed without a reply")
                 if not octets:
-                    return bytes(reply), True
+                    return reply, True
                 reply += octets
         except OSError as error:
             if not reply:
                 raise Unreached(f"cannot receive: {_reason(error)}") from None
-        return bytes(reply), False
+        return reply, False
 
-    def _send(self, octets: bytes) -> bool:
+    def _receive(self, size: int, *, at_once: bool) -> bytes:
+        """The octets that come next. `at_once`: they are likely to be there already, so that nothing needs to be waited for."""
+        while True:
+            if not at_once:
+                self._wait(select.POLLIN)
+            try:
+                return self._socket.recv(size)
+            except BlockingIOError:
+                at_once = False
+
+    def _send(self, octets: bytes, *, first: bool) -> bool:
         rest = memoryview(octets)
         while rest:
-            if self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT:
+            # before the first octets, there is room for them and the daemon has nothing to say
+            if not first and self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT:
                 return False
-            rest = rest[self._socket.send(rest) :]
+            first = False
+            with suppress(BlockingIOError):
+                rest = rest[self._socket.send(rest) :]
         return True
 
     def _wait(self, events: int) -> int:
         """Wait until the connection is ready for one of `events`, or broken; which. TimeoutError at the deadline."""
-        self._poll.register(self._socket, events)
+        poll = select.poll()
+        poll.register(self._socket, events)
         while True:
-            if ready := self._poll.poll(self._left() * 1000):
+            if ready := poll.poll(self._left() * 1000):
                 return ready[0][1]
 
     def _left(self) -> float:
@@ -162,8 +175,7 @@ class Connection:
         raise error
 
     def _over_unix(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.setblocking(False)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             while True:
                 left = self._left()

@@ -165,7 +165,8 @@ class EngineType(Plugin):
     make: Callable[[str, Mapping[str, Any]], Engine]
     details: str = ""
     cacheable: bool = True
-    """Whether a verdict depends on content and definitions alone. That of a reputation engine depends on the time too."""
+    """Whether a verdict depends on content and definitions alone. That of a reputation engine depends on the time too. Verdicts
+    are remembered, and may be shared by nodes, with the engine's `version`: it must change whenever the definitions do."""
     punctual: bool = False
     """Whether each scan ends by its deadline by itself, as one that only waits for sockets can. It then runs in the thread of
     whoever asks, and takes one of the pool's places, but none of its threads."""

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 DEFAULT_MESSAGE = b"From: sender@example.com\r\nTo: recipient@example.org\r\nSubject: Frop!\r\n\r\nFriep!\r\n"
 """The message before a test sets one."""
 
+SPECIAL_USE = "/private/specialuse"
+"""The annotation of a mailbox that has its special-use attributes (RFC 6154, 4)."""
+
 LOCATIONS = {"personal": "included", "global": "included-global"}
 """The folders of included scripts, beside the test file."""
 
@@ -127,10 +130,27 @@ class Delivery:
 
     def store(self, effect: Store, message: bytes) -> str:
         name = mailbox_key(effect.mailbox)
-        if name not in self.mailboxes and not effect.create:
-            return f'mailbox "{name}" does not exist'
+        if effect.special_use:  # RFC 8579, 4 and 4.1
+            name = next((other for other in self.mailboxes if self.has_use(other, effect.special_use)), name)
+        if name not in self.mailboxes:
+            if not effect.create:
+                return f'mailbox "{name}" does not exist'
+            if effect.special_use:
+                self.metadata[_annotation(name, SPECIAL_USE)] = effect.special_use
         self.mailboxes.setdefault(name, []).append(message)
         return ""
+
+    def has_use(self, mailbox: str, special_use: str) -> bool:
+        """Whether a mailbox has an attribute. RFC 6154, 4: those of its annotation, in any case of letters."""
+        attributes = self.metadata.get(_annotation(mailbox, SPECIAL_USE), "")
+        return special_use.lower() in attributes.lower().split()
+
+    def exists(self, asked: Mailbox) -> bool:
+        """The answer to the question. There are no mailbox ids."""
+        names = [mailbox_key(asked.name)] if asked.name or not asked.special_use else [*self.mailboxes]
+        if asked.special_use:  # RFC 8579, 3
+            names = [name for name in names if self.has_use(name, asked.special_use)]
+        return not asked.mailbox_id and not self.mailboxes.keys().isdisjoint(names)
 
     def send(self, effect: Send, message: bytes) -> str:
         sender = effect.sender
@@ -228,7 +248,7 @@ class Rehearsal(Asker):
             Decided: self._decide,
             Environment: lambda asked: Session().environment(delivering=True).get(asked.item),
             Delivered: self._delivered,
-            Mailbox: self._has_mailbox,
+            Mailbox: self._delivery.exists,
             Metadata: lambda asked: self._delivery.metadata.get(_annotation(asked.mailbox, asked.annotation)),
             Now: lambda _: self._now,
             Script: self._script,
@@ -279,9 +299,6 @@ class Rehearsal(Asker):
             return self.check(contents(path), str(path))
         except (OSError, ValueError):  # it does not exist, or its name cannot be a file's
             return None
-
-    def _has_mailbox(self, asked: Mailbox) -> bool:
-        return mailbox_key(asked.name) in self._delivery.mailboxes
 
     def _carry_out(self, asked: CarryOut) -> tuple[Note, ...]:
         self._delivery.envelope = asked.envelope

@@ -28,7 +28,6 @@ from sieveav.site.stanzas.list import LISTS
 from sieveav.site.stanzas.sieve import SIEVE
 from sieveav.site.stanzas.state import STATE
 from sieveav.site.stanzas.users import USERS
-from sieveav.site.state import Outage
 
 if TYPE_CHECKING:
     from sieveav.scanning.contract import EngineType
@@ -72,8 +71,8 @@ class Site:
         self.warnings = warnings
         self.scripts = Scripts(self.vocabulary)
         self.lists = lists.Lists(self.settings[LISTS])
-        self.state = self.settings[STATE]
-        self.outage = Outage()
+        memory = self.settings[STATE]
+        self.state, self.verdicts, self.outage = memory.state, memory.verdicts, memory.outage
 
     @cached_property
     def engines(self) -> tuple[str, ...]:
@@ -238,7 +237,7 @@ def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:
                 report.error("engine-repeated", message, engine.span, hint)
                 continue
             try:
-                assembled = assemble(engine.type, name, engine.settings, settings[POOLS])
+                assembled = assemble(engine.type, name, engine.settings, settings[POOLS], settings[STATE].verdicts)
             except ValueError as error:
                 option, colon, reason = str(error).partition(": ")
                 span = engine.spans.get(option) if colon else None

@@ -4,6 +4,8 @@ A backend is a file in `states/`, or of another package, with a `StateType`; a c
 
     state { store = "sqlite:/var/lib/sieveav/state.db" }
     state { store = "redis://127.0.0.1:6379/0" }
+
+Backends that several processes share can keep the verdicts of engines too, which `verdicts.py` seals.
 """
 
 from __future__ import annotations
@@ -42,14 +44,41 @@ class State(Protocol):
         ...
 
 
+class VerdictStore(Protocol):
+    """Keeps records of a few hundred octets, each by a name of 32 octets for a time; it may lose any of them. It is as safe to
+    use as a State, and waits a fraction of a second at most: a scan is soon done.
+
+    All methods raise OSError if the store cannot be used. What is not a record, because others have written it, is None.
+    """
+
+    def get(self, name: bytes) -> bytes | None:
+        """The record of this name, or its first RECORD + 1 octets; it may be one whose time has ended."""
+        ...
+
+    def put(self, name: bytes, record: bytes, now: float, seconds: float) -> None:
+        """Keep a record for so many seconds from `now` on, in the place of one that is there."""
+        ...
+
+    def clear(self) -> int:
+        """Delete all records; how many they were."""
+        ...
+
+
+RECORD = 2048
+"""The most octets of a record of a verdict: two texts of an engine, which have 256 characters at most, and escapes."""
+
+
 @dataclass(frozen=True)
 class StateType(Plugin):
     """A backend: `make(location, base)` opens the store at `location`, the text after "name:"; `base` is the folder that
-    relative paths are relative to. Raises ValueError or OSError, with the reason, if it cannot be opened."""
+    relative paths are relative to. Raises ValueError or OSError, with the reason, if it cannot be opened.
+
+    `verdicts`, if it can share verdicts, opens the store for these, at a location that `make` has accepted."""
 
     name: str
     summary: str
     make: Callable[[str, Path], State]
+    verdicts: Callable[[str, Path], VerdictStore] | None = None
 
     def __post_init__(self) -> None:
         if not self.name or self.name != identifier(self.name):
@@ -63,6 +92,24 @@ STATES = Plugins(StateType, "state", "sieveav.states", ["sieveav.site.states"])
 def open_state(store: str, base: Path) -> State:
     """The store that `backend:location` names. Raises ValueError, with the reason, if there is no such backend or it
     cannot be opened."""
+    backend, location = _backend(store)
+    try:
+        return backend.make(location, base)
+    except OSError as error:
+        raise ValueError(str(error)) from None
+
+
+def open_verdicts(store: str, base: Path) -> VerdictStore:
+    """The store of verdicts at a place that `open_state` has opened. ValueError if that cannot share any."""
+    backend, location = _backend(store)
+    if backend.verdicts is None:
+        sharing = " or ".join(f'"{name}:…"' for name, each in STATES.everything().items() if each.verdicts)
+        raise ValueError(f"{backend.name}: is not shared: leave this out, or write store = {sharing}")
+    return backend.verdicts(location, base)
+
+
+def _backend(store: str) -> tuple[StateType, str]:
+    """The backend that `backend:location` names, and the location; ValueError if there is no such backend."""
     name, colon, location = store.partition(":")
     backend = STATES.find(name) if colon else None
     if backend is None:
@@ -70,10 +117,7 @@ def open_state(store: str, base: Path) -> State:
             f'"{without_passwords(store)}" does not begin with one of '
             + ", ".join(f"{name}:" for name in STATES.everything())
         )
-    try:
-        return backend.make(location, base)
-    except OSError as error:
-        raise ValueError(str(error)) from None
+    return backend, location
 
 
 def digest(owner: str, key: str) -> bytes:

@@ -14,23 +14,32 @@ from sieveav.verdict import Verdict
 @dataclass
 class Session:
     """An SMTP connection: the client's IP address, the name that it gave in HELO or EHLO, the name that it logged in with;
-    "" if there is none. `connection` are the context variables of the connection: they live on from message to message."""
+    "" if there is none. `connection` are the context variables of the connection: they live on from message to message.
+
+    `name` is the client's host name, as the server has looked it up; `host` is the server's own, "" if it is not known;
+    `location` is "MTA" or "MDA".
+    """
 
     client: str = ""
     helo: str = ""
     login: str = ""
     connection: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    host: str = ""
+    location: str = "MTA"
 
     def environment(self, *, delivering: bool) -> dict[str, str]:
         """The items of the environment that scripts may ask for (RFC 5183, 4.1), and ours (4.2)."""
         from sieveav import __version__  # only for a script that asks
 
-        items = {"name": "sieveav", "version": __version__, "location": "MTA"}
+        items = {"name": "sieveav", "version": __version__, "location": self.location}
         items["phase"] = "during" if delivering else "pre"
         if self.client:
             # RFC 5183, 4.1: as address-literals (RFC 2821, 4.1.3); the name is empty if it is not available
             items["remote-ip"] = f"IPv6:{self.client}" if ":" in self.client else self.client
-            items["remote-host"] = ""
+            items["remote-host"] = self.name
+        if "." in self.host:  # a fully-qualified name
+            items["host"], items["domain"] = self.host, self.host.partition(".")[2]
         own = {"vnd.sieveav.helo": self.helo, "vnd.sieveav.login": self.login}
         return items | {name: value for name, value in own.items() if value}
 

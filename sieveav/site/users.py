@@ -105,7 +105,9 @@ def is_entry(name: str) -> bool:
         bool(name)
         and len(name.encode("utf-8", "replace")) <= ENTRY_LENGTH
         and not name.startswith(".")
-        and all(c.isprintable() and c not in "/\\" for c in name)
+        and name.isprintable()
+        and "/" not in name
+        and "\\" not in name
     )
 
 
@@ -144,6 +146,8 @@ def _exists(path: Path) -> bool:
 def _lower(text: str) -> str:
     """`text` in lower case, except for characters such as U+212A, the Kelvin sign, whose lower case is an ASCII letter: they
     would name another user."""
+    if text.isascii():
+        return text.lower()
     return "".join(c if not c.isascii() and c.lower()[:1].isascii() else c.lower() for c in text)
 
 

@@ -21,7 +21,7 @@ from support.scanning import Ask
 
 from sieveav.options import TEXT, Option
 from sieveav.scanning.assembling import Assembled, assemble
-from sieveav.scanning.caching import CLEAN_LIFE, VERSION_LIFE, Cached
+from sieveav.scanning.caching import CLEAN_LIFE, SHARED_TIME, VERSION_LIFE, Cached, Key
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType, Envelope
 from sieveav.scanning.pools import Pool, Pools
 from sieveav.scanning.settings import EngineSettings
@@ -426,6 +426,64 @@ def test_after_a_bug_the_next_one_scans(ask: Ask) -> None:
     with pytest.raises(ZeroDivisionError):
         ask(cached)
     assert ask(cached).status is Status.CLEAN
+
+
+class Others:
+    """Shared verdicts: those of others are `known` by content, for 5 seconds each; `kept` are those that were shared."""
+
+    def __init__(self, *known: bytes) -> None:
+        self.known = {Content(raw).digest for raw in known}
+        self.asked: list[Key] = []
+        self.kept: list[Verdict] = []
+
+    def find(self, engine: str, key: Key) -> tuple[Verdict, float] | None:
+        self.asked.append(key)
+        time.sleep(0.05)
+        return (Verdict(engine, Status.INFECTED, "Theirs"), 5.0) if key.content in self.known else None
+
+    def keep(self, key: Key, verdict: Verdict) -> None:
+        assert key in self.asked
+        self.kept.append(verdict)
+
+
+def test_a_shared_verdict_is_remembered_for_its_time(ask: Ask) -> None:
+    fake, clock, others, statistics = Fake(), Clock(), Others(b"x"), Statistics()
+    cached = Cached(fake, 10, "av 1", clock, statistics, others)
+    assert [ask(cached).info for _ in range(2)] == ["Theirs"] * 2
+    assert others.asked == [Key("av 1", "1", False, Content(b"x").digest)]
+    assert statistics.snapshot().hits == 2
+    clock.now += 5
+    assert ask(cached).info == "Theirs"
+    assert (len(others.asked), fake.seen, others.kept) == (2, [], [])
+
+
+def test_what_others_do_not_know_is_scanned_and_shared(ask: Ask) -> None:
+    fake, others = Fake(), Others()
+    cached = Cached(fake, 10, shared=others)
+    assert ask(cached) == ask(cached) == Verdict("fake", Status.CLEAN, version="1")
+    assert (fake.seen, others.kept) == ([b"x"], [Verdict("fake", Status.CLEAN, version="1")])
+
+
+@pytest.mark.parametrize("known", [(), (b"x",)])
+def test_others_are_asked_once_at_a_time(known: tuple[bytes, ...], ask: Ask) -> None:
+    others = Others(*known)
+    cached = Cached(Fake(seconds=0.05), 0, shared=others)
+    assert len({verdict.info for verdict in at_once(8, lambda: ask(cached))}) == 1
+    assert len(others.asked) == 1
+
+
+def test_others_are_not_asked_without_a_version_or_time(ask: Ask) -> None:
+    fake, others = Fake(), Others(b"x")
+    ask(Cached(fake, 10, shared=others), b"x", SHARED_TIME)
+    fake.versions = ""
+    ask(Cached(fake, 10, shared=others), b"x", 2 * SHARED_TIME)
+    assert (fake.seen, others.asked, others.kept) == ([b"x", b"x"], [], [])
+
+
+def test_a_scan_that_took_long_is_not_shared(ask: Ask) -> None:
+    others = Others()
+    assert ask(Cached(Fake(seconds=0.2), 10, shared=others), b"x", SHARED_TIME + 0.15).status is Status.CLEAN
+    assert (len(others.asked), others.kept) == (1, [])
 
 
 # -- Counted --------------------------------------------------------------------------------------------------------

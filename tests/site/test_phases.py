@@ -108,7 +108,18 @@ def test_what_scripts_know_of_the_session(site: MakeSite) -> None:
     assert answer(Environment("remote-ip")) == "192.0.2.1"
     assert answer(Environment("name")) == "sieveav"
     assert answer(Environment("host")) is None
+    assert answer(Environment("remote-host")) == ""
     assert Conversation(site())._known("")[Environment](Environment("remote-ip")) is None
+
+
+def test_the_server_and_the_clients_name(site: MakeSite) -> None:
+    session = Session("192.0.2.1", name="mx.example.org", host="mail.example.com", location="MDA")
+    answer = Conversation(site(), session)._known("")[Environment]
+    items = ("remote-host", "host", "domain", "location")
+    expected = ["mx.example.org", "mail.example.com", "example.com", "MDA"]
+    assert [answer(Environment(item)) for item in items] == expected
+    local = Conversation(site(), Session(host="localhost"))._known("")[Environment]
+    assert (local(Environment("host")), local(Environment("domain"))) == (None, None)
 
 
 @pytest.mark.parametrize("phase", [phase for phase in ALL if phase != "each_rcpt"])

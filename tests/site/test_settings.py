@@ -118,7 +118,7 @@ def test_defaults() -> None:
     settings, problems = checked("")
     assert problems == []
     assert (settings[ANTIVIRUS], settings[SIEVE], settings[LIMITS]) == ((), Policy(), Limits())
-    assert (settings[USERS], settings[LISTS], settings[STATE], settings[EXTENSIONS]) == (Users(), {}, None, {})
+    assert (settings[USERS], settings[LISTS], settings[STATE].state, settings[EXTENSIONS]) == (Users(), {}, None, {})
 
 
 ROWS: list[tuple[str, str, Any]] = [
@@ -227,11 +227,22 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
         'sieve "s" { cache_size = 201 cache_life = 0 }',
         [("option-unsupported", "201"), ("option-unsupported", "0")],
     ),
-    ('sieveav { workers = 2 user = "sieveav" log = text mixed = tempfail }', []),
+    ('sieveav { workers = 2 user = "sieveav" log = text }', []),
     ("sieveav { log = json }", []),
     (
-        "sieveav { workers = 257 log = xml mixed = bounce }",
-        [("value-invalid", "257"), ("value-invalid", "xml"), ("option-unsupported", "bounce")],
+        "sieveav { workers = 257 log = xml }",
+        [("value-invalid", "257"), ("value-invalid", "xml")],
+    ),
+    ('milter "m" { listen = "unix:/m" mixed = tempfail fileinto = plus }', []),
+    ('milter "m" { listen = "unix:/m" mixed = bounce }', [("option-conflict", "bounce")]),
+    ('milter "m" { listen = "unix:/m" mixed = bounce submit = "lmtp:x" }', [("value-invalid", '"lmtp:x"')]),
+    (
+        'milter "m" { listen = "unix:/m" submit = "smtp:127.0.0.1:1" mixed = bounce }',
+        [("state-missing", "milter")],
+    ),
+    (
+        'milter "m" { listen = "unix:/m" refuse_only = true submit = "smtp:127.0.0.1:1" fileinto = plus }',
+        [("option-conflict", "submit"), ("option-conflict", "fileinto")],
     ),
     ('csapi {} antivirus "a" { csapi "c" { x = 1 } }', [("stanza-unsupported", "csapi")] * 2),
     # engines

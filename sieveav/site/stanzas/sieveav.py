@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sieveav.options import TEXT, Option, integer, one_of
-from sieveav.site.stanza import NOT_YET, Building, Placed, StanzaType
+from sieveav.site.stanza import Building, Placed, StanzaType
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ SIEVEAV = StanzaType(
         Option("workers", integer(0, 256), 0, "processes that serve; 0: one on each processor"),
         Option("user", TEXT, "", "the user that the server runs as, if root starts it; empty: no change"),
         Option("log", one_of("text", "json"), "text", "the form of log lines; json: an object on each line"),
-        Option("mixed", one_of("bounce", "tempfail"), "tempfail", "the reply if recipients disagree", NOT_YET),
     ),
     build=_build,
 )
