@@ -273,7 +273,7 @@ def _read(source: bytes, start: int, end: int, default: str) -> Part:
     encoding = encoded[0].lower() if encoded else "7bit"
     if encoding not in PLAIN and encoding not in DECODERS:
         defects.append("unknown-encoding")
-    if encoding == "base64" and bad_base64(source[body:end]):
+    if encoding == "base64" and bad_base64(memoryview(source)[body:end]):
         defects.append("bad-base64")
     value = dispositions[0] if dispositions else ""
     disposition = _DISPOSITION.match(value)

@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+PIECE = 64 * 1024
+"""Octets that are looked at together."""
+
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET + b"="))
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} [^\n]*+\n", re.MULTILINE)
 _TRAILING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
@@ -23,11 +26,17 @@ def _base64(body: bytes) -> bytes:
     return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in whole)
 
 
-def bad_base64(body: bytes) -> bool:
+def bad_base64(body: bytes | memoryview) -> bool:
     """Whether mail clients may decode this base64 differently: other characters, a wrong length, more than two paddings."""
-    packed = body.translate(None, b" \t\r\n")
-    data = packed.rstrip(b"=")
-    return len(packed) % 4 != 0 or len(packed) - len(data) > 2 or bool(data.translate(None, _ALPHABET))
+    length = padding = 0
+    for start in range(0, len(body), PIECE):  # a large attachment is not copied as a whole
+        packed = bytes(body[start : start + PIECE]).translate(None, b" \t\r\n")
+        data = packed.rstrip(b"=")
+        if data and (padding or data.translate(None, _ALPHABET)):
+            return True
+        length += len(packed)
+        padding += len(packed) - len(data)
+    return length % 4 != 0 or padding > 2
 
 
 def _quoted_printable(body: bytes) -> bytes:
