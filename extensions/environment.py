@@ -2,8 +2,9 @@
 
     if environment :matches "remote-ip" "192.0.2.*" { stop; }
 
-The items: "name" and "version" of the interpreter, "location" ("MTA"), "phase" ("pre" before the recipients' scripts, then
-"during"), "remote-ip" and "remote-host" of the SMTP client; and of this implementation "vnd.sieveav.helo", the name in the
+The items: "name" and "version" of the interpreter, "location" ("MTA", with LMTP "MDA"), "phase" ("pre" before the recipients'
+scripts, then "during"), "host" and "domain" of the server, if its name is fully qualified, "remote-ip" and "remote-host" of
+the SMTP client; and of this implementation "vnd.sieveav.helo", the name in the
 client's HELO or EHLO, and "vnd.sieveav.login", the name that it logged in with. An item that is not known matches nothing,
 not even "".
 """

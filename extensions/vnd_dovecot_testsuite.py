@@ -433,7 +433,8 @@ class TestMailboxCreate(Word):
 
 @testsuite.command("test_imap_metadata_set", phases=OF_A_RECIPIENT)
 class TestImapMetadataSet(Word):
-    """test_imap_metadata_set: set an annotation of a mailbox; without :mailbox, of the server."""
+    """test_imap_metadata_set: set an annotation of a mailbox; without :mailbox, of the server. The annotation
+    "/private/specialuse" has the special-use attributes of the mailbox, separated by spaces (RFC 6154, 4)."""
 
     mailbox: str = tag(":mailbox", "")
     annotation: str

@@ -59,6 +59,7 @@ from sieveav.running.effects import (
     Send,
     Store,
     mailbox_flaw,
+    special_use_flaw,
 )
 from sieveav.running.executing import chain as run_scripts
 from sieveav.running.lists import LIST_HINT, list_flaw, list_key
@@ -285,6 +286,7 @@ __all__ += [
     "parse_mailbox_list",
     "parse_mailboxes",
     "printable_ascii",
+    "special_use_flaw",
     "unfold",
     "was_set",
 ]

@@ -96,12 +96,15 @@ def carry(message: Message, outcome: Outcome, carrier: Carrier) -> tuple[Note, .
     so a message that could not be stored is not sent on either, and nothing is recorded."""
     notes: list[Note] = []
     unsent: list[Action] = []
+    claimed: list[Action] = []
     for delivery in staged(message, outcome):
         if any(delivery.action is action for action in unsent):  # what follows a send, such as its copy
             continue
-        if delivery.action is not None and not all(carrier.claim(record) for record in delivery.claims):
-            unsent.append(delivery.action)
-            continue
+        if delivery.action is not None and delivery.claims and not any(delivery.action is each for each in claimed):
+            if not all(carrier.claim(record) for record in delivery.claims):
+                unsent.append(delivery.action)
+                continue
+            claimed.append(delivery.action)  # once for all addresses that it sends to
         error = _carry_out(delivery, carrier)
         if error:
             for record in delivery.claims:

@@ -6,6 +6,7 @@ Each effect has a `target` (two actions with the same targets are one), `fields(
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,16 @@ def mailbox_flaw(name: str) -> str:
     if any(c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" for c in name):
         return "mailbox name contains a control character or is not UTF-8"
     return ""
+
+
+_ATTRIBUTE = re.compile(r"\\[!#$&'+-\[^-z|}~]++")  # RFC 6154, 6: a backslash and an atom (RFC 3501, 9)
+
+
+def special_use_flaw(attribute: str) -> str:
+    """Why `attribute` cannot be a special-use attribute of mailboxes, such as \\Junk; "" if it can."""
+    if len(attribute) > MAILBOX_NAME:
+        return f"special-use attribute is longer than {MAILBOX_NAME} characters"
+    return "" if _ATTRIBUTE.fullmatch(attribute) else "special-use attribute is not a backslash and a name"
 
 
 def mailbox_key(name: str | None) -> str:
@@ -76,7 +87,8 @@ class Store(Value):
 
     @property
     def target(self) -> Target:
-        return ("store", mailbox_key(self.mailbox), self.special_use, self.mailbox_id, self.message, self.until)
+        special_use = self.special_use.lower()  # RFC 3501, 9: names of attributes are case-insensitive
+        return ("store", mailbox_key(self.mailbox), special_use, self.mailbox_id, self.message, self.until)
 
     def fields(self) -> dict[str, object]:
         fields: dict[str, object] = {} if self.mailbox is None else {"mailbox": self.mailbox}
@@ -92,6 +104,8 @@ class Store(Value):
 
     def summary(self) -> str:
         mailbox = "" if self.mailbox is None else f'"{self.mailbox}"'
+        if self.special_use:
+            mailbox = f"{self.special_use} or else {mailbox or 'INBOX'}"
         return f"{mailbox}{' with ' if self.flags else ''}{' '.join(self.flags)}".strip()
 
 

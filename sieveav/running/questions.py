@@ -68,8 +68,9 @@ class Scan(Question[Scanned]):
 
 
 class Mailbox(Question[bool]):
-    """Whether the mailbox exists and the recipient may store mail there (RFC 5490, 3.1). Without a name: whether there is
-    a mailbox with the attribute `special_use` (RFC 8579) or the id `mailbox_id` (RFC 9042)."""
+    """Whether the mailbox exists and the recipient may store mail there (RFC 5490, 3.1), and has the attribute
+    `special_use` (RFC 8579), if one is given. Without a name: whether there is a mailbox with the attribute, or the id
+    `mailbox_id` (RFC 9042)."""
 
     otherwise: ClassVar[bool] = False
 
@@ -78,7 +79,9 @@ class Mailbox(Question[bool]):
     mailbox_id: str = ""
 
     def __str__(self) -> str:
-        return f'mailbox "{self.name or self.special_use or self.mailbox_id}" exists'
+        name = self.name or self.mailbox_id
+        mailbox = f'mailbox "{name}"' if name else "a mailbox"
+        return f"{mailbox} with {self.special_use} exists" if self.special_use else f"{mailbox} exists"
 
 
 class Metadata(Question[str | None]):

@@ -247,6 +247,17 @@ def test_what_somebody_else_has_claimed_is_not_sent() -> None:
     assert carrier.done == [(KEY,)]
 
 
+def test_what_is_sent_to_several_addresses_is_claimed_once() -> None:
+    other, key = Send("carol@example.org", b"away", ""), Record("carol", 60)
+    outcome = Outcome(actions=(Action("notify", (REPLY, other, KEY, key)),), keep=False)
+    carrier = Fake()
+    assert carry(Message(RAW), outcome, carrier) == ()
+    assert carrier.done == [(KEY,), (key,), (REPLY, b"away"), (other, b"away")]
+    carrier = Fake({other: "down"})
+    assert [note.text for note in carry(Message(RAW), outcome, carrier)] == ["down"]
+    assert carrier.done[-2:] == [("released", KEY), ("released", key)]
+
+
 def test_what_is_not_sent_has_no_copy() -> None:
     copy = Store("Sent", message=b"away", best_effort=True)
     carrier = Fake({KEY: "known"})

@@ -28,6 +28,7 @@ from sieveav.running.effects import (
     folders_of,
     mailbox_flaw,
     mailbox_key,
+    special_use_flaw,
 )
 from sieveav.running.outcome import (
     IMPLICIT_KEEP,
@@ -124,6 +125,27 @@ def test_mailboxes(name: str, flaw: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("attribute", "is_valid"),
+    [
+        ("\\Junk", True),
+        ("\\x-Y.z+1", True),
+        ("\\" + "x" * 254, True),
+        ("", False),
+        ("\\", False),
+        ("Junk", False),
+        ("\\Ju nk", False),
+        ("\\Junk\\Sent", False),
+        ("\\Junk)", False),
+        ("\\Junk\n", False),
+        ("\\Müll", False),
+        ("\\" + "x" * 255, False),
+    ],
+)
+def test_special_use_attributes(attribute: str, is_valid: bool) -> None:
+    assert (special_use_flaw(attribute) == "") is is_valid
+
+
+@pytest.mark.parametrize(
     ("name", "folders"),
     [
         ("a", ("a",)),
@@ -182,6 +204,7 @@ def test_the_inbox_is_one_mailbox(name: str | None, key: str) -> None:
         (Store("a"), Store("a", ("\\Seen",), create=True, expire="P1D", best_effort=True), Store("b")),
         (Store(), Store("inbox"), Store("INBOX/x")),
         (Store("a"), Store("a"), Store("a", special_use="\\Junk")),
+        (Store("a", special_use="\\JUNK"), Store("a", special_use="\\Junk"), Store("a", special_use="\\Sent")),
         (Store("a"), Store("a"), Store("a", mailbox_id="F1")),
         (Store("a"), Store("a"), Store("a", message=b"x")),
         (Store("a"), Store("a"), Store("a", until=(("time", "8:00"),))),
@@ -277,7 +300,7 @@ def test_an_action_as_json() -> None:
                 "mailbox_id": "F1",
                 "expire": "P1D",
             },
-            '"a" with x',
+            '\\Junk or else "a" with x',
         ),
         (
             Store("a", until=(("times", ("8:00", "9:00")), ("zone", "+0100"))),

@@ -1,0 +1,3 @@
+require ["special-use", "variables", "envelope"];
+if envelope :matches "from" "*@*" { set "use" "\\${1}"; }
+if specialuse_exists ["\\Flagged", "${use}"] { discard; }

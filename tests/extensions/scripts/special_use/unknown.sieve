@@ -1,0 +1,3 @@
+require "fileinto";
+if specialuse_exists "\\Junk" { keep; }
+fileinto :specialuse "\\Junk" "a";
