@@ -3,9 +3,11 @@
 It knows nothing of mail. A server calls open_sockets, drop_root and supervise, in this order, and shared_folder before the
 last if its workers share files. The supervisor has one thread, and opens nothing but the sockets, because threads, locks and
 databases do not survive a fork. Workers inherit the sockets: while one is restarted, connections wait in the backlog or go to
-the others. Signals to the supervisor:
+the others. They inherit what was loaded too, so one that is restarted has the same as the others, whatever has become of the
+files. Signals to the supervisor:
 
-    SIGHUP           reload: check the configuration in a child, start new workers, and once they are ready stop the old ones
+    SIGHUP           reload: check the configuration in a child, load it, start new workers, and once they are ready stop the
+                     old ones
     SIGTERM, SIGINT  stop: workers finish what they have begun; the second one ends them at once
 """
 
@@ -315,6 +317,8 @@ class Worker:
     and is only watched, not read. A worker that has not ended after `drain` seconds is killed."""
     _ready: int
     _folder: Path | None = None
+    loaded: Any = None
+    """What was loaded for its generation."""
 
     @property
     def folder(self) -> Path:
@@ -365,21 +369,21 @@ async def stop_accepting(*servers: asyncio.Server) -> None:
 # ---- the supervisor
 
 Work = Callable[[Worker], None]
-Check = Callable[[], str]
+Load = Callable[[], Any]
 
 
 def supervise(
-    sockets: Sockets, work: Work, check: Check, workers: int, drain: float = DRAIN, folder: Path | None = None
+    sockets: Sockets, load: Load, work: Work, workers: int, drain: float = DRAIN, folder: Path | None = None
 ) -> None:
     """Run `work` in this number of worker processes until SIGTERM or SIGINT, then return. To be called in a process with one
     thread, as the last thing it does: signal handlers and pipes are not given back.
 
-    `work` reads the configuration itself, so that a reload is nothing but new workers; the sockets stay those of the start.
-    `check` runs in a child before a reload and returns what is wrong with the configuration, in one line, or "". A worker
-    has `drain` seconds to finish what it has begun. `folder` is the one that workers share. ServerError if a worker of the
-    first generation does not become ready.
+    `load` reads the configuration, for the workers of a generation; a ServerError says what is wrong with it. Before a reload
+    it runs in a child too, whose end does not matter. It starts no thread and opens nothing that a fork would damage. The
+    sockets stay those of the start. A worker has `drain` seconds to finish what it has begun. `folder` is the one that workers
+    share. ServerError if nothing can be loaded, or a worker of the first generation does not become ready.
     """
-    _Supervisor(sockets, work, check, workers, drain, folder).run()
+    _Supervisor(sockets, load, work, workers, drain, folder).run()
 
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -407,11 +411,11 @@ class _Supervisor:
     """The processes of a server, and when something has to be done about them."""
 
     def __init__(
-        self, sockets: Sockets, work: Work, check: Check, workers: int, drain: float, folder: Path | None
+        self, sockets: Sockets, load: Load, work: Work, workers: int, drain: float, folder: Path | None
     ) -> None:
         self._sockets = sockets
+        self._load = load
         self._work = work
-        self._check = check
         self._numbers = range(1, workers + 1)
         self._drain = drain
         self._folder = folder
@@ -423,6 +427,8 @@ class _Supervisor:
         """The generation that is not ready yet; 0 if there is none."""
         self._last = 0
         """The number of the last generation that was started."""
+        self._loaded: dict[int, Any] = {}
+        """Generation -> what its workers inherit: of the one that serves, and of the one that starts."""
         self._restarts: dict[int, float] = {}
         """Number of a worker that has ended -> when a new one starts."""
         self._pauses: dict[int, float] = {}
@@ -499,6 +505,11 @@ class _Supervisor:
 
     def _start_generation(self) -> None:
         self._last = self._starting = self._last + 1
+        try:
+            self._loaded[self._starting] = self._load()
+        except Exception as error:  # whatever it is, the old generation goes on
+            self._bad_start(_why(error))
+            return
         for number in self._numbers:
             if not self._start_worker(number, self._starting):
                 self._bad_start("a process cannot be started")
@@ -520,12 +531,14 @@ class _Supervisor:
         self._restarts.clear()
         self._pauses.clear()
         self._terminate(old)
+        self._loaded.pop(old, None)
         text = f"generation {self._current} is ready (workers: {len(self._numbers)})"
         _log.info("%s", text)
         self._report(text)
 
     def _bad_start(self, text: str) -> None:
         failed, self._starting = self._starting, 0
+        self._loaded.pop(failed, None)
         if self._current:
             self._terminate(failed)
             self._reload_failed(text)
@@ -663,13 +676,20 @@ class _Supervisor:
         stop, stopping = socket.socketpair()
         signal.signal(signal.SIGTERM, lambda *_: stop.close())
         self._begin(stop.close, self._drain)
-        self._work(Worker(number, generation, self._sockets, stopping, self._ready_write, self._folder))
+        self._work(
+            Worker(
+                number, generation, self._sockets, stopping, self._ready_write, self._folder, self._loaded[generation]
+            )
+        )
 
     def _run_check(self) -> None:
         self._begin(lambda: None, 0.0)
-        text = self._check()
-        if text:
-            os.write(self._check_write, text[:_TEXT].encode(errors="replace"))
+        try:
+            self._load()
+        except Exception as error:
+            os.write(self._check_write, _why(error)[:_TEXT].encode(errors="replace"))
+            if not isinstance(error, ServerError):
+                raise
             os._exit(1)
 
     def _begin(self, stop: Callable[[], None], drain: float) -> None:
@@ -684,6 +704,11 @@ class _Supervisor:
         # Started while signals are blocked, the thread does not get any: they interrupt the main thread.
         threading.Thread(target=end_with_supervisor, name="sieveav-supervisor", daemon=True).start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _why(error: Exception) -> str:
+    """Why something cannot be loaded, in one line."""
+    return printable(str(error) if isinstance(error, ServerError) else f"{type(error).__name__}: {error}")
 
 
 def _read(descriptor: int) -> bytes:

@@ -88,6 +88,35 @@ def test_a_worker_that_is_killed_is_replaced(serve: Serve) -> None:
     assert server.stop() == 0
 
 
+def test_a_worker_that_is_killed_after_a_bad_reload_has_what_was(serve: Serve, tmp_path: Path) -> None:
+    """The configuration and the policy are broken: it has what was loaded before."""
+    server = serve(config=CONFIG.replace("workers = 2", "workers = 1"))
+    server.wait_for("(workers: 1)")
+    (tmp_path / "site.conf").write_text("nonsense {}")
+    (tmp_path / "p.sieve").write_text("nonsense;")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("not reloaded")
+    os.kill(server.workers[0], signal.SIGKILL)
+    assert server.answer() == b"y550 5.7.1 one\0"
+    assert server.stop() == 0
+
+
+def test_other_sockets_need_a_restart(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    server.wait_for("generation 1 is ready")
+    config = (tmp_path / "site.conf").read_text()
+    (tmp_path / "site.conf").write_text(config.replace("m.sock", "other.sock"))
+    server.process.send_signal(signal.SIGHUP)
+    assert "sockets have changed (m1): restart the server" in server.wait_for("not reloaded")
+    (tmp_path / "site.conf").write_text(f'{config}\nmetrics {{ listen = "inet:127.0.0.1:1" }}\n')
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("(metrics): restart the server")
+    (tmp_path / "site.conf").write_text(config)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("generation 2 is ready")
+    assert server.answer() == b"y550 5.7.1 one\0"
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

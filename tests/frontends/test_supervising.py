@@ -32,6 +32,7 @@ class Program:
     def __init__(self, options: dict[str, Any]) -> None:
         self.folder = Path(options["folder"])
         self.options = options
+        self.has_loaded = False
 
     def run(self) -> None:
         for name in ("START", "LIFE", "PAUSES"):
@@ -41,7 +42,7 @@ class Program:
             self.fail_forks(failing)
         sockets = open_sockets([Listener("echo", self.options["listen"])])
         work = {"select": self.work, "asyncio": self.work_in_loop}[self.options.get("work", "select")]
-        supervising.supervise(sockets, work, self.check, self.options.get("workers", 2), self.options.get("drain", 5.0))
+        supervising.supervise(sockets, self.load, work, self.options.get("workers", 2), self.options.get("drain", 5.0))
 
     def fail_forks(self, failing: list[int]) -> None:
         fork, calls = os.fork, iter(range(1, 100))
@@ -59,12 +60,20 @@ class Program:
         while (self.folder / name).exists() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def check(self) -> str:
+    def load(self) -> None:
+        if self.has_loaded:
+            self.misbehave()
+        if (self.folder / "nothing can be loaded").exists():
+            raise supervising.ServerError("a hopeless configuration")
+        self.has_loaded = True
+
+    def misbehave(self) -> None:
         self.wait_while("check hangs")
         if (self.folder / "check raises").exists():
             raise RuntimeError("two\nlines")
         bad = self.folder / "configuration is bad"
-        return bad.read_text() if bad.exists() else ""
+        if bad.exists():
+            raise supervising.ServerError(bad.read_text())
 
     def begin(self, worker: Worker) -> socket.socket:
         (self.folder / f"worker {worker.number} has begun").touch()
@@ -490,8 +499,13 @@ def test_signals_to_one_worker(start: StartServer) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"files": ("worker fails",)}, {"files": ("worker hangs",), "START": 0.2, "workers": 1}, {"forks_that_fail": [2]}],
-    ids=["fails", "hangs", "no process"],
+    [
+        {"files": ("worker fails",)},
+        {"files": ("worker hangs",), "START": 0.2, "workers": 1},
+        {"forks_that_fail": [2]},
+        {"files": ("nothing can be loaded",)},
+    ],
+    ids=["fails", "hangs", "no process", "nothing is loaded"],
 )
 def test_a_first_start_that_fails(start: StartServer, options: dict[str, Any], accepted: Accepted) -> None:
     server = start(ready=False, **options)

@@ -10,9 +10,12 @@ Exit status: 0 after SIGTERM or SIGINT; 2 for wrong use, a configuration with er
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import resource
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,6 +28,7 @@ from sieveav.frontends.server import SERVERS
 from sieveav.frontends.sites import print_refusal
 from sieveav.frontends.supervising import (
     DRAIN,
+    Listener,
     ServerError,
     Worker,
     drop_root,
@@ -46,6 +50,10 @@ _log = logging.getLogger(__name__)
 THREADS = 16
 """Threads of a worker in which scripts run. A scan waits for its engine in one of them."""
 
+FILES = 65_536
+"""Files and connections that a process may have open, if the system lets it. The usual 1024 are for programs that use
+select, and fewer than a worker may have connections (see `connections`)."""
+
 CLOSING = 5.0
 """Seconds before a worker would be killed in which it closes the connections that are still open."""
 
@@ -58,11 +66,15 @@ def run(args: Namespace) -> int:
     path = Path(args.config).resolve()
     settings = _settings(args)
     servers = [each for each in SERVERS.everything().values() if each.listeners(settings)]
-    listeners = [listener for each in servers for listener in each.listeners(settings)]
+    listeners = _listeners(settings)
     if not listeners:
         raise UsageError(f'{args.config}: no server is configured; write, for instance, milter "m1" {{ listen = … }}')
     general = settings[SIEVEAV]
     start_logging(general.log, logging.DEBUG if args.debug else logging.INFO)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if 0 <= soft < most:  # negative: without limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     try:
         sockets = open_sockets(listeners)
         if general.user:
@@ -72,7 +84,7 @@ def run(args: Namespace) -> int:
         workers = general.workers or os.cpu_count() or 1
         with ExitStack() as at_end:
             folder = at_end.enter_context(shared_folder()) if any(each.shares for each in servers) else None
-            supervise(sockets, partial(_work, path), partial(_check, path), workers, folder=folder)
+            supervise(sockets, partial(_load, path, listeners), _work, workers, folder=folder)
     except ServerError as error:
         raise UsageError(str(error)) from None
     return 0
@@ -87,35 +99,38 @@ def _settings(args: Namespace) -> Settings:
         raise Stop(2) from None
 
 
-def _check(path: Path) -> str:
-    """What is wrong with the configuration and the scripts that it names, in one line; "" if nothing is."""
+def _load(path: Path, listeners: Sequence[Listener]) -> Site:
+    """The site, with its policies. ServerError if the configuration or a script that it names is wrong, in one line, or if
+    other sockets are needed than `listeners`."""
     try:
         site = load(path)
     except OSError as error:
-        return f"{path}: {error.strerror or error}"
+        raise ServerError(f"{path}: {error.strerror or error}") from None
     except Refused as refused:
         errors = [problem for problem in refused.problems if problem.severity is Severity.ERROR]
         line, column = refused.source.position(errors[0].span.start)
-        return f"{path}:{line}:{column}: {errors[0].message}"
-    return _check_policies(site)
-
-
-def _check_policies(site: Site) -> str:
-    for path, phase in site.policies():
-        checked = site.scripts.checked(path, phase)
+        raise ServerError(f"{path}:{line}:{column}: {errors[0].message}") from None
+    for script, phase in site.policies():
+        checked = site.scripts.checked(script, phase)
         if checked.program is None:
             line, column = checked.source.position(checked.first_error.span.start)
-            return f"{path}:{line}:{column}: {checked.first_error.message}"
-    return ""
+            raise ServerError(f"{script}:{line}:{column}: {checked.first_error.message}")
+    changed = set(_listeners(site.settings)) ^ set(listeners)
+    if changed:
+        names = ", ".join(sorted({listener.name for listener in changed}))
+        raise ServerError(f"{path}: sockets have changed ({names}): restart the server")
+    gc.collect()
+    gc.freeze()  # it stays: the collector need not look at it again and again, which would also copy the workers' memory
+    return site
 
 
-def _work(path: Path, worker: Worker) -> None:
-    """A worker: its own site, and every server that is configured."""
-    site = load(path)
-    error = _check_policies(site)
-    if error:
-        raise ServerError(error)
-    run_worker(worker, partial(_serve, site))
+def _listeners(settings: Settings) -> list[Listener]:
+    return [listener for each in SERVERS.everything().values() for listener in each.listeners(settings)]
+
+
+def _work(worker: Worker) -> None:
+    """A worker: every server that is configured."""
+    run_worker(worker, partial(_serve, worker.loaded))
 
 
 async def _serve(site: Site, worker: Worker, stop: Event) -> None:
