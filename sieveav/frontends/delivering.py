@@ -5,6 +5,8 @@
     ============================  ==========================================================================
     a response                    the reply
     keep, fileinto                stored; in INBOX if that mailbox can never be stored in
+    keep, and the other server    550, for which the MTA sends the notice
+    does not know the recipient
     redirect                      given to the submission server; stored in INBOX if that refuses it for good
     vacation and other own mail   given to the submission server, with the null sender as the action says
     discard                       250
@@ -55,6 +57,8 @@ REDIRECTED = "X-Sieve-Redirected-From"
 LATER = Response(451, "4.3.0", "This message cannot be delivered at this time, please try again later")
 """What a client reads after a temporary failure: nothing of its cause."""
 
+NO_USER = Response(550, "5.1.1", "No such user here")  # RFC 3463, 3.2
+
 _log = logging.getLogger(__name__)
 
 
@@ -69,11 +73,13 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Deliverer:
-    """How a front end delivers: the site, whose state remembers; the mail store; the submission server, if there is one."""
+    """How a front end delivers: the site, whose state remembers; the mail store; the submission server, if there is one; and
+    the header fields of which a message must have one to be known again when it comes again."""
 
     site: Site
     store: Mailstore
     submission: Peer | None = None
+    identified_by: tuple[str, ...] = ("received",)
 
     def deliver(self, one: RecipientDecision, message: Message, sender: str, trace: bytes = b"") -> Delivered:
         """Carry out what is decided for a recipient. `trace` are header fields that are put before what is stored."""
@@ -83,11 +89,12 @@ class Deliverer:
         notes = carry(message, one.outcome, carrier)
         warnings = (*carrier.warnings, *(note.text for note in notes))
         failed = any(note.severity is Severity.ERROR for note in notes)
+        reply = NO_USER if carrier.no_user else LATER
         if failed:
             carrier.remember()
         elif one.script_fault is not None:
             self._tell(one.recipient, one.script_fault)
-        return Delivered(one.recipient, LATER if failed else None, warnings)
+        return Delivered(one.recipient, reply if failed else None, warnings)
 
     def _tell(self, recipient: str, fault: Fault) -> None:
         """Store a note about the fault of a user's script. What goes wrong is only logged: their message is safe."""
@@ -115,22 +122,43 @@ class _Carrier:
     """The keys of what was done and is not remembered yet."""
     numbers: Counter[tuple[object, ...]] = field(default_factory=Counter)
     """How many effects of a kind there were: their order is the same when the message comes again."""
+    no_user: bool = False
+    """Whether the last store failed because the other server does not know the recipient."""
+    stored: dict[str, bytes] = field(default_factory=dict)
+    """Mailbox -> what was stored there last."""
+    accepted: dict[bytes, bool] = field(default_factory=dict)
+    """Message of a script -> whether the submission server has accepted it, for any address."""
 
     def store(self, effect: Store, message: bytes) -> str:
+        if effect.message is not None and not self.accepted.get(effect.message, True):
+            return ""  # RFC 8580, 3: a copy of what was sent
+        # RFC 5228, 2.10.3: once in a mailbox, also if a script names it by its name and by its special use
+        place = self.by.store.place(self.recipient, effect)
+        if self.stored.get(place) == message:
+            return ""
+        self.stored[place] = message
         return self._once(effect, lambda: self._store(effect, message))
 
     def _store(self, effect: Store, message: bytes) -> str:
-        content = message if effect.message is not None else self.trace + message
-        failure = self.by.store.store(self.recipient, self.sender, effect, content)
-        if failure is None or effect.best_effort or failure.temporary or mailbox_key(effect.mailbox) == "INBOX":
-            return "" if failure is None else failure.text
+        trace = b"" if effect.message is not None else self.trace
+        failure = self._put(effect, message, trace)
+        if failure is None:
+            return ""
+        is_inbox = mailbox_key(effect.mailbox) == "INBOX"
+        if is_inbox or self.no_user or effect.best_effort or failure.temporary:
+            return failure.text
         # RFC 5228, 2.10.6: what cannot be done is no reason to lose the message
         self.warnings.append(f"{failure.text}; stored in INBOX")
-        return self._keep(content, effect.flags)
+        return self._keep(message, trace, effect.flags)
 
-    def _keep(self, content: bytes, flags: tuple[str, ...] = ()) -> str:
-        failure = self.by.store.store(self.recipient, self.sender, Store(flags=flags), content)
+    def _keep(self, message: bytes, trace: bytes, flags: tuple[str, ...] = ()) -> str:
+        failure = self._put(Store(flags=flags), message, trace)
         return "" if failure is None else failure.text
+
+    def _put(self, effect: Store, message: bytes, trace: bytes) -> Failure | None:
+        failure = self.by.store.store(self.recipient, self.sender, effect, message, trace)
+        self.no_user = failure is not None and not failure.temporary and failure.status == NO_USER.enhanced
+        return failure
 
     def send(self, effect: Send, message: bytes) -> str:
         return self._once(
@@ -144,20 +172,25 @@ class _Carrier:
             self.warnings.append(
                 f"not redirected to {effect.address}: the message was redirected before; stored in INBOX"
             )
-            return self._keep(self.trace + message)
+            return self._keep(message, self.trace)
         failure = self._hand_over(effect, field_line(REDIRECTED, self.recipient) + message)
         if failure is None or failure.temporary:
             return "" if failure is None else f"cannot redirect to {effect.address}: {failure.text}"
         self.warnings.append(f"cannot redirect to {effect.address}: {failure.text}; stored in INBOX")
-        return self._keep(self.trace + message)
+        return self._keep(message, self.trace)
 
     def _send(self, effect: Send) -> str:
+        message = effect.message or b""
+        self.accepted.setdefault(message, False)
         if self.by.submission is None:
             self.warnings.append(f"no message is sent to {effect.address}: there is no submission server")
             return ""
-        failure = self._hand_over(effect, effect.message or b"")
-        if failure is None or failure.temporary:
-            return "" if failure is None else f"cannot send to {effect.address}: {failure.text}"
+        failure = self._hand_over(effect, message)
+        if failure is None:
+            self.accepted[message] = True
+            return ""
+        if failure.temporary:
+            return f"cannot send to {effect.address}: {failure.text}"
         self.warnings.append(f"cannot send to {effect.address}: {failure.text}")
         return ""
 
@@ -208,10 +241,10 @@ class _Carrier:
 
     def _key(self, effect: Store | Send) -> str:
         """What an effect on this message is remembered by; "" if it is not: it is the only one, or the message has no
-        Received field, by which it differs from another one with the same text."""
+        field by which it differs from another one with the same text."""
         if self.by.site.state is None or not (self.several or isinstance(effect, Send)):
             return ""
-        if "received" not in self.message.fields:
+        if not any(name in self.message.fields for name in self.by.identified_by):
             return ""
         if isinstance(effect, Store):
             what: tuple[object, ...] = ("store", mailbox_key(effect.mailbox), effect.message is None)

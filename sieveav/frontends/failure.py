@@ -7,7 +7,8 @@ from sieveav.values import Value
 
 class Failure(Value):
     """Why: one printable line, without paths of this machine. Unless it is `temporary`, trying the same again would fail
-    again."""
+    again. `status` is the enhanced status code of the other server's reply (RFC 3463), such as 5.1.1; "" if there is none."""
 
     temporary: bool
     text: str
+    status: str = ""

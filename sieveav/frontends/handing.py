@@ -120,7 +120,13 @@ def _transfer(
     return None if code // 100 == 2 else _refused(code, text)
 
 
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|\Z)")
+
+
 def _refused(code: int, text: bytes | str) -> Failure:
     """The failure of a reply; only 5xx is permanent (RFC 5321, 4.2.1)."""
     words = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    return Failure(code // 100 != 5, printable(f"{code} {' '.join(words.split())}", "?", SHOWN_LENGTH))
+    # of several lines, Cyrus gives the last one alone a status, against RFC 2034, 4
+    status = _STATUS.match(words.rpartition("\n")[2])
+    shown = printable(f"{code} {' '.join(words.split())}", "?", SHOWN_LENGTH)
+    return Failure(code // 100 != 5, shown, status[0] if status else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Sequence
 
 from sieveav.frontends.supervising import Listener, parse_address
@@ -21,6 +22,15 @@ def _mode(text: str) -> int:
     return int(text, 8)
 
 
+def _network(text: str) -> str:
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError(f'"{text}" is not an address or a network, such as 192.0.2.0/24') from None
+
+
 ADDRESS = ValueType("address", _address)
 MODE = ValueType("mode of a file", _mode, write=lambda mode: f"{mode:04o}")
 
@@ -30,6 +40,17 @@ OPTIONS = (
     Option("owner", TEXT, "", "the user who owns a unix socket; empty: the user who starts the server"),
     Option("group", TEXT, "", "the group of a unix socket, such as that of the mail server"),
 )
+
+LOCAL = ("127.0.0.0/8", "::1/128")
+"""Who may connect to an inet socket unless the configuration says more: this machine."""
+
+CLIENTS = Option(
+    "clients",
+    ValueType("address or network", _network, many=True),
+    LOCAL,
+    "who may connect to an inet socket: addresses, or networks such as 192.0.2.0/24",
+)
+"""For the protocols whose clients are mail servers: whoever may connect can do all that they can."""
 
 
 def listeners(
@@ -64,4 +85,15 @@ def _listener(stanza: Placed, before: Sequence[Placed], building: Building, hint
             message = f"{address} is the address of {other.head} too"
             report.error("option-conflict", message, stanza.written["listen"].span, "write another address")
             return None
+    if CLIENTS.name in stanza.options and CLIENTS.name not in stanza.written and _is_open(address):
+        message = "only this machine may connect: there is no clients"
+        report.warn("clients-missing", message, stanza.written["listen"].span, 'write clients = ( "192.0.2.1" )')
     return Listener(stanza.instance, address, stanza.value("mode"), stanza.value("owner"), stanza.value("group"))
+
+
+def _is_open(address: str) -> bool:
+    """Whether other machines can reach an address."""
+    from ipaddress import ip_address
+
+    family, where = parse_address(address)
+    return family != socket.AF_UNIX and not ip_address(where[0]).is_loopback

@@ -1,7 +1,7 @@
 """lmtp_session: one connection from an LMTP client (RFC 2033): messages are decided and delivered, with a reply for each
 recipient.
 
-An asyncio protocol around `lmtp_wire`. Scripts and deliveries run in threads; while one runs, nothing more is read from the
+A `Connection` around `lmtp_wire`. Scripts and deliveries run in threads; while one runs, nothing more is read from the
 client. Whatever goes wrong is a temporary failure (4xx), or a closed connection: in both cases the MTA keeps the message.
 """
 
@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from typing import Any, TypeVar
 
 from sieveav.composing import date_time
 from sieveav.frontends import lmtp_wire as wire
-from sieveav.frontends.delivering import LATER, Delivered, Deliverer
+from sieveav.frontends.connections import FOREIGN, Connection
+from sieveav.frontends.delivering import LATER, NO_USER, Delivered, Deliverer
+from sieveav.frontends.listening import LOCAL
 from sieveav.frontends.message_log import log_message, message_line
 from sieveav.printing import printable
 from sieveav.running.message import Message
@@ -35,14 +38,19 @@ from sieveav.site.transaction import RecipientDecision, Session
 _log = logging.getLogger(__name__)
 
 IDLE = 300.0
-"""Seconds in which a client must send something (RFC 5321, 4.5.3.2.7)."""
+"""Seconds in which a client must send a whole command, or some more of a message (RFC 5321, 4.5.3.2.7)."""
 
-CONNECTIONS = 1000
-"""Connections of a worker at a time; a further one gets 421."""
+GRACE = 1.0
+"""Seconds that a new connection has for MAIL when the server stops."""
 
-NO_USER = Response(550, "5.1.1", "No such user here")  # RFC 3463, 3.2
+MESSAGE = 1800.0
+"""Seconds that a client may take for a message in all: from the one before, or the greeting, until it has sent the end. What
+the server takes for its replies does not count."""
+
 _BUSY = Response(421, "4.3.2", "Too many connections, try again later")
+_FOREIGN = Response(554, "5.7.1", "Your address may not connect to this server")  # RFC 5321, 3.1
 _TIMEOUT = Response(421, "4.4.2", "Nothing was sent for too long")
+_SLOW = Response(421, "4.4.2", "The message takes too long")
 _STOPPING = Response(421, "4.3.2", "The server stops, connect again")
 
 
@@ -55,7 +63,7 @@ Delayed = tuple[T, float]
 @dataclass
 class Service:
     """What all connections of a server share: its name, how mail is delivered, the threads of scripts, those of deliveries,
-    and the connections that are open."""
+    the connections that are open, and the networks whose hosts may connect."""
 
     name: str
     deliverer: Deliverer
@@ -63,70 +71,90 @@ class Service:
     deliveries: Executor
     limits: wire.Limits = field(default_factory=wire.Limits)
     sessions: set[LmtpSession] = field(default_factory=set)
+    clients: tuple[str, ...] = LOCAL
 
 
-class LmtpSession(asyncio.Protocol):
+class LmtpSession(Connection):
     """One connection: many messages, one after the other."""
 
+    server = "lmtp"
+
     def __init__(self, service: Service) -> None:
+        super().__init__(service.sessions, service.clients)
         self._service = service
         self._site = service.deliverer.site
         self._wire = wire.Session(hostname(), service.limits)
         self._conversation = Conversation(self._site, answers=self._answers)
         self._busy: asyncio.Future[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._delay: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._is_stopping = False
         self._delayed: Callable[[], None] | None = None
         """Gives the reply that is delayed, if one is."""
+        self._messages = 0
+        self._left = MESSAGE
+        """Seconds that the client has for the message that it is to send."""
 
     def _answers(self, recipient: str) -> Answers:
         store = self._service.deliverer.store
-        return {Mailbox: lambda asked: bool(asked.name) and store.has(recipient, asked.name)} if recipient else {}
+        return {Mailbox: lambda asked: store.has(recipient, asked)} if recipient else {}
 
     # ---- asyncio
 
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        if len(self._service.sessions) >= CONNECTIONS:
-            _log.warning("lmtp: more than %d connections", CONNECTIONS)
-            self._transport.write(wire.reply(_BUSY.code, _BUSY.enhanced, _BUSY.text))
-            self._transport.close()
-            return
-        self._service.sessions.add(self)
-        peer = transport.get_extra_info("peername")
-        self._conversation.session.client = peer[0] if isinstance(peer, tuple) else ""
+    def opened(self) -> None:
+        session = self._conversation.session
+        session.client, session.host, session.location = self.client, hostname(), "MDA"  # RFC 5183, 4.1
         self._transport.write(self._wire.greeting())
         self._wait()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._service.sessions.discard(self)
-        self._stop_timer()
+    def refused(self, why: str) -> None:
+        self._write(_FOREIGN if why == FOREIGN else _BUSY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for timer in (self._delay, self._grace):
+            if timer is not None:
+                timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self in self._service.sessions:
-            self._wait()
+        if self in self._service.sessions and not self._transport.is_closing():
+            if self._wire.is_in_content:
+                self._left -= self.heard()
             self._handle(self._wire.feed(data))
 
     def close(self) -> None:
-        """End the connection: at once if nothing is in hand, else after its reply, which is not delayed any longer."""
-        self._handle(self._wire.close(_STOPPING))
+        """End the connection: at once between two messages, else after the message that has begun. Replies are not delayed
+        any longer. A new connection has a moment to begin a message: its client had no way to know."""
+        self._is_stopping = True
+        if self._wire.messages:
+            self._stop()
+        else:
+            self._grace = self._loop.call_later(GRACE, self._stop)
         if self._delayed is not None:
-            self._stop_timer()
+            if self._delay is not None:
+                self._delay.cancel()
             self._delayed()
 
+    def _stop(self) -> None:
+        self._handle(self._wire.close(_STOPPING))
+
     def _wait(self) -> None:
-        self._stop_timer()
-        self._timer = self._loop.call_later(IDLE, self._idle)
+        """Wait for the client. An octet of a command now and then does not give it more time."""
+        if self._wire.messages != self._messages:
+            self._messages, self._left = self._wire.messages, MESSAGE
+        what = (self._wire.commands, self._wire.is_in_content)
+        if what != self._awaited:
+            self._left -= self.heard()
+        self.expect(what, min(IDLE, max(0.0, self._left)), self._late)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _idle(self) -> None:
+    def _late(self) -> None:
         # a client that stops in the middle of a message gets no reply to it
-        self._transport.write(wire.reply(_TIMEOUT.code, _TIMEOUT.enhanced, _TIMEOUT.text))
-        self._transport.close()
+        self._left -= self.heard()
+        self._write(_TIMEOUT if self._left > 0.001 else _SLOW)
+        self.finish()
+
+    def _write(self, response: Response) -> None:
+        self._transport.write(wire.reply(response.code, response.enhanced, response.text))
 
     # ---- events
 
@@ -136,10 +164,13 @@ class LmtpSession(asyncio.Protocol):
             octets, event = turn
             if octets:
                 self._transport.write(octets)
-            if event is None or self._busy is not None:
+            if self._busy is not None:
+                return
+            if event is None:
+                self._wait()
                 return
             if isinstance(event, wire.Quit):
-                self._transport.close()
+                self.finish()
                 return
             if isinstance(event, wire.Message):
                 self._start(partial(self._deliver, self._conversation, event), self._wire.answer_message)
@@ -168,8 +199,8 @@ class LmtpSession(asyncio.Protocol):
         return outcome.answer, outcome.delay
 
     def _start(self, work: Callable[[], Delayed[Any]], answer: Callable[[Any], wire.Turn]) -> None:
-        self._stop_timer()
-        self._transport.pause_reading()
+        self._left -= self.heard()
+        self.want(False)
         self._busy = future = self._loop.run_in_executor(self._service.executor, work)
         future.add_done_callback(partial(self._finish, answer, self._loop.time()))
 
@@ -180,18 +211,17 @@ class LmtpSession(asyncio.Protocol):
             self._transport.abort()  # nothing is answered: the MTA keeps the message
             return
         result, delay = future.result()
-        if delay:  # no thread waits
+        if delay and not self._is_stopping:  # no thread waits
             self._delayed = partial(self._reply, answer, result)
-            self._timer = self._loop.call_at(begun + delay, self._delayed)
+            self._delay = self._loop.call_at(begun + delay, self._delayed)
         else:
             self._reply(answer, result)
 
     def _reply(self, answer: Callable[[Any], wire.Turn], result: Any) -> None:
-        self._busy = self._delayed = None
+        self._busy = self._delayed = self._delay = None
         if self._transport.is_closing():
             return
-        self._transport.resume_reading()
-        self._wait()
+        self.want(True)
         self._handle(answer(result))
 
     # ---- in a thread
@@ -199,7 +229,7 @@ class LmtpSession(asyncio.Protocol):
     def _deliver(self, conversation: Conversation, event: wire.Message) -> Delayed[list[Response | None]]:
         """Decide a message and deliver it to all recipients: the reply for each."""
         started = time.monotonic()
-        message = Message(event.raw)
+        message = Message(whole_lines(event.raw))
         sender = event.mail.sender
         decision = conversation.end_of_data(message)
         identity = new_id()
@@ -207,9 +237,10 @@ class LmtpSession(asyncio.Protocol):
             delivered = {one.recipient: Delivered(one.recipient, decision.response) for one in decision.recipients}
         else:
             ones = {one.recipient: one for one in decision.recipients}  # an address may occur twice
+            is_final = self._service.deliverer.store.is_final
 
             def deliver(recipient: str) -> Delivered:
-                trace = trace_fields(conversation.session, identity, sender, recipient)
+                trace = trace_fields(conversation.session, identity, sender, recipient, is_final=is_final)
                 return self._delivered(ones[recipient], message, sender, trace)
 
             several = len(ones) > 1
@@ -239,6 +270,16 @@ class LmtpSession(asyncio.Protocol):
             return Delivered(one.recipient, LATER, ("internal error",))
 
 
+def whole_lines(raw: bytes) -> bytes:
+    """A message whose line ends are CRLF and nothing else: an LF alone becomes one, a CR alone becomes a space, as in Postfix
+    (smtpd_forbid_bare_newline, cleanup_replace_stray_cr_lf). RFC 5321, 2.3.8: both must not be sent, and servers disagree on
+    what they are. So scripts, scanners, mail clients and the next server see the same lines, and none sees another message
+    after what it takes for the end of this one."""
+    if raw.count(b"\r\n") == raw.count(b"\n") == raw.count(b"\r"):  # nearly always, and fast
+        return raw
+    return re.sub(rb"\r(?!\n)", b" ", raw).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
 _numbers = itertools.count()
 
 
@@ -253,14 +294,14 @@ def hostname() -> str:
     return socket.gethostname()
 
 
-def trace_fields(session: Session, identity: str, sender: str, recipient: str) -> bytes:
-    """The fields that final delivery puts before a message: RFC 5321, 4.4; RFC 9228."""
+def trace_fields(session: Session, identity: str, sender: str, recipient: str, *, is_final: bool = True) -> bytes:
+    """The fields that are put before a message. RFC 5321, 4.4, and RFC 9228: two of them are for the final delivery only."""
     source = _token(session.helo) or "unknown"
     address = f" ([{session.client}])" if session.client else ""
     date = date_time(datetime.now().astimezone())
+    final = (f"Return-Path: <{_token(sender)}>", f"Delivered-To: {_token(recipient)}") if is_final else ()
     lines = [
-        f"Return-Path: <{_token(sender)}>",
-        f"Delivered-To: {_token(recipient)}",
+        *final,
         f"Received: from {source}{address}",
         f"\tby {_token(hostname())} with LMTP id {identity}",  # RFC 3848
         f"\tfor <{_token(recipient)}>; {date}",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import NamedTuple
 
 from sieveav.limits import MIB, REPLY_LINE, REPLY_LINES
@@ -195,14 +196,28 @@ _NAME = re.compile(r"[!-~]{1,255}")
 
 @dataclass(slots=True)
 class _Transaction:
-    """What the client has sent since MAIL. `chunks` is None before the first BDAT."""
+    """What the client has sent since MAIL. `content` is the message so far, without the dots of its transfer: a BytesIO gives
+    its octets without a copy. `is_begun`: some of DATA has been read; `has_chunks`: there was a BDAT."""
 
     mail: Mail
     recipients: list[Rcpt] = field(default_factory=list)
-    chunks: bytearray | None = None
+    content: BytesIO = field(default_factory=BytesIO)
     is_data: bool = False
-    searched: int = 0
+    is_begun: bool = False
+    has_chunks: bool = False
     is_too_large: bool = False
+
+    def write(self, octets: bytes, most: int) -> None:
+        """Add to the message; what makes it longer than `most` is thrown away, with what there was."""
+        if self.content.tell() + len(octets) > most:
+            self.throw_away()
+        elif not self.is_too_large:
+            self.content.write(octets)
+
+    def throw_away(self) -> None:
+        """Keep nothing of the message: it is too large."""
+        self.is_too_large = True
+        self.content = BytesIO()
 
 
 @dataclass(slots=True)
@@ -213,6 +228,14 @@ class _Chunk:
     left: int
     is_last: bool
     target: _Transaction | Response
+
+
+_END = b"\r\n.\r\n"
+
+
+def _begun(buffer: bytearray) -> int:
+    """How many octets at the end of the buffer may be the beginning of the end of DATA, or of a line with a dot more."""
+    return next((length for length in range(len(_END) - 1, 0, -1) if buffer.endswith(_END[:length])), 0)
 
 
 class Session:
@@ -229,12 +252,25 @@ class Session:
         self._transaction: _Transaction | None = None
         self._chunk: _Chunk | None = None
         self._final: Response | None = None
+        self._stopping: Response | None = None
         self._is_closing = False
         self._is_skipping = False
         self._messages = 0
         self._errors = 0
+        self.commands = 0
+        """How many command lines have been read."""
 
     # ---- what the server calls
+
+    @property
+    def messages(self) -> int:
+        """How many messages have been read to their end, also those that were too large."""
+        return self._messages
+
+    @property
+    def is_in_content(self) -> bool:
+        """Whether a message, or a chunk of one, is being read; otherwise it is a command."""
+        return self._chunk is not None or (self._transaction is not None and self._transaction.is_data)
 
     def greeting(self) -> bytes:
         """The first reply. A server that refuses the connection sends a reply of its own instead."""
@@ -274,9 +310,9 @@ class Session:
         return self._proceed()
 
     def close(self, response: Response) -> Turn:
-        """Read no further command: reply with `response` (of 421), then Quit. A command that awaits its answer, and DATA or
-        a chunk that is being read, are finished first (RFC 5321, 3.8)."""
-        self._final = response
+        """Reply with `response` (of 421), then Quit: at once, or at the end of the message that MAIL has begun, because an
+        MTA that is refused in the middle brings it again much later, instead of on its next connection (RFC 5321, 3.8)."""
+        self._stopping = response
         return self._proceed()
 
     # ---- from octets to commands and messages
@@ -295,6 +331,8 @@ class Session:
             return self._read_data(self._transaction)
         if self._chunk is not None:
             return self._read_chunk(self._chunk)
+        if self._transaction is None:
+            self._final = self._final or self._stopping
         if self._final is not None and not self._is_closing:
             self._say(self._final)
             self._is_closing = True
@@ -313,6 +351,7 @@ class Session:
             return False
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
+        self.commands += 1
         text = _text(line)
         verb, _, argument = (text or "").partition(" ")
         verb = verb.upper() if verb.isascii() else ""  # RFC 5321, 2.4
@@ -329,46 +368,46 @@ class Session:
         return True
 
     def _read_data(self, transaction: _Transaction) -> bool:
-        """Read up to the end of DATA (RFC 5321, 4.1.1.4). Only CRLF.CRLF is the end: if other forms were, a message could
-        contain a second one that other servers did not see (SMTP smuggling). The buffer begins with the command's CRLF."""
-        end = self._buffer.find(b"\r\n.\r\n", transaction.searched)
-        if end < 0:
-            # Stuffing makes a message longer by a third at most: a line has at least 3 octets.
-            if len(self._buffer) > self._limits.message * 4 // 3 + 16:
-                transaction.is_too_large = True
-                del self._buffer[:-4]  # RFC 5321, 4.5.3.1.9: read on, refuse at the end
-            transaction.searched = max(0, len(self._buffer) - 4)
-            return False
-        with memoryview(self._buffer) as view:
-            raw = bytes(view[2 : end + 2])
-        del self._buffer[: end + 5]
+        """Read on in DATA (RFC 5321, 4.1.1.4). Only CRLF.CRLF is its end: if other forms were, a message could contain a
+        second one that other servers did not see (SMTP smuggling). The CRLF of the command is the first in the buffer."""
+        buffer = self._buffer
+        end = buffer.find(_END)
+        ready = end + 2 if end >= 0 else len(buffer) - _begun(buffer)
         # RFC 5321, 4.5.2. Only after CRLF: after a CR or LF alone, no client has added a dot.
-        self._end_message(transaction, raw.removeprefix(b".").replace(b"\r\n.", b"\r\n"))
+        octets = bytes(buffer[:ready]).replace(b"\r\n.", b"\r\n")
+        if octets:
+            transaction.write(octets if transaction.is_begun else octets[2:], self._limits.message)
+            transaction.is_begun = True
+        if end < 0:
+            del buffer[:ready]
+            return False
+        del buffer[: end + len(_END)]
+        self._end_message(transaction)
         return True
 
     def _read_chunk(self, chunk: _Chunk) -> bool:
         """Read a chunk. RFC 3030, 2: one that is refused is read, too, before the reply."""
-        octets = self._buffer[: chunk.left]
+        octets = bytes(self._buffer[: chunk.left])
         del self._buffer[: chunk.left]
         chunk.left -= len(octets)
         target = chunk.target
-        if isinstance(target, _Transaction) and target.chunks is not None and not target.is_too_large:
-            target.chunks += octets
+        if isinstance(target, _Transaction):
+            target.write(octets, self._limits.message)
         if chunk.left:
             return False
         self._chunk = None
         if isinstance(target, Response):
             self._say(target)
         elif chunk.is_last:
-            self._end_message(target, bytes(target.chunks or b""))
+            self._end_message(target)
         else:
             self._say(_TOO_LARGE if target.is_too_large else _CHUNK_OK)
         return True
 
-    def _end_message(self, transaction: _Transaction, raw: bytes) -> None:
+    def _end_message(self, transaction: _Transaction) -> None:
         self._messages += 1
-        if not transaction.is_too_large and len(raw) <= self._limits.message:
-            self._awaiting = Message(raw, transaction.mail, tuple(transaction.recipients))
+        if not transaction.is_too_large:
+            self._awaiting = Message(transaction.content.getvalue(), transaction.mail, tuple(transaction.recipients))
             return
         for _ in transaction.recipients:  # RFC 2033, 4.2: a reply for each recipient here, too
             self._say(_TOO_LARGE)
@@ -438,7 +477,7 @@ class Session:
         transaction = self._transaction
         if transaction is None:
             self._say(_MAIL_FIRST)
-        elif transaction.chunks is not None:
+        elif transaction.has_chunks:
             self._fail(_NOT_AFTER_BDAT)
         elif isinstance(arguments := _arguments(argument, _TO, _OF_RCPT), Response):
             self._fail(arguments)
@@ -456,7 +495,7 @@ class Session:
             self._fail(_NO_ARGUMENT)
         elif isinstance(target, Response):
             self._say(target)
-        elif target.chunks is not None:
+        elif target.has_chunks:
             self._fail(_NOT_AFTER_BDAT)  # RFC 3030, 2
         else:
             self._say(_GO_AHEAD)
@@ -473,10 +512,9 @@ class Session:
         size = int(match[1])
         target = self._content_target()
         if isinstance(target, _Transaction):
-            target.chunks = target.chunks or bytearray()
-            if len(target.chunks) + size > self._limits.message:
-                target.is_too_large = True
-                target.chunks = bytearray()
+            target.has_chunks = True
+            if target.content.tell() + size > self._limits.message:
+                target.throw_away()
         self._chunk = _Chunk(size, match[2] is not None, target)
 
     def _content_target(self) -> _Transaction | Response:

@@ -11,7 +11,7 @@ name is looked up in an open folder, and no symbolic link is followed, except th
 of the same Maildir (`.Spam -> .Junk`). So nothing is written outside of the Maildir, even if somebody changes it meanwhile.
 
 Threads and processes may store at the same time; only subscriptions are locked. Not supported: quotas (`maildirsize`), keywords
-(`dovecot-keywords`), special-use attributes, mailbox ids.
+(`dovecot-keywords`), mailbox ids, special-use attributes (`special_uses` are the site's).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import os
 import re
 import time
 from binascii import b2a_base64
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -85,17 +86,19 @@ class Maildir:
     def store(
         self,
         mailbox: str | None,
-        message: bytes,
+        message: bytes | Iterable[bytes],
         *,
         flags: tuple[str, ...] = (),
         create: bool = False,
         date: float | None = None,
+        size: int = 0,
     ) -> Failure | None:
         """Store `message` in `mailbox`, or in INBOX if `mailbox` is None. Returns None when the message is safe on disk.
 
         `mailbox` is a name that a script has chosen, with "/" between its parts. `flags` are IMAP flags. `create`: create
         the mailbox if it does not exist, and subscribe to it. `date` is the time of arrival that mail clients show (IMAP's
-        INTERNALDATE), in seconds since 1970; None is now. The octets of the message, line ends too, are stored unchanged.
+        INTERNALDATE), in seconds since 1970; None is now. The octets of the message, line ends too, are stored unchanged; it
+        may be given in pieces, then `size` is their length together.
 
         After a failure the message is not in the mailbox. There is one exception: it was renamed, the sync failed, and it
         could not be removed, because a mail client had moved it or the disk is broken.
@@ -113,7 +116,9 @@ class Maildir:
                 place = self._open_folder(stack, root, folder, create=create) if folder else root
                 if place is None:
                     return Failure(False, f'mailbox "{shown}" does not exist')
-                _store(stack, place, message, letters_of(flags), date)
+                pieces = [message] if isinstance(message, bytes) else message
+                octets = len(message) if isinstance(message, bytes) else size
+                _store(stack, place, pieces, octets, letters_of(flags), date)
         except OSError as error:
             text = _TEXTS.get(error.errno or 0) or error.strerror or "input/output error"
             reason = text[:1].lower() + text[1:]
@@ -293,7 +298,7 @@ def _complete(folder: int) -> None:
 # ---- messages
 
 
-def _store(stack: ExitStack, folder: int, message: bytes, letters: str, date: float | None) -> None:
+def _store(stack: ExitStack, folder: int, pieces: Iterable[bytes], size: int, letters: str, date: float | None) -> None:
     """Store a message in a folder. OSError if it is not there."""
     destination = "cur" if letters else "new"
     try:
@@ -302,11 +307,11 @@ def _store(stack: ExitStack, folder: int, message: bytes, letters: str, date: fl
         _complete(folder)
         tmp, target = _open_both(stack, folder, destination)
     number = next(_numbers)
-    name = unique_name(number, len(message))
+    name = unique_name(number, size)
     final = f"{name}:2,{letters}" if letters else name
     file = os.open(name, _NEW, 0o600, dir_fd=tmp)
     try:
-        _write(file, message, date)
+        _write(file, pieces, date)
         os.rename(name, final, src_dir_fd=tmp, dst_dir_fd=target)
         _sync(target)
     except BaseException:
@@ -321,12 +326,13 @@ def _open_both(stack: ExitStack, folder: int, destination: str) -> tuple[int, in
     return _kept(stack, _open_entry("tmp", folder)), _kept(stack, _open_entry(destination, folder))
 
 
-def _write(file: int, octets: bytes, date: float | None = None) -> None:
+def _write(file: int, pieces: Iterable[bytes], date: float | None = None) -> None:
     """Write octets to disk, and close their file."""
     try:
-        rest = memoryview(octets)
-        while rest:
-            rest = rest[os.write(file, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(file, rest) :]
         if date is not None:
             os.utime(file, (date, date))
         os.fsync(file)
@@ -363,7 +369,7 @@ def _subscribe(root: int, folder: str) -> None:
     _lock(root)
     try:
         subscriptions = _subscribed(_subscriptions(root), folder[1:].encode())
-        _write(os.open(_LOCK, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=root), subscriptions)
+        _write(os.open(_LOCK, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=root), [subscriptions])
         os.rename(_LOCK, _SUBSCRIPTIONS, src_dir_fd=root, dst_dir_fd=root)
     except BaseException:
         _remove(_LOCK, root)

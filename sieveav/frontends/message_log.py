@@ -85,7 +85,7 @@ _COUNT_ROOM = 64
 """Octets kept free to say how many recipients are left out."""
 
 _TARGETS: Mapping[type[Effect], Callable[[Any], str | None]] = {
-    Store: lambda store: store.mailbox,
+    Store: lambda store: f"{store.special_use} or {store.mailbox}" if store.special_use else store.mailbox,
     Send: lambda send: send.address,
     Pipe: lambda pipe: pipe.program,
     Call: lambda call: call.service,
@@ -293,6 +293,8 @@ def _counters(
 
 def cut(text: str, octets: int) -> str:
     """The beginning of a text, printable, that takes at most so many octets in JSON, and so in any other form."""
+    if len(text) * 2 <= octets and text.isascii() and text.isprintable():  # nothing to do, and most texts are so
+        return text
     text = printable(text, "?", octets)
     if (text.isascii() and len(text) * 2 <= octets) or len(json.dumps(text)) - 2 <= octets:
         return text
@@ -310,20 +312,30 @@ def _bounded(fields: Mapping[str, Any]) -> Fields:
     bounded: Fields = {}
     left_out: list[Fields] = []
     for name, value in fields.items():
-        if isinstance(value, str | int | float):
-            bounded[name] = _cut(name, value)
-        elif isinstance(value, Mapping):
+        if isinstance(value, str):
+            if value or name in _ALWAYS:
+                bounded[name] = cut(value, LENGTHS.get(name, LENGTH))
+        elif isinstance(value, (int, float)):
+            bounded[name] = value
+        elif not value:
+            continue
+        elif isinstance(value, dict):
             bounded[name] = _bounded(value)
-        elif value is not None:
-            bounded[name] = [_bounded(m) if isinstance(m, Mapping) else _cut(name, m) for m in value[:MEMBERS]]
+        else:
+            bounded[name] = [_member(name, member) for member in value[:MEMBERS]]
             if len(value) > MEMBERS:
                 left_out.append({"number": len(value) - MEMBERS, "of": name})
-    bounded["left_out"] = left_out
-    return {name: value for name, value in bounded.items() if value not in ("", {}, []) or name in ("sender", "to")}
+    if left_out:
+        bounded["left_out"] = left_out
+    return bounded
 
 
-def _cut(name: str, value: float | str) -> float | str:
-    return cut(value, LENGTHS.get(name, LENGTH)) if isinstance(value, str) else value
+_ALWAYS = ("sender", "to")
+"""The fields that are there without a value too: "" is the null reverse-path."""
+
+
+def _member(name: str, value: str | Fields) -> str | Fields:
+    return cut(value, LENGTHS.get(name, LENGTH)) if isinstance(value, str) else _bounded(value)
 
 
 # ---- text

@@ -6,8 +6,8 @@ on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import IntFlag
+from io import BytesIO
 from typing import NamedTuple, TypeVar
 
 
@@ -216,17 +216,20 @@ class Step(IntFlag):
     HDR_LEADSPC = 0x100000
 
 
-def negotiate(offered: Negotiate, actions: Action, steps: Step) -> Negotiate:
-    """What the filter agrees on with the MTA: all `actions`, and those `steps` that are offered.
+_HDR_LEADSPC = int(Step.HDR_LEADSPC)
+
+
+def negotiate(offered: Negotiate, actions: int, steps: int) -> Negotiate:
+    """What the filter agrees on with the MTA: all `actions` (see `Action`), and those `steps` (see `Step`) that are offered.
 
     ProtocolError if the version is too old or an action is missing: the filter could not do what it is configured for.
     Postfix 3.7, seen on the wire: it gives up a filter that asks for more than was offered.
     """
     if offered.version < OLDEST_VERSION:
         raise ProtocolError(f"version {offered.version} of the milter protocol is older than {OLDEST_VERSION}")
-    if missing := int(actions) & ~offered.actions:
+    if missing := actions & ~offered.actions:
         raise ProtocolError(f"the MTA does not offer {Action(missing).name}")
-    return Negotiate(min(offered.version, VERSION), int(actions), int(steps) & offered.protocol)
+    return Negotiate(min(offered.version, VERSION), actions, steps & offered.protocol)
 
 
 _ALWAYS = 0
@@ -246,10 +249,9 @@ _NO_REPLY: dict[type[Event], int] = {
 """Event -> the flag without which the MTA waits for a reply. Events that are not here have no reply."""
 
 
-def needs_reply(event: Event, steps: int) -> bool:
-    """Whether the MTA waits for a reply to `event`, and accepts one; `steps` is `Negotiate.protocol` as agreed on."""
-    flag = _NO_REPLY.get(type(event))
-    return flag is not None and not steps & flag
+def replied(steps: int) -> frozenset[type[Event]]:
+    """The events whose reply the MTA waits for, and accepts; `steps` is `Negotiate.protocol` as agreed on."""
+    return frozenset(kind for kind, flag in _NO_REPLY.items() if not steps & flag)
 
 
 # ---- the message
@@ -260,13 +262,35 @@ def crlf(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in octets else octets
 
 
-def rebuild(fields: Iterable[Header], body: Iterable[bytes], steps: int) -> bytes:
-    """The octets of a message; `steps` is `Negotiate.protocol` as agreed on.
+class Content:
+    """The octets of a message, from its events as they come. `steps` is `Negotiate.protocol` as agreed on.
 
     Postfix 3.7, seen on the wire: with HDR_LEADSPC these are the octets that it delivers, except for its own Received field.
     What differs from the client's octets, it changed before queueing. Without HDR_LEADSPC, the MTA has removed one space
     after the colon, if there was one.
     """
-    colon = b":" if steps & Step.HDR_LEADSPC else b": "
-    header = [name + colon + crlf(value) + b"\r\n" for name, value in fields]
-    return b"".join([*header, b"\r\n", *body])
+
+    def __init__(self, steps: int) -> None:
+        self._colon = b":" if steps & _HDR_LEADSPC else b": "
+        self._octets = BytesIO()  # which gives them without a copy
+        self._has_body = False
+
+    def add_field(self, field: Header) -> None:
+        """Add a header field."""
+        name, value = field
+        self._octets.write(b"".join((name, self._colon, crlf(value), b"\r\n")))
+
+    def add_body(self, octets: bytes) -> None:
+        """Add a chunk of the body; no field may follow."""
+        if not self._has_body:
+            self._has_body = True
+            self._octets.write(b"\r\n")
+        self._octets.write(octets)
+
+    def whole(self) -> bytes:
+        """The message."""
+        self.add_body(b"")
+        return self._octets.getvalue()
+
+    def __len__(self) -> int:
+        return self._octets.tell()

@@ -1,6 +1,6 @@
 """milter_session: the events of one connection from an MTA to the replies, by the scripts of a site.
 
-An asyncio protocol: what arrives is read into events, and each read is answered by one write. Scripts run in threads; while
+A `Connection`: what arrives is read into events, and each read is answered by one write. Scripts run in threads; while
 one runs, later events wait. Whatever goes wrong while a message is decided is a temporary failure (451), so the MTA keeps
 the message; the only event that must be answered in any case is the end of the message.
 """
@@ -12,18 +12,23 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from sieveav.frontends import milter_replies as replies
+from sieveav.frontends.connections import Connection
+from sieveav.frontends.dsn import dsn_parameters
+from sieveav.frontends.listening import LOCAL
 from sieveav.frontends.message_log import log_message, message_line
 from sieveav.frontends.milter_events import (
     Abort,
     Action,
     Body,
     Connect,
+    Content,
     EndOfMessage,
     Event,
     Header,
@@ -36,12 +41,12 @@ from sieveav.frontends.milter_events import (
     QuitNewConnection,
     Rcpt,
     Step,
-    needs_reply,
     negotiate,
-    rebuild,
+    replied,
     without_brackets,
 )
-from sieveav.frontends.milter_plan import Plan, fields_in, header_edits, plan
+from sieveav.frontends.milter_plan import Answering, Plan, fields_in, header_edits, plan
+from sieveav.frontends.milter_sending import Envelope, Sending
 from sieveav.frontends.milter_wire import Reader
 from sieveav.running.message import Message
 from sieveav.running.outcome import UNDECIDED, Outcome, Response
@@ -64,20 +69,41 @@ LARGEST = 256 * 1024 * 1024
 RECIPIENTS = 10_000
 """Recipients of a message; a further one is deferred."""
 
+ADDRESS = 4096
+"""Octets of a recipient's address; Postfix has no line longer than 2048. A longer one is refused."""
+
 WAITING = 1000
 """Events that may wait while scripts run. An MTA sends none but the end of the transaction."""
 
-ACTIONS = Action.ADDHDRS | Action.CHGBODY | Action.ADDRCPT | Action.DELRCPT | Action.CHGHDRS | Action.ADDRCPT_PAR
+IDLE = 7210.0
+"""Seconds between two packets, in which the SMTP client may be idle: the value of Sendmail's libmilter."""
+
+PACKET = 60.0
+"""Seconds in which a packet that has begun must be complete."""
+
+CONTENT = 600.0
+"""Seconds that an MTA may take for the header and the body in all: it has the whole message before it sends them."""
+
+MACROS = {b"i", b"j", b"{auth_authen}"}
+"""The macros that are kept; an MTA may send others, any number of them."""
+
+ACTIONS = int(Action.ADDHDRS | Action.CHGBODY | Action.ADDRCPT | Action.DELRCPT | Action.CHGHDRS | Action.ADDRCPT_PAR)
 """What the plans need."""
 
-STEPS = Step.HDR_LEADSPC | Step.NR_HDR | Step.NR_BODY | Step.NR_EOH | Step.NOUNKNOWN
+STEPS = int(Step.HDR_LEADSPC | Step.NR_HDR | Step.NR_BODY | Step.NR_EOH | Step.NOUNKNOWN)
 """What is always asked for: the fields as they are, and no waiting for replies that would all be the same."""
 
-PHASES = {"connect": Step.NR_CONN, "ehlo": Step.NR_HELO, "mailfrom": Step.NR_MAIL, "rcptto": Step.NR_RCPT}
+PHASES = {
+    "connect": int(Step.NR_CONN),
+    "ehlo": int(Step.NR_HELO),
+    "mailfrom": int(Step.NR_MAIL),
+    "rcptto": int(Step.NR_RCPT),
+}
 """Phase -> the flag that asks for no reply, if the phase has no scripts."""
 
 TOO_LARGE = Response(552, "5.3.4", "This message is larger than this site accepts")
 TOO_MANY = Response(452, "4.5.3", "Too many recipients")
+TOO_LONG = Response(553, "5.1.3", "This address is too long")
 
 Delayed = tuple[bytes, float]
 """An answer, and how many seconds after its event it is given at the earliest."""
@@ -92,11 +118,9 @@ class _Arrived:
     server: str
     conversation: Conversation
     queue_id: str
-    sender: str
+    envelope: Envelope
     recipients: list[bytes]
-    fields: list[Header]
-    body: list[bytes]
-    size: int
+    content: Content
     begun: float = field(default_factory=time.monotonic)
 
     def report(self, answer: Plan, decision: Decision | None = None) -> None:
@@ -105,9 +129,9 @@ class _Arrived:
             "milter",
             self.queue_id,
             self.conversation.session,
-            self.sender,
+            self.envelope.sender,
             decision or self._undecided(),
-            size=self.size,
+            size=len(self.content),
             seconds=time.monotonic() - self.begun,
             server=self.server,
             reply=answer.response,
@@ -123,8 +147,10 @@ class _Arrived:
         return Decision(None, undecided, (), self.conversation.context)
 
 
-class MilterSession(asyncio.Protocol):
+class MilterSession(Connection):
     """One connection from an MTA: one SMTP session after the other, many messages in each."""
+
+    server = "milter"
 
     def __init__(
         self,
@@ -133,23 +159,32 @@ class MilterSession(asyncio.Protocol):
         *,
         name: str = "",
         answer_data: bool = False,
-        refuse_only: bool = False,
+        answering: Answering = Answering(),  # noqa: B008  # immutable
+        sending: Sending | None = None,
+        clients: tuple[str, ...] = LOCAL,
         sessions: set[MilterSession] | None = None,
     ) -> None:
+        super().__init__(set() if sessions is None else sessions, clients)
         self._site = site
         self._name = name
         """That of the stanza, for the log."""
-        self._sessions = set() if sessions is None else sessions
-        """Those that are connected; this one is among them while it is."""
         self._executor = executor
-        self._refuse_only = refuse_only
+        self._answering = answering
+        self._sending = sending
+        """Sends what plans send, if `answering` says that they do."""
         self._answer_data = answer_data
         """Whether the DATA step is answered. On an inet socket that keeps Postfix's Nagle algorithm from waiting."""
         self._reader = Reader()
         self._events: deque[Event] = deque()
         self._steps = 0
+        self._replied = replied(0)
+        """The events whose reply the MTA waits for."""
+        self._packets = 0
+        """How many have been read."""
         self._macros: dict[bytes, bytes] = {}
-        self._busy: asyncio.Future[Delayed] | None = None
+        self._host = ""
+        """The MTA's name."""
+        self._busy: Future[Delayed] | None = None
         """The work in hand, until its answer is given."""
         self._timers: list[asyncio.TimerHandle] = []
         self._conversation = Conversation(site)
@@ -160,66 +195,93 @@ class MilterSession(asyncio.Protocol):
     def _begin_message(self) -> None:
         self._sender = ""
         self._recipients: list[bytes] = []
-        self._fields: list[Header] = []
-        self._body: list[bytes] = []
-        self._size = 2  # the empty line after the header
+        self._parameters: dict[str, tuple[bytes, ...]] = {}
+        """What `dsn` needs of the parameters of recipients; those of MAIL are those of the recipient ""."""
+        self._content = Content(self._steps)
+        self._left = CONTENT
+        """Seconds that the MTA has for the rest of the message."""
         self._refused: Response | None = None
         """Why the message is refused at its end, whatever its scripts would decide."""
 
     # ---- asyncio
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-        self._loop = asyncio.get_running_loop()
-        self._sessions.add(self)
+    def opened(self) -> None:
+        self._wait()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._sessions.discard(self)
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
         self._events.clear()
         self._stop_timers()
 
     def close(self) -> None:
         """Close the connection; what is in hand gets a temporary failure from the MTA."""
-        self._transport.close()
+        self.finish()
 
     def data_received(self, data: bytes) -> None:
+        if self._transport.is_closing():
+            return
         try:
-            self._events.extend(self._reader.feed(data))
+            events = self._reader.feed(data)
         except ProtocolError as error:
             _log.error("milter: %s", error)
-            self._transport.close()
+            self.finish()
             return
+        self._packets += len(events)
+        self._events.extend(events)
         if len(self._events) > WAITING and self._busy is not None:
             _log.error("milter: the MTA does not wait for an answer")
-            self._transport.close()
+            self.finish()
             return
         self._run()
+
+    def _wait(self) -> None:
+        """Wait for the MTA. An octet of a packet, or a packet of a message, now and then does not give it more time."""
+        is_content = len(self._content) > 0
+        seconds = PACKET if self._reader.is_within_packet else IDLE
+        what = (self._packets, self._reader.is_within_packet)
+        if what != self._awaited:
+            taken = self.heard()
+            self._left -= taken if is_content else 0.0
+        self.expect(what, min(seconds, max(0.0, self._left)) if is_content else seconds, self._late)
+
+    def _late(self) -> None:
+        _log.warning("milter: the MTA takes too long, its connection is closed")
+        self._transport.abort()
 
     def _run(self) -> None:
         """Answer the events that have arrived, up to one whose answer takes a thread."""
         answers: list[bytes] = []
         while self._events and self._busy is None:
             event = self._events.popleft()
-            answer = self._answer(event)
-            if callable(answer):
+            handle = _HANDLERS.get(type(event))
+            answer = replies.CONTINUE if handle is None else handle(self, event)
+            if not isinstance(answer, bytes):
                 self._start(event, answer)
-            elif answer and (isinstance(event, Negotiate) or needs_reply(event, self._steps)):
+            elif answer and type(event) in self._replied:
                 answers.append(answer)
         if answers:
             self._transport.write(b"".join(answers))
+        if self._busy is None and not self._transport.is_closing():
+            self._wait()
 
     # ---- work in a thread
 
     def _start(self, event: Event, work: Work) -> None:
-        future = self._busy = self._loop.run_in_executor(self._executor, work)
+        self.heard()
+        future = self._busy = self._executor.submit(work)
         if isinstance(event, EndOfMessage):
             self._timers = [
                 self._loop.call_later(PROGRESS, self._progress),
                 self._loop.call_later(DEADLINE, partial(self._give_up, future)),
             ]
-        future.add_done_callback(partial(self._finish, event, self._loop.time()))
+        future.add_done_callback(partial(self._hand_back, event, self._loop.time()))
 
-    def _finish(self, event: Event, begun: float, future: asyncio.Future[Delayed]) -> None:
+    def _hand_back(self, event: Event, begun: float, future: Future[Delayed]) -> None:
+        """What the thread does with its result: less than run_in_executor would."""
+        with suppress(RuntimeError):  # the worker has ended
+            self._loop.call_soon_threadsafe(self._finish, event, begun, future)
+
+    def _finish(self, event: Event, begun: float, future: Future[Delayed]) -> None:
         if self._busy is not future:  # it was given up
             return
         self._stop_timers()
@@ -240,7 +302,7 @@ class MilterSession(asyncio.Protocol):
     def _send(self, event: Event, answer: bytes) -> None:
         self._busy = None
         over = any(isinstance(later, Abort | Quit | QuitNewConnection) for later in self._events)
-        if needs_reply(event, self._steps) and not over and not self._transport.is_closing():
+        if type(event) in self._replied and not over and not self._transport.is_closing():
             self._transport.write(answer)
         self._run()
 
@@ -248,7 +310,7 @@ class MilterSession(asyncio.Protocol):
         self._transport.write(replies.PROGRESS)
         self._timers.append(self._loop.call_later(PROGRESS, self._progress))
 
-    def _give_up(self, future: asyncio.Future[Delayed]) -> None:
+    def _give_up(self, future: Future[Delayed]) -> None:
         """Defer a message whose scripts do not end. Their thread goes on; the state of this session is not theirs any more."""
         if self._busy is future and self._arrived is not None:
             self._arrived.report(Plan(DEFERRED, reason=f"no decision within {DEADLINE:g} s"))
@@ -266,36 +328,35 @@ class MilterSession(asyncio.Protocol):
 
     # ---- events
 
-    def _answer(self, event: Event) -> bytes | Work:
-        """The reply to an event, or what works it out in a thread."""
-        handle = _HANDLERS.get(type(event))
-        return replies.CONTINUE if handle is None else handle(self, event)
-
     def _negotiate(self, event: Negotiate) -> bytes:
         steps = STEPS
         for phase, flag in PHASES.items():
             if not self._site.settings[SIEVE].of(phase):
                 steps |= flag
         if not self._answer_data:
-            steps |= Step.NODATA
+            steps |= int(Step.NODATA)
         try:
             agreed = negotiate(event, ACTIONS, steps)
         except ProtocolError as error:
             _log.error("milter: %s", error)
-            self._transport.close()
+            self.finish()
             return b""
         self._steps = agreed.protocol
+        self._replied = replied(agreed.protocol)
         return replies.negotiated(agreed)
 
     def _keep_macros(self, event: Macros) -> bytes:
         if event.stage is Mail:  # a new message: a macro that is not sent now has no value
             self._macros.clear()
-        self._macros.update(event.values)
+        for name in MACROS & event.values.keys():
+            self._macros[name] = event.values[name]
         return b""
 
     def _connect(self, event: Connect) -> bytes | Work:
         client = _text(event.address) if event.family in "46" else ""
-        self._conversation = Conversation(self._site, Session(client))
+        self._host = _text(self._macros.get(b"j", b""))
+        name = _text(event.name) if b"." in event.name and event.name[:1] != b"[" else ""
+        self._conversation = Conversation(self._site, Session(client, name=name, host=self._host))
         return self._phase("connect", self._conversation.connect)
 
     def _helo(self, event: Helo) -> bytes | Work:
@@ -306,16 +367,24 @@ class MilterSession(asyncio.Protocol):
         self._begin_message()
         self._conversation.session.login = _text(self._macros.get(b"{auth_authen}", b""))
         self._sender = _text(without_brackets(event.address))
+        self._keep_parameters("", event.parameters)
         return self._phase("mailfrom", partial(self._conversation.mailfrom, self._sender))
 
     def _rcpt(self, event: Rcpt) -> bytes | Work:
-        if len(self._recipients) >= RECIPIENTS:
-            if not needs_reply(event, self._steps):
-                self._refused = TOO_MANY
-            return _reply(TOO_MANY)
+        many = len(self._recipients) >= RECIPIENTS
+        if many or len(event.address) > ADDRESS:
+            refusal = TOO_MANY if many else TOO_LONG
+            if Rcpt not in self._replied:
+                self._refused = refusal
+            return _reply(refusal)
         self._recipients.append(event.address)
         recipient = _text(without_brackets(event.address))
+        self._keep_parameters(recipient, event.parameters)
         return self._phase("rcptto", partial(self._conversation.rcptto, recipient))
+
+    def _keep_parameters(self, recipient: str, parameters: tuple[bytes, ...]) -> None:
+        if parameters and self._answering.bounce:
+            self._parameters[recipient] = dsn_parameters(parameters)
 
     def _phase(self, phase: str, run: Callable[[], Outcome]) -> bytes | Work:
         """Run the scripts of a phase: in a thread, if there are any."""
@@ -328,17 +397,20 @@ class MilterSession(asyncio.Protocol):
         return work if self._site.settings[SIEVE].of(phase) else work()[0]
 
     def _header(self, event: Header) -> bytes:
-        self._fields.append(event)
-        self._size += len(event.name) + len(event.value) + 3
+        if self._has_room(len(event.name) + len(event.value) + 4):
+            self._content.add_field(event)
         return replies.CONTINUE
 
     def _take_body(self, octets: bytes) -> None:
-        self._size += len(octets)
-        if self._size > LARGEST:
+        if octets and self._has_room(len(octets)):
+            self._content.add_body(octets)
+
+    def _has_room(self, octets: int) -> bool:
+        """Whether a piece of the message is kept; if there is no room, what was kept is not needed either."""
+        if self._refused is not TOO_LARGE and len(self._content) + octets > LARGEST:
             self._refused = TOO_LARGE
-            self._body.clear()
-        else:
-            self._body.append(octets)
+            self._content = Content(self._steps)
+        return self._refused is not TOO_LARGE
 
     def _body_chunk(self, event: Body) -> bytes:
         self._take_body(event.octets)
@@ -350,11 +422,9 @@ class MilterSession(asyncio.Protocol):
             self._name,
             self._conversation,
             _text(self._macros.get(b"i", b"")),
-            self._sender,
+            Envelope(self._sender, self._host, self._parameters),
             self._recipients,
-            self._fields,
-            self._body,
-            self._size,
+            self._content,
         )
         refused = self._refused
         self._begin_message()
@@ -365,20 +435,27 @@ class MilterSession(asyncio.Protocol):
         return partial(self._decide, arrived)
 
     def _decide(self, arrived: _Arrived) -> Delayed:
-        message = Message(rebuild(arrived.fields, arrived.body, self._steps))
+        message = Message(arrived.content.whole())
         decision = arrived.conversation.end_of_data(message)
-        answer = plan(decision, message, refuse_only=self._refuse_only)
+        answer = plan(decision, message, self._answering)
         try:
             octets = self._octets(answer, message, arrived.recipients)
         except ValueError as error:  # an edit that the protocol cannot express
             answer = Plan(DEFERRED, reason=str(error))
             octets = _reply(DEFERRED)
-        if arrived.conversation is not self._conversation:  # it was given up: deferred and logged
+        if answer.response is None and self._sending is not None:
+            answer = self._sending.send(answer, message, arrived.envelope, lambda: self._is_given_up(arrived))
+            octets = octets if answer.response is None else _reply(answer.response)
+        if self._is_given_up(arrived):
             return b"", 0.0
         if answer.response is None:
             self._remember(answer)
         arrived.report(answer, decision)
         return octets, decision.delay
+
+    def _is_given_up(self, arrived: _Arrived) -> bool:
+        """Whether the message took too long: it is deferred and logged."""
+        return arrived.conversation is not self._conversation
 
     def _octets(self, answer: Plan, message: Message, recipients: Iterable[bytes]) -> bytes:
         """The packets that carry out a plan. Edits come before the final reply."""
@@ -389,12 +466,13 @@ class MilterSession(asyncio.Protocol):
         packets: list[bytes] = []
         if answer.message is not None:
             packets += self._edits(message, answer.message)
-        packets += (replies.add_recipient(a.encode(), p.encode()) for a, p in answer.add)
         removed = {address.encode("utf-8", "surrogateescape") for address in answer.remove}
         # the very octets of RCPT: Postfix compares them as they are
         packets += (
             replies.delete_recipient(path) for path in dict.fromkeys(recipients) if without_brackets(path) in removed
         )
+        # afterwards: Postfix 3.7 deletes added recipients too
+        packets += (replies.add_recipient(a.encode(), p.encode()) for a, p in answer.add)
         return b"".join([*packets, replies.CONTINUE])
 
     def _edits(self, before: Message, after: Message) -> Iterable[bytes]:
@@ -419,11 +497,13 @@ class MilterSession(asyncio.Protocol):
         self._macros.clear()
         self._conversation = Conversation(self._site)
         if isinstance(event, Quit):
-            self._transport.close()
+            self.finish()
         return b""
 
 
-_HANDLERS: dict[type[Event], Callable[[MilterSession, Any], bytes | Work]] = {
+_Handler = Callable[[MilterSession, Any], bytes | Work]
+
+_HANDLERS: dict[type[Event], _Handler] = {
     Negotiate: MilterSession._negotiate,
     Macros: MilterSession._keep_macros,
     Connect: MilterSession._connect,
@@ -437,6 +517,7 @@ _HANDLERS: dict[type[Event], Callable[[MilterSession, Any], bytes | Work]] = {
     Quit: MilterSession._quit,
     QuitNewConnection: MilterSession._quit,
 }
+"""Event -> what gives its reply, or the work that gives it in a thread. Other events are only answered."""
 
 
 def _text(octets: bytes) -> str:

@@ -91,6 +91,11 @@ def _path(data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     return strings[0], tuple(strings[1:])
 
 
+def _header(data: bytes) -> Header:
+    name, value = _count(_strings(data), 2)
+    return Header(name, value)
+
+
 def _alone(event: Event) -> Callable[[bytes], Event]:
     def parse(data: bytes) -> Event:
         if data:
@@ -108,7 +113,7 @@ _COMMANDS: dict[int, tuple[type[Event], Callable[[bytes], Event]]] = {
     ord("E"): (EndOfMessage, EndOfMessage),
     ord("H"): (Helo, lambda data: Helo(*_count(_strings(data), 1))),
     ord("K"): (QuitNewConnection, _alone(QuitNewConnection())),
-    ord("L"): (Header, lambda data: Header(*_count(_strings(data), 2))),
+    ord("L"): (Header, _header),
     ord("M"): (Mail, lambda data: Mail(*_path(data))),
     ord("N"): (EndOfHeaders, _alone(EndOfHeaders())),
     ord("O"): (Negotiate, _negotiate),
@@ -118,6 +123,8 @@ _COMMANDS: dict[int, tuple[type[Event], Callable[[bytes], Event]]] = {
     ord("U"): (Unknown, lambda data: Unknown(*_count(_strings(data), 1))),
 }
 """Command letter, SMFIC_* of mfdef.h -> the class of its event, and the function that reads the rest of the packet."""
+
+_MACROS = ord("D")
 
 _STAGES = {bytes([letter]): kind for letter, (kind, _) in _COMMANDS.items() if letter in b"CHMRTLNBEU"}
 
@@ -163,7 +170,14 @@ class Reader:
         self._needed = _LENGTH.size
         self._last = 0
         self._allowed = _FIRST
+        self._macros: tuple[bytes, Macros] | tuple[None, None] = (None, None)
+        """The packet and the event of the last macros: Postfix sends the same before each header field."""
         self._error = ""
+
+    @property
+    def is_within_packet(self) -> bool:
+        """Whether a packet has begun and is not complete."""
+        return bool(self._kept)
 
     def feed(self, octets: bytes) -> list[Event]:
         """The events that `octets` complete. Less than a packet is kept for the next call.
@@ -190,25 +204,35 @@ class Reader:
         self._needed = _LENGTH.size
         events: list[Event] = []
         position, end = 0, len(octets)
-        while end - position >= _LENGTH.size:
-            (size,) = _LENGTH.unpack_from(octets, position)
+        allowed, length_of = self._allowed, _LENGTH.unpack_from
+        while end - position >= 4:
+            (size,) = length_of(octets, position)
             if not 0 < size <= PACKET:
                 raise ProtocolError(f"a packet of {size} octets; 1 to {PACKET} are allowed")
-            start = position + _LENGTH.size
+            start = position + 4
             if start + size > end:
                 self._needed += size
                 break
             position = start + size
             letter = octets[start]
-            if letter not in self._allowed:
+            if letter not in allowed:
                 raise ProtocolError(self._not_allowed(letter))
+            data = octets[start + 1 : position]
+            same, macros = self._macros
+            if macros is not None and letter == _MACROS and data == same:
+                events.append(macros)
+                continue
             kind, parse = _COMMANDS[letter]
             try:
-                events.append(parse(octets[start + 1 : position]))
+                event = parse(data)
             except ProtocolError as error:
                 raise ProtocolError(f"{kind.__name__}: {error}") from None
-            if letter in _FOLLOWERS:
+            events.append(event)
+            if type(event) is Macros:
+                self._macros = (data, event)
+            elif letter != self._last and letter in _FOLLOWERS:
                 self._last, self._allowed = letter, _FOLLOWERS[letter]
+                allowed = self._allowed
         self._kept += octets[position:]
         return events
 

@@ -6,10 +6,12 @@ What `run` and `decide` have in common.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 
 from sieveav.frontends import reading, showing
 from sieveav.frontends.arguments import UsageError
 from sieveav.frontends.output import Report
+from sieveav.frontends.special_uses import SpecialUse, exists, special_use
 from sieveav.language.checking import Checked
 from sieveav.running.effects import mailbox_key
 from sieveav.running.message import Message
@@ -41,7 +43,8 @@ def add_envelope(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a mailbox that exists for every recipient; repeatable (default: INBOX alone)",
+        help="a mailbox that exists for every recipient, or MAILBOX=\\ATTRIBUTE, its special use, such as 'Junk=\\Junk';"
+        " repeatable (default: INBOX alone)",
     )
     parser.add_argument(
         "--set",
@@ -62,8 +65,7 @@ def decide_all(args: Namespace, site: Site, script: Checked | None) -> int:
     The exit status: 0, 1 if a script ended in a fault, 2 if a message cannot be read."""
     report = Report(args.format)
     variables = _variables(args.set)
-    mailboxes = {"INBOX", *map(mailbox_key, args.mailbox)}
-    answers: Answers = {Mailbox: lambda question: mailbox_key(question.name) in mailboxes}
+    answers: Answers = {Mailbox: _mailboxes(args.mailbox, site)}
     if script is not None:  # a script that is tried out has seen and answered nothing before
         answers = {**answers, Seen: lambda _: False}
     status = 0
@@ -83,6 +85,26 @@ def decide_all(args: Namespace, site: Site, script: Checked | None) -> int:
         report.lines(showing.decision_lines(name, sender, decision))
         status = max(status, int(_has_fault(decision)))
     return max(status, messages.status)
+
+
+def _mailboxes(texts: list[str], site: Site) -> Callable[[Mailbox], bool]:
+    """What answers whether there is a mailbox, where `texts` are those that exist."""
+    uses: list[SpecialUse] = []
+    names = {"INBOX"}
+    for text in texts:
+        if "=\\" in text:
+            try:
+                uses.append(special_use(text))
+            except ValueError as error:
+                raise UsageError(f"--mailbox: {error}") from None
+            names.add(uses[-1][0])
+        else:
+            names.add(mailbox_key(text))
+    if texts:
+        from sieveav.frontends.servers.lmtp import LMTP  # only where it matters, because it takes time
+
+        uses += [use for server in site.settings[LMTP] for use in server.special_uses]
+    return lambda asked: exists(asked, uses, lambda name: mailbox_key(name) in names)
 
 
 def _variables(settings: list[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from support.lmtp import Client, serving
 from support.submission import Submission, submission
 
 from sieveav.frontends.failure import Failure
-from sieveav.frontends.mailstores import Maildirs
+from sieveav.frontends.mailstores import Maildirs, with_mailbox
 from sieveav.running.effects import Store
 from sieveav.site.site import Refused, load
 
@@ -49,7 +49,8 @@ def start(tmp_path: Path, sent: Submission) -> Iterator[Start]:
         def start(config: str = CONFIG, **scripts: str) -> Client:
             for name, script in scripts.items():
                 (tmp_path / f"{name}.sieve").write_text(script)
-            (tmp_path / "site.conf").write_text(config.replace("FOLDER", str(tmp_path)).replace("SUBMIT", sent.address))
+            config = config.replace("FOLDER", str(tmp_path)).replace("SUBMIT", sent.address)
+            (tmp_path / "site.conf").write_text(config.replace("NUMBER", str(sent.port)))
             port = stack.enter_context(serving(load(tmp_path / "site.conf")))
             return stack.enter_context(Client(port))
 
@@ -259,10 +260,12 @@ def test_a_note_that_cannot_be_stored(
 ) -> None:
     real = Maildirs.store
 
-    def store(self: Maildirs, recipient: str, sender: str, effect: Store, message: bytes) -> Failure | None:
+    def store(
+        self: Maildirs, recipient: str, sender: str, effect: Store, message: bytes, trace: bytes = b""
+    ) -> Failure | None:
         if b"Your mail filter" in message:
             return Failure(True, "disk full")
-        return real(self, recipient, sender, effect, message)
+        return real(self, recipient, sender, effect, message, trace)
 
     monkeypatch.setattr(Maildirs, "store", store)
     client = start(alice="foo;")
@@ -420,6 +423,8 @@ def test_an_internal_error_of_one_recipient(start: Start, monkeypatch: pytest.Mo
 
 # ---- relay
 
+RELAY = CONFIG.replace("maildir:FOLDER/mail/%d/%n", "lmtp:inet:127.0.0.1:NUMBER")
+
 
 def test_a_relay(start: Start, tmp_path: Path) -> None:
     """Two of our servers: the second one stands for Dovecot."""
@@ -442,6 +447,56 @@ def test_a_relay(start: Start, tmp_path: Path) -> None:
 def test_a_relay_that_is_down(start: Start) -> None:
     client = start(CONFIG.replace("maildir:FOLDER/mail/%d/%n", "lmtp:inet:127.0.0.1:1"))
     assert client.give(MESSAGE, "alice@example.com")[0].startswith("451 4.3.0")
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "expected"),
+    [
+        ("RCPT", "550 5.1.1 no", "550 5.1.1 No such user here"),
+        ("RCPT", "550-Mailbox unknown.\r\n550 5.1.1 User unknown", "550 5.1.1 No such user here"),
+        (".", "550 5.1.1 no", "550 5.1.1 No such user here"),
+        ("RCPT", "450 5.1.1 no", "451 4.3.0 "),
+        ("RCPT", "550 no 5.1.1", "451 4.3.0 "),
+        ("RCPT", "550 5.1.10 no", "451 4.3.0 "),
+        ("RCPT", "550 5.7.1 no", "451 4.3.0 "),
+        ("RCPT", "552 5.2.2 full", "451 4.3.0 "),
+        (".", "552 5.2.2 full", "451 4.3.0 "),
+        ("MAIL", "550 5.7.1 no", "451 4.3.0 "),
+        ("LHLO", "550 5.7.1 no", "451 4.3.0 "),
+        ("greeting", "554 5.3.2 no", "451 4.3.0 "),
+    ],
+)
+def test_a_relay_that_refuses(start: Start, sent: Submission, command: str, reply: str, expected: str) -> None:
+    sent.replies[command] = reply
+    client = start(RELAY, alice='require "fileinto"; fileinto "Junk";')
+    assert client.give(MESSAGE, "alice@example.com")[0].startswith(expected)
+    assert sent.messages == []
+
+
+def test_a_relay_delivers_itself(start: Start, sent: Submission) -> None:
+    """RFC 5321, 4.4: Return-Path is for the final delivery."""
+    assert start(RELAY).give(MESSAGE, "alice@example.com")[0].startswith("250")
+    ((_, _, octets),) = sent.messages
+    assert octets.startswith(b"Received: from client.example.org ([127.0.0.1])\r\n\tby ")
+    assert octets.endswith(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "mailbox", "address"),
+    [
+        ("alice@example.com", "INBOX", "alice@example.com"),
+        ("alice+shop@example.com", "INBOX", "alice@example.com"),
+        ('"al ice+shop"@example.com', "INBOX", '"al ice"@example.com'),
+        ('"al+ice"@example.com', "INBOX", "al@example.com"),
+        ("+shop@example.com", "INBOX", "+shop@example.com"),
+        ("alice+shop@example.com", "Junk/a b", '"alice+Junk/a b"@example.com'),
+        ("alice@example.com", 'a"b', '"alice+a\\"b"@example.com'),
+        ("alice@example.com", "Käse", None),
+        ("alice@example.com", "../x", None),
+    ],
+)
+def test_the_address_of_a_mailbox(recipient: str, mailbox: str, address: str | None) -> None:
+    assert with_mailbox(recipient, mailbox) == address
 
 
 # ---- configuration
@@ -497,7 +552,7 @@ def test_an_idle_client_is_closed(start: Start, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_too_many_connections(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sieveav.frontends.lmtp_session.CONNECTIONS", 1)
+    monkeypatch.setattr("sieveav.frontends.connections.CONNECTIONS", 1)
     client = start()
     assert client.sock is not None
     with pytest.raises(smtplib.SMTPConnectError) as refused:

@@ -175,17 +175,27 @@ def test_nothing_without_end_is_kept(before: bytes, filling: bytes) -> None:
         client.send(filling)
     session = client.session
     transaction = session._transaction
-    chunks = b"" if transaction is None or transaction.chunks is None else transaction.chunks
-    assert sys.getsizeof(session._buffer) + sys.getsizeof(chunks) < 40_000
+    content = 0 if transaction is None else sys.getsizeof(transaction.content)
+    assert sys.getsizeof(session._buffer) + content < 40_000
 
 
-def test_the_end_is_found_without_another_look_at_what_was_searched() -> None:
+@pytest.mark.parametrize("end", [b"x", b"\r", b"\r\n", b"\r\n.", b"\r\n.\r", b"\r\n.\r\r", b"\r\n\r\n.\r"])
+def test_what_was_searched_is_not_looked_at_again(end: bytes) -> None:
     client = Client().send(OPENED, b"DATA\r\n")
-    transaction = client.session._transaction
-    assert transaction is not None
     for _ in range(100):
-        client.send(b"x" * 1000)
-        assert len(client.session._buffer) - transaction.searched == 4
+        client.send(b"x" * 1000 + end)
+        assert len(client.session._buffer) <= 4
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b".", b"x", b"\r\n", b"\r\n."]), max_size=30), st.integers(1, 9))
+def test_a_message_in_pieces_is_the_message(parts: list[bytes], size: int) -> None:
+    """Read as a whole, by the rules: up to the first CRLF.CRLF, without the dots that follow CRLF."""
+    sent = b"".join(parts) + b"\r\n.\r\n"
+    content = b"\r\n" + sent
+    expected = content[: content.index(b"\r\n.\r\n") + 2].replace(b"\r\n.", b"\r\n")[2:]
+    client = Client().send(OPENED, b"DATA\r\n")
+    client.send(*(sent[at : at + size] for at in range(0, len(sent), size)))
+    assert client.messages[0] == expected
 
 
 # ---- order
@@ -565,6 +575,15 @@ def test_after_a_message_that_is_too_large() -> None:
     assert client.messages == [b"x\r\n"]
 
 
+def test_no_octet_of_a_message_that_is_too_large_is_kept() -> None:
+    client = Client(Limits(message=100)).send(OPENED, b"DATA\r\n" + b"x" * 1000)
+    for _ in range(3):
+        client.send(b"x" * 100)
+        transaction = client.session._transaction
+        assert transaction is not None
+        assert (bytes(client.session._buffer), transaction.content.getvalue()) == (b"", b"")
+
+
 @pytest.mark.parametrize("cut", range(6))
 def test_the_end_of_a_message_that_is_too_large_may_be_cut(cut: int) -> None:
     end = b"\r\n.\r\n"
@@ -643,7 +662,27 @@ def test_close_waits_for_the_answer() -> None:
     session = Session("mx")
     session.feed(OPENED)
     assert session.close(Response(421, "4.3.2", "Bye")) == (b"", None)
-    assert session.answer() == (b"250 2.1.0 Sender OK\r\n421 4.3.2 Bye\r\n", Quit())
+    refused = Response(450, "4.7.1", "Later")
+    assert session.answer(refused) == (b"450 4.7.1 Later\r\n421 4.3.2 Bye\r\n", Quit())
+
+
+@pytest.mark.parametrize(
+    ("rest", "codes"),
+    [
+        (RCPT + data(b"x"), ["250", "354", "250"]),
+        (RCPT + b"BDAT 1\r\nxBDAT 1 LAST\r\ny", ["250", "250", "250"]),
+        (b"RSET\r\n", ["250"]),
+        (LHLO, []),
+        (b"", []),
+    ],
+)
+def test_close_waits_for_the_end_of_the_message(rest: bytes, codes: list[str]) -> None:
+    client = Client().send(LHLO, MAIL)
+    client.take(client.session.close(Response(421, "4.3.2", "Bye")))
+    assert not client.is_closed
+    client.send(rest, MAIL if rest else b"")
+    assert client.codes == ["250", *codes, *(["421"] if rest else [])]
+    assert client.is_closed == bool(rest)
 
 
 @pytest.mark.parametrize("response", [Response(421, "4.7.0", "Go"), Response(550, "5.7.1", "Go", disconnect=True)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from sieveav.frontends.milter_events import (
     Action,
     Body,
     Connect,
+    Content,
     Data,
     EndOfHeaders,
     EndOfMessage,
@@ -28,9 +31,8 @@ from sieveav.frontends.milter_events import (
     Step,
     Unknown,
     crlf,
-    needs_reply,
     negotiate,
-    rebuild,
+    replied,
     without_brackets,
 )
 
@@ -129,15 +131,25 @@ NO_REPLY_FLAGS: dict[type[Event], Step] = {
 def test_which_events_need_a_reply(event: Event) -> None:
     has_no_reply = isinstance(event, Macros | Abort | Quit | QuitNewConnection)
     flag = NO_REPLY_FLAGS.get(type(event), Step(0))
-    assert needs_reply(event, 0) is not has_no_reply
-    assert needs_reply(event, ALL_STEPS & ~flag) is not has_no_reply
-    assert needs_reply(event, ALL_STEPS) is isinstance(event, Negotiate | EndOfMessage)
-    assert needs_reply(event, flag) is (not has_no_reply and not flag)
+    assert (type(event) in replied(0)) is not has_no_reply
+    assert (type(event) in replied(ALL_STEPS & ~flag)) is not has_no_reply
+    assert (type(event) in replied(ALL_STEPS)) is isinstance(event, Negotiate | EndOfMessage)
+    assert (type(event) in replied(flag)) is (not has_no_reply and not flag)
 
 
 # ---- the message
 
 LEADSPC = Step.HDR_LEADSPC
+
+
+def rebuild(fields: Iterable[Header], body: Iterable[bytes], steps: int) -> bytes:
+    """The octets of a message."""
+    content = Content(steps)
+    for field in fields:
+        content.add_field(field)
+    for chunk in body:
+        content.add_body(chunk)
+    return content.whole()
 
 
 def test_a_message() -> None:

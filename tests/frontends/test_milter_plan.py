@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sieveav.api import check
-from sieveav.frontends.milter_plan import Field, Plan, fields_in, header_edits, plan
+from sieveav.frontends.milter_plan import Answering, Field, Plan, fields_in, header_edits, plan
+from sieveav.running.effects import Record, Send, Store
 from sieveav.running.message import Message
 from sieveav.running.outcome import Response
 from sieveav.running.questions import Seen
@@ -21,7 +22,7 @@ from sieveav.verdict import Status, Verdict
 RAW = b"From: bob@example.org\r\nTo: alice@example.com\r\nX-A: 1\r\nSubject: hi\r\nX-A: 2\r\n\r\nHello.\r\n"
 
 REQUIRE = """require ["envelope", "fileinto", "copy", "reject", "editheader", "replace", "vacation", "duplicate", "imap4flags",
-"variables", "ec_action", "enclose"];
+"special-use", "variables", "ec_action", "enclose", "enotify", "fcc", "ereject"];
 """
 
 
@@ -36,8 +37,12 @@ def decision_for(**scripts: str) -> tuple[Decision, Message]:
     return decide(embedded(), transaction, script=checked, answers=lambda _: {Seen: lambda _: False}), message
 
 
-def planned(**scripts: str) -> Plan:
-    return plan(*decision_for(**scripts))
+def planned(answering: Answering = Answering(), /, **scripts: str) -> Plan:  # noqa: B008  # immutable
+    return plan(*decision_for(**scripts), answering)
+
+
+SUBMITS = Answering(sends=True, bounce=True)
+PLUS = Answering(plus=True)
 
 
 def test_keep() -> None:
@@ -110,16 +115,16 @@ def test_some_refuse_a_virus() -> None:
     ],
 )
 def test_what_is_left_to_delivery(scripts: dict[str, str]) -> None:
-    assert plan(*decision_for(**scripts), refuse_only=True) == Plan()
+    assert plan(*decision_for(**scripts), Answering(refuse_only=True)) == Plan()
 
 
 def test_what_is_refused_anyway() -> None:
-    answer = plan(*decision_for(alice='ec_action 450 "later";', carol='reject "no";'), refuse_only=True)
+    answer = plan(*decision_for(alice='ec_action 450 "later";', carol='reject "no";'), Answering(refuse_only=True))
     assert answer.response is not None
     assert answer.response.code == 450
     decision, message = decision_for(alice='reject "no";', carol='fileinto "Junk";', dave='ec_action 450 "later";')
     infected = replace(decision, verdicts=(Verdict("yara", Status.INFECTED, "E"),))
-    assert plan(infected, message, refuse_only=True) == Plan(remove=("alice@example.com",))
+    assert plan(infected, message, Answering(refuse_only=True)) == Plan(remove=("alice@example.com",))
 
 
 def test_a_response_for_the_message() -> None:
@@ -163,6 +168,115 @@ def test_a_message_of_its_own_is_not_sent_and_not_remembered() -> None:
     assert answer.records == ()
     assert len(answer.warnings) == 1
     assert "no message is sent" in answer.warnings[0]
+
+
+def test_a_message_of_its_own_is_sent() -> None:
+    """With its claims, and nothing of what the MTA does."""
+    answer = planned(SUBMITS, alice='vacation "I am away."; redirect :copy "x@example.org";', carol="keep;")
+    assert (answer.warnings, answer.add, answer.remove, answer.records) == ((), (("x@example.org", ""),), (), ())
+    (one,) = answer.sends
+    assert one.recipient == "alice@example.com"
+    (action,) = one.outcome.actions
+    assert [type(effect) for effect in action.effects] == [Send, Record]
+    assert not one.outcome.keep
+
+
+def test_what_is_sent_of_a_discarded_message() -> None:
+    answer = planned(SUBMITS, alice='notify "mailto:x@example.org"; discard;')
+    assert answer.discard
+    assert [one.recipient for one in answer.sends] == ["alice@example.com"]
+
+
+def test_a_copy_of_what_is_sent() -> None:
+    """It is not the plan that reports it: the message may not be sent."""
+    script = 'vacation :fcc "Sent" "away";'
+    assert "no copy is stored" in "".join(planned(alice=script).warnings)
+    answer = planned(SUBMITS, alice=script)
+    assert answer.warnings == ()
+    (action,) = answer.sends[0].outcome.actions
+    assert [type(effect) for effect in action.effects] == [Send, Record, Store]
+
+
+def test_the_memory_of_scripts_that_send_too() -> None:
+    script = 'if duplicate :uniqueid "x" { discard; } vacation "away";'
+    assert planned(alice=script).records == ()
+    assert [record.seconds for _, record in planned(SUBMITS, alice=script).records] == [43200]
+
+
+def test_some_refuse_and_the_sender_gets_a_notice() -> None:
+    answer = planned(
+        SUBMITS, alice='ereject "no";', carol="keep;", dave='ec_action 554 "5.7.0 never";', erin="discard;"
+    )
+    assert answer.response is None
+    assert answer.remove == ("alice@example.com", "dave@example.com", "erin@example.com")
+    assert [one.recipient for one in answer.notices] == ["alice@example.com", "dave@example.com"]
+    gone = planned(SUBMITS, alice='ereject "no";', carol="discard;")
+    assert gone.discard
+    assert len(gone.notices) == 1
+
+
+def test_some_refuse_for_now() -> None:
+    answer = planned(SUBMITS, alice='ereject "no";', carol="keep;", dave='ec_action 451 "later";')
+    assert answer == Plan(DEFERRED, reason="one recipient defers the message")
+
+
+def test_all_refuse_in_the_reply() -> None:
+    answer = planned(SUBMITS, alice='ereject "no";', carol='ereject "never";')
+    assert answer.response is not None
+    assert (answer.response.code, answer.notices) == (550, ())
+
+
+@pytest.mark.parametrize("status", [Status.INFECTED, Status.SUSPICIOUS])
+def test_no_notice_about_a_virus(status: Status) -> None:
+    decision, message = decision_for(alice='reject "no";', carol="keep;")
+    infected = replace(decision, verdicts=(Verdict("yara", status, "E"),))
+    assert plan(infected, message, SUBMITS) == Plan(remove=("alice@example.com",))
+
+
+def test_a_mailbox_in_the_address() -> None:
+    assert planned(PLUS, alice='fileinto "Junk";', carol="keep;") == Plan(
+        remove=("alice@example.com",), add=(("alice+Junk@example.com", ""),)
+    )
+    assert planned(PLUS, alice='fileinto :copy "Junk";') == Plan(add=(("alice+Junk@example.com", ""),))
+    two = planned(PLUS, alice='fileinto "A"; fileinto :flags "\\\\Seen" "B/c d";')
+    assert two.add == (("alice+A@example.com", ""), ('"alice+B/c d"@example.com', ""))
+    assert two.remove == ("alice@example.com",)
+    assert planned(PLUS, alice='fileinto "INBOX";') == Plan()
+    special = 'fileinto :specialuse "\\\\Junk" "Spam";'
+    assert planned(PLUS, alice=special).add == (("alice+Spam@example.com", ""),)
+    assert planned(alice=special.replace("Spam", "INBOX")).response == DEFERRED
+
+
+def test_a_mailbox_that_is_in_the_address() -> None:
+    decision, message = decision_for(alice='fileinto "Junk";')
+    (one,) = decision.recipients
+    detailed = replace(decision, recipients=(replace(one, recipient="alice+Junk@example.com"),))
+    assert plan(detailed, message, PLUS) == Plan()
+    other = replace(decision, recipients=(replace(one, recipient="alice+x@example.com"),))
+    assert plan(other, message, PLUS).add == (("alice+Junk@example.com", ""),)
+
+
+@pytest.mark.parametrize("answering", [Answering(), PLUS])
+def test_a_detail_that_the_sender_has_written_stays(answering: Answering) -> None:
+    """The MTA decides what it means."""
+    decision, message = decision_for(alice="keep;")
+    detailed = replace(decision, recipients=(replace(decision.recipients[0], recipient="alice+x@example.com"),))
+    assert plan(detailed, message, answering) == Plan()
+
+
+@pytest.mark.parametrize("name", ["../x", "M\u00fcll", ".a", "a//b"])
+def test_a_mailbox_that_cannot_be_in_an_address(name: str) -> None:
+    answer = planned(PLUS, alice=f'fileinto "{name}";', carol="keep;")
+    assert answer.response == DEFERRED
+    assert answer.reason == f'alice@example.com: the mailbox "{name}" cannot be in an address'
+
+
+def test_edits_that_differ_between_mailboxes() -> None:
+    same = 'addheader "X-New" "v"; '
+    answer = planned(PLUS, alice=same + 'fileinto "Junk";', carol=same)
+    assert answer.message is not None
+    assert answer.add == (("alice+Junk@example.com", ""),)
+    assert planned(PLUS, alice=same + 'fileinto "Junk";', carol="keep;").response == DEFERRED
 
 
 def test_records_of_recipients() -> None:

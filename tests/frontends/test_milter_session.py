@@ -10,12 +10,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.submission import submission
 
 from sieveav.frontends import milter_session
+from sieveav.frontends.handing import peer
 from sieveav.frontends.message_log import MessageLine
 from sieveav.frontends.milter_events import Action, Step
+from sieveav.frontends.milter_plan import Answering
+from sieveav.frontends.milter_sending import Sending
 from sieveav.frontends.milter_session import MilterSession
 from sieveav.running.outcome import Response
 from sieveav.site.deciding import Conversation
@@ -93,11 +98,11 @@ def site(tmp_path: Path) -> Callable[..., Site]:
 
 @asynccontextmanager
 async def connected(
-    site: Site, executor: ThreadPoolExecutor, folder: Path, name: str = "milter.sock"
+    site: Site, executor: ThreadPoolExecutor, folder: Path, name: str = "milter.sock", **options: Any
 ) -> AsyncIterator[Mta]:
     loop = asyncio.get_running_loop()
     path = folder / name
-    server = await loop.create_unix_server(lambda: MilterSession(site, executor), path=str(path))
+    server = await loop.create_unix_server(lambda: MilterSession(site, executor, **options), path=str(path))
     reader, writer = await asyncio.open_unix_connection(str(path))
     try:
         yield Mta(reader, writer)
@@ -113,11 +118,11 @@ def envelope(*recipients: bytes, sender: bytes = b"<bob@example.org>") -> list[b
     return [b"DC", connect, b"DH", b"Hmx.example.org\0", b"DM", b"M" + sender + b"\0", b"DR", *rcpts]
 
 
-def talk(site: Site, executor: ThreadPoolExecutor, folder: Path, *packets: bytes) -> list[bytes]:
+def talk(site: Site, executor: ThreadPoolExecutor, folder: Path, *packets: bytes, **options: Any) -> list[bytes]:
     """What is answered to a whole message, after the negotiation."""
 
     async def run() -> list[bytes]:
-        async with connected(site, executor, folder) as mta:
+        async with connected(site, executor, folder, **options) as mta:
             await mta.negotiate()
             mta.send(*packets)
             return await mta.final()
@@ -159,9 +164,9 @@ def test_edits_and_recipients(site: Callable[..., Site], executor: ThreadPoolExe
     assert answers == [
         b"m\0\0\0\1X-Bad\0\0",
         b"i\0\0\0\1X-New\0 v\0",
-        b"+<x@example.org>\0",
         b"-<Carol@Example.com>\0",
         b"-<dave@example.com>\0",
+        b"+<x@example.org>\0",
         b"c",
     ]
 
@@ -187,6 +192,91 @@ def test_what_cannot_be_done_is_deferred_and_logged(
     assert 'result=defer reply="451 4.3.0 ' in line
     assert "needs delivery, which a milter cannot do" in line
     assert 'to=alice@example.com action="fileinto Junk"' in line
+
+
+BIRDSEED = 'require "ereject"; if envelope "to" ["carol@example.com", "dave@example.com"] { ereject "no birdseed"; }'
+
+
+def test_refusals_of_some_recipients(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are removed, and the sender gets a notice, about those of whom one is wanted; else the message is deferred."""
+    caplog.set_level("INFO")
+    made = site(user=BIRDSEED)
+    packets = [*envelope(sender=b"<bob@example.org>\0ENVID=xyz"), b"R<carol@example.com>\0ORCPT=rfc822;c@x.org\0"]
+    packets += [b"R<dave@example.com>\0NOTIFY=NEVER\0", *MESSAGE]
+    packets[0] = b"DCj\0mx.example.com\0"
+    with submission() as sent:
+        options = {"answering": Answering(sends=True, bounce=True), "sending": Sending(made, peer(sent.address))}
+        sent.replies["."] = "451 later"
+        (answer,) = talk(made, executor, tmp_path, *packets, **options)
+        assert answer.startswith(b"y451 4.3.0 ")
+        del sent.replies["."]
+        answers = talk(made, executor, tmp_path, *packets, **options)
+        assert answers == [b"-<carol@example.com>\0", b"-<dave@example.com>\0", b"c"]
+    ((sender, recipient, octets),) = sent.messages
+    assert (sender, recipient) == ("", "bob@example.org")
+    for text in ("dns; mx.example.com", "Id: xyz", "Original-Recipient: rfc822; c@x.org", "rfc822; carol@", "birdseed"):
+        assert text in octets.decode()
+    assert "dave" not in octets.decode()
+    deferred, accepted = message_lines(caplog)
+    assert 'reason="cannot send a notice of the refusals to bob@example.org: 451 later"' in deferred
+    assert "result=accept to=alice@example.com action=keep to=carol@example.com" in accepted
+
+
+def test_what_scripts_send_once_the_message_is_given_up(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing: the message comes again."""
+    monkeypatch.setattr(milter_session, "DEADLINE", 0.2)
+    given_up = threading.Event()
+    decide = Conversation.end_of_data
+
+    def slow(self: Conversation, message: object) -> object:
+        decision = decide(self, message)  # type: ignore[arg-type]
+        given_up.wait(10)
+        return decision
+
+    monkeypatch.setattr(Conversation, "end_of_data", slow)
+    made = site(user=BIRDSEED)
+    with submission() as sent:
+        options = {"answering": Answering(sends=True, bounce=True), "sending": Sending(made, peer(sent.address))}
+        recipients = [b"<alice@example.com>", b"<carol@example.com>"]
+        (answer,) = talk(made, executor, tmp_path, *envelope(*recipients), *MESSAGE, **options)
+        assert answer.startswith(b"y451 ")
+        given_up.set()
+        executor.shutdown()
+        assert sent.commands == []
+
+
+def test_a_mailbox_in_the_address(site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path) -> None:
+    """Removed before it is added: an MTA removes added recipients too."""
+    user = """require "fileinto"; if envelope "to" "alice@example.com" { fileinto "Junk"; }
+    elsif envelope "to" "alice+Junk@example.com" { discard; } else { fileinto :copy "A b"; }"""
+    recipients = (b"<alice@example.com>", b"<alice+Junk@example.com>", b"<carol@example.com>")
+    options = {"answering": Answering(plus=True)}
+    answers = talk(site(user=user), executor, tmp_path, *envelope(*recipients), *MESSAGE, **options)
+    assert answers == [
+        b"-<alice@example.com>\0",
+        b"-<alice+Junk@example.com>\0",
+        b"+<alice+Junk@example.com>\0",
+        b'+<"carol+A b"@example.com>\0',
+        b"c",
+    ]
+
+
+def test_scripts_know_the_names_of_client_and_server(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path
+) -> None:
+    made = site(
+        data="""if allof (environment "remote-host" "mx.example.org", environment "host" "mail.example.com",
+                          environment "domain" "example.com", environment "location" "MTA") { ec_action 550 "seen"; }"""
+    )
+    macros, *rest = envelope()
+    packets = [macros + b"j\0mail.example.com\0", *rest, *MESSAGE]
+    assert talk(made, executor, tmp_path, *packets) == [b"y550 5.7.1 seen\0"]
+    unnamed = [packet.replace(b"Cmx.example.org", b"C[192.0.2.1]") for packet in packets]
+    assert talk(made, executor, tmp_path, *unnamed) == [b"c"]
 
 
 PHASES: Mapping[str, bytes] = {"connect": b"C", "ehlo": b"H", "mailfrom": b"M", "rcptto": b"R"}

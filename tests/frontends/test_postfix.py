@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 import smtplib
 import socket
 import threading
@@ -11,12 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from support import postfix as support
 from support.daemons import need
+from support.submission import submission
 
-from sieveav.frontends.milter_session import MilterSession
+from sieveav.frontends.servers import milter
+from sieveav.frontends.supervising import Worker
 from sieveav.site.site import Site, load
 
 pytestmark = pytest.mark.real
@@ -46,7 +51,8 @@ elsif envelope "to" "bye@example.com" { ec_disconnect "4.7.0 go away"; }
 elsif envelope "to" "slow@example.com" { ec_tarpit 2; }
 """
 
-CONFIG = """yara {}
+CONFIG = """milter "m1" { listen = "unix:/m" }
+yara {}
 antivirus "a" { yara "y" { enabled = false } }
 sieve "s" {
   script "each_rcpt_phase1" { source = "policy.sieve" }
@@ -55,27 +61,39 @@ sieve "s" {
 users { scripts = "user.sieve" }
 """
 
+SENDING = (
+    CONFIG.replace('"unix:/m"', '"unix:/m" submit = "SUBMIT" fileinto = plus') + 'state { store = "sqlite:state.db" }\n'
+)
+
+OTHER_USER = """require ["envelope", "ereject", "vacation", "fileinto"];
+if envelope "to" "alice@example.com" { vacation "I am away."; }
+elsif envelope "to" "carol@example.com" { ereject "I want no birdseed."; }
+elsif envelope "to" "dave@example.com" { fileinto "Junk"; }
+elsif envelope "to" "erin@example.com" { keep; fileinto "Old mail"; }
+"""
+
+FROM_AN_MTA = (
+    b"Received: from client by mx.example.org with SMTP id 1\r\nMessage-ID: <1@example.org>\r\n"
+    b"Date: Wed, 4 Mar 2026 05:06:07 +0000\r\n" + CLEAN
+)
+"""What Postfix adds nothing to: it is the same when it comes again."""
+
 
 @contextmanager
 def serving(site: Site, listener: socket.socket) -> Iterator[None]:
-    """A milter in a thread of this process."""
+    """The milter of a site in a thread of this process."""
     loop = asyncio.new_event_loop()
-    is_inet = listener.family != socket.AF_UNIX
     with ThreadPoolExecutor(4) as executor:
-
-        async def start() -> asyncio.Server:
-            return await loop.create_server(lambda: MilterSession(site, executor, answer_data=is_inet), sock=listener)
-
-        server = loop.run_until_complete(start())
+        worker = Worker(1, 1, {"m1": (listener,)}, listener, -1)
+        running = loop.run_until_complete(milter.server.start(site, worker, executor))
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         try:
             yield
         finally:
-            loop.call_soon_threadsafe(server.close)
+            asyncio.run_coroutine_threadsafe(running.drain(0), loop).result(10)
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
-            loop.run_until_complete(server.wait_closed())
             loop.run_until_complete(asyncio.sleep(0.05))  # connections that are closing
             loop.close()
 
@@ -89,12 +107,12 @@ def start() -> Iterator[Start]:
     need(support.is_installed(), "postfix (or root, who starts it)")
     with ExitStack() as stack:
 
-        def start(kind: str = "unix", config: str = CONFIG) -> support.Postfix:
+        def start(kind: str = "unix", config: str = CONFIG, user: str = USER) -> support.Postfix:
             # Not in tmp_path: Postfix runs as users of its own, and each start of pytest closes its folders to others.
             base = Path(stack.enter_context(TemporaryDirectory(prefix="postfix-")))
             base.chmod(0o755)
             (base / "policy.sieve").write_text(POLICY)
-            (base / "user.sieve").write_text(USER)
+            (base / "user.sieve").write_text(user)
             (base / "rcpt.sieve").write_text(RCPT)
             (base / "site.conf").write_text(config)
             listener = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
@@ -208,3 +226,91 @@ def test_several_messages_in_one_session(start: Start, eicar: bytes) -> None:
             with pytest.raises(smtplib.SMTPDataError):
                 client.sendmail("bob@example.org", ["alice@example.com"], b"Subject: x\r\n\r\n" + eicar)
     assert sorted(str(message["Subject"]) for message in postfix.delivered(3)) == ["n0", "n1", "n2"]
+
+
+def test_one_refuses_and_one_accepts(start: Start) -> None:
+    """The sender gets one notice, however often the client brings the message."""
+    with submission() as sent:
+        postfix = start(config=SENDING.replace("SUBMIT", sent.address), user=OTHER_USER)
+        sent.replies["."] = "451 later"
+        recipients = ("carol@example.com", "frank@example.com")
+        assert send(postfix, FROM_AN_MTA, *recipients).startswith("451 4.3.0 ")
+        assert sent.messages == []
+        del sent.replies["."]
+        assert send(postfix, FROM_AN_MTA, *recipients) == "sent"
+        assert [message["Delivered-To"] for message in postfix.delivered(1)] == ["frank@example.com"]
+        assert send(postfix, FROM_AN_MTA, *recipients) == "sent"  # as if the client had not heard the reply
+        ((sender, recipient, octets),) = sent.messages
+    assert (sender, recipient) == ("", "bob@example.org")
+    notice: Any = email.message_from_bytes(octets, policy=email.policy.default)
+    assert [part.defects for part in notice.walk() if part.defects] == []
+    text, status, header = notice.iter_parts()
+    assert text.get_content().endswith(
+        "carol@example.com\r\n\r\nThe reason given is as follows:\r\n\r\nI want no birdseed.\r\n"
+    )
+    of_the_message, of_carol = status.get_payload()
+    assert of_the_message["Reporting-MTA"] == "dns; mail.example.com"
+    assert [str(value) for value in of_carol.values()] == [
+        "rfc822; carol@example.com",
+        "failed",
+        "5.7.1",
+        "smtp; 550 5.7.1 I want no birdseed.",
+    ]
+    assert header.get_content().startswith("Received: from client by mx.example.org")
+    assert [message["Delivered-To"] for message in postfix.delivered(2)] == ["frank@example.com"] * 2
+
+
+def test_the_client_wants_no_notice(start: Start) -> None:
+    with submission() as sent:
+        postfix = start(config=SENDING.replace("SUBMIT", sent.address), user=OTHER_USER)
+        with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as client:
+            client.ehlo()
+            assert client.mail("bob@example.org")[0] == 250
+            assert client.rcpt("carol@example.com", ["NOTIFY=NEVER"])[0] == 250
+            assert client.rcpt("frank@example.com")[0] == 250
+            assert client.data(FROM_AN_MTA)[0] == 250
+        assert [message["Delivered-To"] for message in postfix.delivered(1)] == ["frank@example.com"]
+        assert sent.commands == []
+
+
+def test_all_refuse(start: Start) -> None:
+    with submission() as sent:
+        postfix = start(config=SENDING.replace("SUBMIT", sent.address), user=OTHER_USER)
+        assert send(postfix, FROM_AN_MTA, "carol@example.com") == "550 5.7.1 I want no birdseed."
+        assert sent.commands == []
+
+
+def test_a_reply_is_sent_once(start: Start) -> None:
+    with submission() as sent:
+        postfix = start(config=SENDING.replace("SUBMIT", sent.address), user=OTHER_USER)
+        for number in (b"1", b"1", b"2"):
+            message = FROM_AN_MTA.replace(b"id 1", b"id " + number)
+            assert send(postfix, message, "alice@example.com") == "sent"
+        assert [message["Delivered-To"] for message in postfix.delivered(3)] == ["alice@example.com"] * 3
+        ((sender, recipient, octets),) = sent.messages
+    assert (sender, recipient) == ("", "bob@example.org")
+    assert b"I am away." in octets
+
+
+def test_a_mailbox_in_the_address(start: Start) -> None:
+    """Also if it is that of another recipient, who is removed."""
+    with submission() as sent:
+        user = OTHER_USER + 'elsif envelope "to" "dave+Junk@example.com" { discard; }'
+        postfix = start(config=SENDING.replace("SUBMIT", sent.address), user=user)
+        recipients = ("dave@example.com", "dave+Junk@example.com", "erin@example.com")
+        assert send(postfix, CLEAN, *recipients) == "sent"
+    assert [message["Delivered-To"] for message in postfix.delivered(3)] == [
+        '"erin+Old mail"@example.com',
+        "dave+Junk@example.com",
+        "erin@example.com",
+    ]
+
+
+def test_recipients_who_redirect_to_each_other(start: Start) -> None:
+    """Both are removed and added: nobody loses the message."""
+    user = """require "envelope"; if envelope "to" "alice@example.com" { redirect "carol@example.com"; }
+    elsif envelope "to" "carol@example.com" { redirect "alice@example.com"; }"""
+    postfix = start(user=user)
+    assert send(postfix, CLEAN, "alice@example.com", "carol@example.com") == "sent"
+    names = [message["Delivered-To"] for message in postfix.delivered(2)]
+    assert names == ["alice@example.com", "carol@example.com"]

@@ -1,4 +1,4 @@
-"""lmtp: the LMTP server of a site, run in a thread, and a client that says what it hears."""
+"""lmtp: a server of a site, run in a thread, and an LMTP client that says what it hears."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from sieveav.frontends.servers.lmtp import server
+from sieveav.frontends.server import Server
+from sieveav.frontends.servers.lmtp import server as lmtp
 from sieveav.frontends.supervising import Worker
 from sieveav.site.site import Site
 
 
 @contextmanager
-def serving(site: Site) -> Iterator[int]:
-    """Serve the first lmtp stanza of a site; gives its port on loopback."""
+def serving(site: Site, server: Server = lmtp, port: int = 0) -> Iterator[int]:
+    """Serve the first stanza of a site for `server`; gives its port on loopback."""
     (listener, *_) = server.listeners(site.settings)
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     loop = asyncio.new_event_loop()
     with ThreadPoolExecutor(8) as executor:
         worker = Worker(1, 1, {listener.name: (listening,)}, listening, -1)

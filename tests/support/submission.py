@@ -1,4 +1,4 @@
-"""submission: an SMTP server on loopback that keeps what it is given, and replies as a test says."""
+"""submission: an SMTP or LMTP server on loopback that keeps what it is given, and replies as a test says."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Submission:
                 command = line.decode().rstrip("\r\n")
                 word = command.split(" ", 1)[0].upper()
                 self.commands.append(command)
-                if word == "EHLO":
+                if word in ("EHLO", "LHLO"):
                     say(word, "\r\n".join(["250-here", *(f"250-{name}" for name in self.extensions), "250 HELP"]))
                 elif word in ("MAIL", "RCPT"):
                     path = command[command.index("<") + 1 : command.rindex(">")]
@@ -61,9 +61,9 @@ class Submission:
 
 
 @contextmanager
-def submission() -> Iterator[Submission]:
+def submission(port: int = 0) -> Iterator[Submission]:
     """A server for a test."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     made = Submission(listening.getsockname()[1])
 
     def accept() -> None:

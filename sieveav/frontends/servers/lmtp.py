@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sieveav.frontends.handing import Peer, peer
-from sieveav.frontends.listening import OPTIONS, listeners
-from sieveav.frontends.mailstores import Mailstore, mailstore
+from sieveav.frontends.handing import Peer
+from sieveav.frontends.listening import CLIENTS, LOCAL, OPTIONS, listeners
+from sieveav.frontends.mailstores import Mailstore, Relay, mailstore
 from sieveav.frontends.server import Server
+from sieveav.frontends.special_uses import SpecialUse, special_use
+from sieveav.frontends.submitting import submission, submit, text_of, warn_without_state
 from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
 from sieveav.limits import MIB
 from sieveav.options import BOOLEAN, SIZE, Option, ValueType
+from sieveav.printing import printable
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
-from sieveav.site.stanzas.state import STATE
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,32 +32,30 @@ THREADS = 16
 
 @dataclass(frozen=True)
 class LmtpSettings:
-    """One LMTP server: where it listens, where mail is stored, the server that sends mail on (None: there is none), and the
-    largest message in octets."""
+    """One LMTP server: where it listens, where mail is stored, the server that sends mail on (None: there is none), the
+    largest message in octets, the special uses of mailboxes, and who may connect."""
 
     listener: Listener
     store: Mailstore
     submission: Peer | None
     size: int
+    special_uses: tuple[SpecialUse, ...] = ()
+    clients: tuple[str, ...] = LOCAL
 
 
-def _text_of(parse: Callable[[str], object]) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        parse(text)
-        return text
-
-    return check
+STORE = ValueType("mail store", text_of(mailstore))
 
 
-def _smtp(text: str) -> Peer:
-    found = peer(text)
-    if found.protocol != "smtp":
-        raise ValueError(f'"{text}" does not begin with smtp:')
-    return found
+def _special_use(text: str) -> SpecialUse:
+    from sieveav.frontends.maildir import folder_name  # only for a site that uses it
+
+    use = special_use(text)
+    if folder_name(use[0]) is None:
+        raise ValueError(f'a Maildir cannot have the mailbox "{printable(use[0], "?", 60)}": write / between its parts')
+    return use
 
 
-STORE = ValueType("mail store", _text_of(mailstore))
-SUBMISSION = ValueType("address of an SMTP server", _text_of(_smtp))
+SPECIAL_USE = ValueType("MAILBOX=\\ATTRIBUTE", text_of(_special_use), many=True)
 
 
 def _build(stanzas: Sequence[Placed], building: Building) -> tuple[LmtpSettings, ...]:
@@ -66,16 +66,16 @@ def _build(stanzas: Sequence[Placed], building: Building) -> tuple[LmtpSettings,
             hint = 'write deliver = "maildir:/var/vmail/%d/%n" or "lmtp:unix:/run/dovecot/lmtp"'
             building.report.error("option-missing", f"{stanza.head} has no deliver", stanza.stanza.kind_span, hint)
         elif stanza.instance in found:
-            submit = stanza.value("submit")
-            submission = _smtp(submit) if submit else None
-            store = mailstore(stanza.value("deliver"), make=stanza.value("create"))
-            servers.append(LmtpSettings(found[stanza.instance], store, submission, stanza.value("size")))
-    if stanzas and building.built(STATE) is None:
-        message, hint = (
-            "redirects may be repeated when a message comes again: there is no state",
-            "write a stanza state",
-        )
-        building.report.warn("state-missing", message, stanzas[0].stanza.kind_span, hint)
+            uses = tuple(map(special_use, stanza.value("special_use")))
+            store = mailstore(stanza.value("deliver"), make=stanza.value("create"), special_uses=uses)
+            size, clients = stanza.value("size"), stanza.value("clients")
+            servers.append(LmtpSettings(found[stanza.instance], store, submission(stanza), size, uses, clients))
+            if uses and isinstance(store, Relay):
+                written = stanza.written["special_use"].span
+                message = "special_use has no effect: the other server's mailboxes are not known"
+                building.report.warn("option-conflict", message, written, "leave it out")
+    if stanzas:
+        warn_without_state(stanzas[0], building, "redirects")
     return tuple(servers)
 
 
@@ -84,6 +84,7 @@ LMTP = StanzaType(
     "a socket where mail servers deliver by LMTP",
     (
         *OPTIONS,
+        CLIENTS,
         Option(
             "deliver",
             STORE,
@@ -91,7 +92,13 @@ LMTP = StanzaType(
             "where mail is stored: maildir:/path with %u, %n, %d; lmtp:unix:/path; or lmtp:inet:address:port",
         ),
         Option("create", BOOLEAN, False, "whether to create a recipient's Maildir if it does not exist"),
-        Option("submit", SUBMISSION, "", "the server that redirected mail and replies are given to: smtp:address:port"),
+        Option(
+            "special_use",
+            SPECIAL_USE,
+            (),
+            'which mailbox has which special use, for all users: MAILBOX=\\ATTRIBUTE, such as "Junk=\\\\Junk"',
+        ),
+        submit("redirected mail and replies"),
         Option("size", SIZE, 50 * MIB, "the largest message"),
     ),
     Named.MUST,
@@ -101,6 +108,10 @@ Example: lmtp "l1" { listen = "inet:127.0.0.1:10024" deliver = "maildir:/var/vma
 and in Postfix's main.cf
 
     virtual_transport = lmtp:inet:127.0.0.1:10024
+
+special_use = ( "Junk=\\\\Junk" "Sent=\\\\Sent" ) gives attributes to the mailboxes Junk and Sent, for fileinto :specialuse.
+Give the same ones as in Dovecot's configuration; those that users set by IMAP are not read. Of several mailboxes with the
+same attribute, the first that exists is used.
 
 With lmtp:, a mailbox is the detail of the address (user+Junk@example.com): in Dovecot, lmtp_save_to_detail_mailbox = yes.
 The server named by submit must not give the message to sieveav before it has left this site.""",
@@ -120,7 +131,8 @@ async def _start(site: Site, worker: Worker, executor: Executor) -> _Running:
     running = _Running()
     for settings in site.settings[LMTP]:
         deliverer = Deliverer(site, settings.store, settings.submission)
-        service = Service(settings.listener.name, deliverer, executor, deliveries, Limits(message=settings.size))
+        limits = Limits(message=settings.size)
+        service = Service(settings.listener.name, deliverer, executor, deliveries, limits, clients=settings.clients)
         running.services.append(service)
         for listening in worker.sockets[settings.listener.name]:
             connect = partial(LmtpSession, service)
