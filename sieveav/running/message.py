@@ -104,12 +104,15 @@ class Message(HeaderSource):
 
     def edited(self, edit: Edit) -> Message:
         """The message after `edit`; this one does not change. Equal edits give the same object, which shares its answers."""
-        view = self._views.get(edit)
+        views = self._views
+        view = views.get(edit)
         if view is None:
             view = Message(edit.octets) if isinstance(edit, Rewrite) else EditedHeader(self, edit)
-            if len(self._views) >= VIEWS:
-                self._views.clear()
-            view = self._views.setdefault(edit, view)  # another recipient's thread may have been faster
+            if len(views) >= VIEWS:
+                # Never clear(): while another thread compares keys, what was removed may be replaced by other objects at the
+                # same addresses, and CPython 3.11 would take their answer for that of its own key.
+                views = self._views = {}
+            view = views.setdefault(edit, view)  # another recipient's thread may have been faster
         return view
 
     @cached_property
