@@ -118,6 +118,8 @@ class _Carrier:
     trace: bytes
     several: bool
     warnings: list[str] = field(default_factory=list)
+    key: str = ""
+    """The key of the effect in hand; "" if it is not to be remembered, or remembered already."""
     done: list[str] = field(default_factory=list)
     """The keys of what was done and is not remembered yet."""
     numbers: Counter[tuple[object, ...]] = field(default_factory=Counter)
@@ -198,7 +200,7 @@ class _Carrier:
         if self.by.submission is None:
             return Failure(True, "there is no submission server: write submit")
         sender = self.sender if effect.sender is None else effect.sender
-        return hand_over(self.by.submission, sender, effect.address, message, effect.parameters)
+        return hand_over(self.by.submission, sender, effect.address, message, effect.parameters, self._is_done)
 
     def pipe(self, effect: Pipe, message: bytes) -> str:  # noqa: ARG002
         return f'program "{effect.program}" not found'
@@ -223,15 +225,22 @@ class _Carrier:
 
     def _once(self, effect: Store | Send, do: Callable[[], str]) -> str:
         """Carry out an effect, unless that was done when the MTA brought the message before."""
-        key = self._key(effect)
-        if key and self.by.site.seen(self.recipient, key):
+        self.key = self._key(effect)
+        if self.key and self.by.site.seen(self.recipient, self.key):
             return ""
         error = do()
-        if key and not error:
-            self.done.append(key)
-            if isinstance(effect, Send):  # at once: a crash must not let it happen again
+        if self.key and not error:
+            self.done.append(self.key)
+            if isinstance(effect, Send):
                 self.remember()
         return error
+
+    def _is_done(self) -> None:
+        """The send in hand is done. It is remembered at once: a crash must not let it happen again."""
+        if self.key:
+            self.done.append(self.key)
+            self.key = ""
+            self.remember()
 
     def remember(self) -> None:
         """Remember what was done."""

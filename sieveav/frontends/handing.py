@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import smtplib
 import socket
+from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import NamedTuple
 
@@ -52,15 +53,23 @@ def peer(text: str) -> Peer:
 
 
 def hand_over(
-    to: Peer, sender: str, recipient: str, message: bytes, parameters: tuple[tuple[str, str], ...] = ()
+    to: Peer,
+    sender: str,
+    recipient: str,
+    message: bytes,
+    parameters: tuple[tuple[str, str], ...] = (),
+    accepted: Callable[[], None] = lambda: None,
 ) -> Failure | None:
     """Give `message` to a server for one recipient. `sender` "" is the null reverse-path. Line ends become CRLF.
-    `parameters` of RFC 3461 are left out if the server does not support them."""
+    `parameters` of RFC 3461 are left out if the server does not support them. `accepted` is called as soon as the server is
+    responsible for the message."""
     if not (_is_path(sender) and _is_path(recipient)):
         return Failure(False, "an address that SMTP cannot express")
     try:
         with closing(_connected(to)) as client:
             failure = _transfer(client, sender, recipient, crlf(message), parameters)
+            if failure is None:
+                accepted()
             # The message is accepted, or refused, whatever happens now.
             with suppress(OSError):
                 client.quit()

@@ -38,7 +38,6 @@ _CLEAN = f"DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE until <= ? 
 _VERDICTS = (
     "CREATE TABLE IF NOT EXISTS verdicts (name BLOB PRIMARY KEY, record BLOB NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS verdicts_until ON verdicts (until)",
-    "PRAGMA synchronous = NORMAL",  # a crash of the machine may lose the last ones
 )
 _CLEAN_VERDICTS = _CLEAN.replace("seen", "verdicts").replace("key", "name")
 
@@ -94,6 +93,9 @@ class _Database:
         database = sqlite3.connect(self._path, timeout=self._wait, check_same_thread=False)
         try:
             database.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+            # A crash of the machine may lose the last records, one of a process does not. Waiting for the disk would give a
+            # process more time to be killed between what it does and its record.
+            database.execute("PRAGMA synchronous = NORMAL")
             for statement in self._setup:
                 database.execute(statement)
         except sqlite3.Error:
