@@ -49,8 +49,12 @@ class Connection(asyncio.Protocol):
         self._is_wanted = True
         self._is_writable = True
         self._awaited: object = None
-        self._clock: asyncio.TimerHandle | None = None
+        self._is_awaiting = False
         self._since = 0.0
+        self._when_late: Callable[[], None] | None = None
+        self._late_at = 0.0
+        self._clock: asyncio.TimerHandle | None = None
+        """It looks whether it is late, and is not set again each time that something else is expected: most is in time."""
         self._ending: asyncio.TimerHandle | None = None
 
     # ---- what a subclass does
@@ -80,6 +84,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._connections.discard(self)
         self.heard()
+        self._set_clock(None)
         if self._ending is not None:
             self._ending.cancel()
 
@@ -105,18 +110,19 @@ class Connection(asyncio.Protocol):
 
     def expect(self, what: object, seconds: float, late: Callable[[], None]) -> None:
         """Let the client have `seconds` for `what`, from the first of several calls with it on; then call `late`."""
-        if self._clock is None or what != self._awaited:
-            self.heard()
-            self._awaited = what
-            self._since = self._loop.time()
-            self._clock = self._loop.call_later(seconds, late)
+        if self._is_awaiting and what == self._awaited:
+            return
+        self._is_awaiting, self._awaited, self._when_late = True, what, late
+        self._since = self._loop.time()
+        self._late_at = self._since + seconds
+        if self._clock is None or self._clock.when() > self._late_at:
+            self._set_clock(self._late_at)
 
     def heard(self) -> float:
         """Expect nothing more: how many seconds the client has taken since the last time."""
-        if self._clock is None:
+        if not self._is_awaiting:
             return 0.0
-        self._clock.cancel()
-        self._clock = None
+        self._is_awaiting = False
         return self._loop.time() - self._since
 
     def finish(self) -> None:
@@ -125,7 +131,23 @@ class Connection(asyncio.Protocol):
         self._transport.close()
         if self._ending is not None:
             self._ending.cancel()
-        self._ending = self._loop.call_later(CLOSING, self._transport.abort)
+            self._ending = None
+        if self._transport.get_write_buffer_size():
+            self._ending = self._loop.call_later(CLOSING, self._transport.abort)
+
+    def _set_clock(self, at: float | None) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+        self._clock = None if at is None else self._loop.call_at(at, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        self._clock = None
+        if not self._is_awaiting or self._when_late is None:
+            return
+        if self._loop.time() < self._late_at:
+            self._set_clock(self._late_at)
+        else:
+            self._when_late()
 
     def _control_reading(self) -> None:
         if self._is_wanted and self._is_writable:

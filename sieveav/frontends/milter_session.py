@@ -182,6 +182,7 @@ class MilterSession(Connection):
         self._packets = 0
         """How many have been read."""
         self._macros: dict[bytes, bytes] = {}
+        self._last_macros: Macros | None = None
         self._host = ""
         """The MTA's name."""
         self._busy: Future[Delayed] | None = None
@@ -346,10 +347,14 @@ class MilterSession(Connection):
         return replies.negotiated(agreed)
 
     def _keep_macros(self, event: Macros) -> bytes:
+        if event is self._last_macros:  # as before each header field
+            return b""
+        self._last_macros = event
         if event.stage is Mail:  # a new message: a macro that is not sent now has no value
             self._macros.clear()
-        for name in MACROS & event.values.keys():
-            self._macros[name] = event.values[name]
+        for name, value in event.values.items():
+            if name in MACROS:
+                self._macros[name] = value
         return b""
 
     def _connect(self, event: Connect) -> bytes | Work:
@@ -495,9 +500,10 @@ class MilterSession(Connection):
     def _quit(self, event: Event) -> bytes:
         self._begin_message()
         self._macros.clear()
-        self._conversation = Conversation(self._site)
         if isinstance(event, Quit):
             self.finish()
+        else:
+            self._conversation = Conversation(self._site)
         return b""
 
 

@@ -34,6 +34,7 @@ CONCURRENCY = (1, 10)
 
 CONNECTIONS = 50
 CACHED = 10_000
+HOUR = 18_000
 LARGE = 100 * 1024 * 1024
 
 CHANCE = random.Random(5321)
@@ -191,6 +192,10 @@ def memory(base: Path, rounds: int, scale: float) -> None:  # noqa: ARG001
                 recipients = [f"{name}@example.com" for name in list(own)[start : start + 100]]
                 clients[0].give(letter(10_000, CHANCE), recipients)
             shown = f"and after mail for {CACHED} users, each with a script"
+            print(f"{shown:<60}{servers.memory(worker, 'VmRSS'):>8.1f}")
+            for number in range(HOUR):
+                clients[0].give(letter(10_000, CHANCE), [f"u{number % 100}@example.com"])
+            shown = f"and after {HOUR} more messages, 5 a second for an hour"
             print(f"{shown:<60}{servers.memory(worker, 'VmRSS'):>8.1f}")
             for client in clients:
                 client.close()
