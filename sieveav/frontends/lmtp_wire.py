@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from typing import NamedTuple
 
@@ -95,6 +96,7 @@ Turn = tuple[bytes, Event | None]
 """What to write to the client, perhaps nothing, and the event to answer after that; None means to read on."""
 
 
+@lru_cache(256)
 def reply(code: int, enhanced: str, text: str, *, utf8: bool = False) -> bytes:
     """A reply (RFC 5321, 4.2) with a line for each line of `text`. `enhanced` may be "".
 

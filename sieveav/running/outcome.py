@@ -264,6 +264,8 @@ class Outcome:
     def delay(self) -> float:
         """Seconds by which the reply is delayed, a response as well as the acceptance of a command or a message; at most
         limits.LONGEST_DELAY."""
+        if not self.actions and self.response is None:
+            return 0.0
         seconds = [effect.seconds for action in self.actions for effect in action.effects if isinstance(effect, Delay)]
         if self.response is not None:
             seconds.append(self.response.delay)

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from glob import escape, glob
 from pathlib import Path
 
@@ -85,6 +86,7 @@ class Users:
                 yield Path(path)
 
 
+@lru_cache(4096)  # a message asks for its recipients' paths several times
 def fill(template: str, recipient: str) -> Path | None:
     """The path that `template` gives for a recipient; None if a mark's value could lead elsewhere, or is missing.
 
