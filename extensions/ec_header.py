@@ -1,7 +1,9 @@
-"""ec_header: add and delete header fields (Momentum): ec_header_add and ec_header_delete.
+"""ec_header: change and read header fields (Momentum).
 
     ec_header_delete "X-Spam-Flag";
     ec_header_add "X-Spam-Flag" "%{vctx_mess:spam}";
+    ec_header_prefix "Subject" "[external] ";
+    ec_header_get "X-Campaign" "campaign";
 
 The rest of the script, later scripts, and what is delivered see the changed header. Only the scripts of a site for all
 recipients (data, spool) may use these words: scripts for one recipient use editheader, whose settings say what users may
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from sieveav.extending import AddField, DropFields, Extension, Run, Word, value
+from sieveav.extending import AddField, DropFields, Extension, Run, Word, decode_words, unfold, value
 
 ec_header = Extension("ec_header", "Momentum")
 
@@ -37,6 +39,18 @@ def deleted_flaw(name: str) -> str:
     return name_flaw(name)
 
 
+def clean(text: str) -> str:
+    """A text, bounded, without control characters: it may come from the message, and a line end in it must not begin a
+    field."""
+    return "".join(c for c in text[:VALUE_LENGTH].replace("\t", " ") if c.isprintable())
+
+
+def first(run: Run, name: str) -> str | None:
+    """The decoded value of the first field of that name; None if there is none."""
+    values = run.message.fields.get(name.lower(), ())
+    return decode_words(unfold(values[0])).strip() if values else None
+
+
 @ec_header.action("ec_header_add", phases=OF_THE_SITE)
 class EcHeaderAdd(Word):
     """ec_header_add: add a header field at the top of the header, in each case beside fields of that name. Control characters
@@ -46,9 +60,7 @@ class EcHeaderAdd(Word):
     text: str
 
     def run(self, run: Run) -> None:
-        # the text may come from the message: a line end in it must not begin a field
-        text = "".join(c for c in self.text[:VALUE_LENGTH] if c.isprintable()).strip()
-        run.edit(self, "ec_header_add", AddField(self.name, text))
+        run.edit(self, "ec_header_add", AddField(self.name, clean(self.text).strip()))
 
 
 @ec_header.action("ec_header_delete", phases=OF_THE_SITE)
@@ -62,3 +74,61 @@ class EcHeaderDelete(Word):
         if fields:
             numbers = tuple(range(1, len(fields) + 1))
             run.edit(self, "ec_header_delete", DropFields(self.name, numbers))
+
+
+class _Around(Word):
+    """A word that puts text before or after a value."""
+
+    name: str = value(valid=deleted_flaw, hint="write the name of another field, without a colon")
+    text: str
+
+    def joined(self, found: str) -> str:
+        """The new value."""
+        raise NotImplementedError
+
+    def change(self, run: Run, action: str) -> None:
+        """Put the new value in the place of the first one."""
+        found = first(run, self.name)
+        if found is not None:
+            run.edit(self, action, DropFields(self.name, (1,)))
+        run.edit(self, action, AddField(self.name, clean(self.joined(found or "")).strip()))
+
+
+@ec_header.action("ec_header_prefix", phases=OF_THE_SITE)
+class EcHeaderPrefix(_Around):
+    """ec_header_prefix: put text before the value of the first header field of this name, which comes to the top of the
+    header. If there is none, one is added with the text."""
+
+    def joined(self, found: str) -> str:
+        return self.text + found
+
+    def run(self, run: Run) -> None:
+        self.change(run, "ec_header_prefix")
+
+
+@ec_header.action("ec_header_postfix", phases=OF_THE_SITE)
+class EcHeaderPostfix(_Around):
+    """ec_header_postfix: put text after the value of the first header field of this name, which comes to the top of the
+    header. If there is none, one is added with the text."""
+
+    def joined(self, found: str) -> str:
+        return found + self.text
+
+    def run(self, run: Run) -> None:
+        self.change(run, "ec_header_postfix")
+
+
+@ec_header.command("ec_header_get", phases=(*OF_THE_SITE, "each_rcpt"))
+class EcHeaderGet(Word):
+    """ec_header_get: set a context variable of the message to the decoded value of the first header field of this name; unset
+    it if there is none."""
+
+    name: str = value(valid=name_flaw, hint="write letters, digits and hyphens, no colon")
+    variable: str
+
+    def run(self, run: Run) -> None:
+        found = first(run, self.name)
+        if found is None:
+            run.context.message.pop(self.variable, None)
+        else:
+            run.context.message[self.variable] = clean(found)

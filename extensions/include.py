@@ -10,6 +10,9 @@
 included script has its own require. `return` ends it, `stop` ends all scripts. Its actions count as those of the including
 script. Its variables are its own, except those that `global` shares among all scripts of the run; `${global.name}` is such
 a variable too. Inside foreverypart, an included script sees the current part as if it were the whole message.
+
+Momentum's ec_include includes a global script: `ec_include "spam_tests";`. The name of the word is Momentum's, its argument
+that of this implementation.
 """
 
 from __future__ import annotations
@@ -43,14 +46,13 @@ from sieveav.extending import (
 )
 
 include = Extension("include", "RFC 6609")
+ec_include = Extension("ec_include", "Momentum")
 include.rule("global-late", "a variable is set before it is declared global")
 include.rule("variables-missing", "the word needs the extension variables")
-include.setting(Option("max_includes", integer(0, 10_000), 255, "the most scripts that one run may include"))
-include.setting(
-    Option(
-        "max_nesting_depth", integer(2, 10), 10, "the deepest nesting of included scripts"
-    )  # RFC 6609, 3.1: at least 2
-)
+for each in (include, ec_include):
+    each.setting(Option("max_includes", integer(0, 10_000), 255, "the most scripts that one run may include"))
+    # RFC 6609, 3.1: at least 2
+    each.setting(Option("max_nesting_depth", integer(2, 10), 10, "the deepest nesting of included scripts"))
 
 NAME_LENGTH = 128
 """The most characters in a script's name. RFC 5804, 1.6: a server must allow at least 128."""
@@ -61,6 +63,9 @@ RFC 5198, 2: unassigned code points, and text that is not UTF-8."""
 
 _HOSTILE = ("/", "\\", "`", "$(")
 """Text with a special meaning in file systems or shells."""
+
+
+HINT = "write the name of a script, without a folder"
 
 
 def name_flaw(name: str) -> str:
@@ -128,7 +133,7 @@ class Include(Word):
     location: OfUser | OfSite = choice("location", ":personal")
     once: bool = tag(":once")
     optional: bool = tag(":optional")
-    script: str = value(valid=name_flaw, hint="write the name of a script, without a folder")
+    script: str = value(valid=name_flaw, hint=HINT)
 
     def check(self, use: Use) -> None:
         for name in use.constants("script"):  # RFC 6609, 3.2: a constant string
@@ -136,42 +141,58 @@ class Include(Word):
             use.mentions("optional script" if self.optional else "script", name, self.location.location)
 
     def run(self, run: Run) -> None:
-        included = run.memory(Included)
-        checked = included.script(run, Script(self.script, self.location.location))
-        if checked is None:
-            if self.optional:  # RFC 6609, 3.2
-                run.explain(self, "not found", str(self))
-                return
-            run.fail(f"{self} does not exist", self)
-        frames = included.frames
-        path = checked.source.path
-        recursive = path == run.program.source.path or any(path in (frame.path, frame.including) for frame in frames)
-        if self.once and (
-            recursive or path in included.paths
-        ):  # RFC 6609, 3.2: a recursive include counts as included before
-            run.explain(self, "included before", str(self))
-            return
-        if recursive:  # RFC 6609, 3.1
-            run.fail(f"{self} includes itself", self)
-        if len(frames) >= self.settings["max_nesting_depth"]:  # RFC 6609, 3.1
-            run.fail(f"included scripts are nested deeper than {self.settings['max_nesting_depth']}", self)
-        included.count += 1
-        if included.count > self.settings["max_includes"]:
-            run.fail(f"more than {self.settings['max_includes']} included scripts", self)
-        if checked.program is None:  # RFC 6609, 3.2: the script must be valid
-            run.fail(f"{self} is invalid: {first_error(checked)}", self)
-        included.paths.add(path)
-        run.explain(self, "included", str(self))
-        frame = Frame(run.program.source.path, path)
-        frames.append(frame)
-        try:
-            with run.leaving(frame), run.within(checked.program, part_of(run)):
-                checked.program.block.run(run)
-        finally:
-            frames.pop()
+        run_script(self, run, Script(self.script, self.location.location), once=self.once, optional=self.optional)
 
-    def __str__(self) -> str:
-        return f'{self.location.location} script "{self.script}"'
+
+@ec_include.command("ec_include", phases=PHASES)
+class EcInclude(Word):
+    """ec_include: run the global script of this name, then go on; a missing script is a run-time error. It is
+    `include :global`."""
+
+    script: str = value(valid=name_flaw, hint=HINT)
+
+    def check(self, use: Use) -> None:
+        for name in use.constants("script"):
+            use.mentions("script", name, OfSite.location)
+
+    def run(self, run: Run) -> None:
+        run_script(self, run, Script(self.script, OfSite.location), once=False, optional=False)
+
+
+def run_script(word: Word, run: Run, asked: Script, *, once: bool, optional: bool) -> None:
+    """Run the script that is asked for."""
+    name = f'{asked.location} script "{asked.name}"'
+    included = run.memory(Included)
+    checked = included.script(run, asked)
+    if checked is None:
+        if optional:  # RFC 6609, 3.2
+            run.explain(word, "not found", name)
+            return
+        run.fail(f"{name} does not exist", word)
+    frames = included.frames
+    path = checked.source.path
+    recursive = path == run.program.source.path or any(path in (frame.path, frame.including) for frame in frames)
+    if once and (recursive or path in included.paths):  # RFC 6609, 3.2: a recursive include counts as included before
+        run.explain(word, "included before", name)
+        return
+    if recursive:  # RFC 6609, 3.1
+        run.fail(f"{name} includes itself", word)
+    if len(frames) >= word.settings["max_nesting_depth"]:  # RFC 6609, 3.1
+        run.fail(f"included scripts are nested deeper than {word.settings['max_nesting_depth']}", word)
+    included.count += 1
+    if included.count > word.settings["max_includes"]:
+        run.fail(f"more than {word.settings['max_includes']} included scripts", word)
+    if checked.program is None:  # RFC 6609, 3.2: the script must be valid
+        run.fail(f"{name} is invalid: {first_error(checked)}", word)
+    included.paths.add(path)
+    run.explain(word, "included", name)
+    frame = Frame(run.program.source.path, path)
+    frames.append(frame)
+    try:
+        with run.leaving(frame), run.within(checked.program, part_of(run)):
+            checked.program.block.run(run)
+    finally:
+        frames.pop()
 
 
 def first_error(checked: Checked) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+
 import pytest
 from support.accepting import Accepted
 from support.sieve import Sieve
@@ -36,6 +39,13 @@ def header(sieve: Sieve, script: str, message: str = MAIL) -> list[str]:
         ('ec_header_delete "X-Nothing";', "Received: a X-A: one Subject: Hello x-a: two"),
         ('ec_header_delete "x-a"; ec_header_add "X-A" "3";', "X-A: 3 Received: a Subject: Hello"),
         ('ec_header_add "X-A" ""; ec_header_delete "X-A";', "Received: a Subject: Hello"),
+        ('ec_header_prefix "subject" "[new] ";', "subject: [new] Hello Received: a X-A: one x-a: two"),
+        ('ec_header_postfix "Subject" " (new)";', "Subject: Hello (new) Received: a X-A: one x-a: two"),
+        ('ec_header_prefix "X-A" "1";', "X-A: 1one Received: a Subject: Hello x-a: two"),
+        (
+            'ec_header_prefix "X-B" "1"; ec_header_postfix "X-B" "2";',
+            "X-B: 12 Received: a X-A: one Subject: Hello x-a: two",
+        ),
     ],
 )
 def test_fields(sieve: Sieve, script: str, delivered: str) -> None:
@@ -49,6 +59,45 @@ def test_later_tests_see_it(sieve: Sieve) -> None:
 
 def test_a_value_with_line_ends_adds_one_field(sieve: Sieve) -> None:
     assert header(sieve, 'ec_header_add "X-B" " a\r\nBcc: x\x07 ";')[:3] == ["X-B:", "aBcc:", "x"]
+
+
+def test_an_encoded_value_is_decoded_before_text_is_added(sieve: Sieve) -> None:
+    mail = "Subject: =?utf-8?q?M=C3=BCll?=\n\n"
+    outcome = sieve.run(REQUIRE + 'ec_header_prefix "Subject" "[\u00e9] ";', mail, phase="data")
+    (delivery,) = staged(Message(mail.encode()), outcome)
+    assert (
+        email.message_from_bytes(delivery.message.raw, policy=email.policy.default)["Subject"] == "[\u00e9] M\u00fcll"
+    )
+
+
+@pytest.mark.parametrize("word", ["prefix", "postfix"])
+def test_text_with_line_ends_around_a_value_adds_one_field(sieve: Sieve, word: str) -> None:
+    assert header(sieve, f'ec_header_{word} "X-B" "a\r\nBcc: x";')[:3] == ["X-B:", "aBcc:", "x"]
+
+
+@pytest.mark.parametrize(
+    ("mail", "value"),
+    [
+        (MAIL, "one"),
+        ("X-A: =?utf-8?q?M=C3=BCll_?=\n =?utf-8?q?x?=\n\n", "M\u00fcll x"),
+        ("X-A:  a\n\tb \n\n", "a b"),
+        ("X-A: =?utf-8?q?a=0D=0Ab?=\n\n", "a  b"),
+        ("X-A:\n\n", ""),
+    ],
+)
+def test_a_value_in_a_context_variable(sieve: Sieve, mail: str, value: str) -> None:
+    script = 'ec_header_get "X-A" "a"; ec_header_add "X-Seen" "<${vctx_mess.a}>";'
+    outcome = sieve.run('require "vctx";' + REQUIRE + script, mail, phase="data")
+    assert outcome.fault is None
+    assert outcome.actions[0].as_json()["value"] == f"<{value}>"
+
+
+def test_a_variable_is_unset_without_a_field(sieve: Sieve) -> None:
+    script = (
+        'vctx_mess_set "a" "old"; ec_header_get "X-None" "a"; if vctx_mess :contains "a" "" { ec_header_delete "X-A"; }'
+    )
+    outcome = sieve.run('require "vctx";' + REQUIRE + script, MAIL, phase="data")
+    assert (outcome.fault, [action.name for action in outcome.actions]) == (None, ["keep"])
 
 
 def test_a_long_value_is_cut(sieve: Sieve) -> None:
@@ -73,6 +122,8 @@ def test_the_number_of_edits_is_bounded(sieve: Sieve) -> None:
         ('ec_header_delete "Received";', ["name-invalid"]),
         ('ec_header_delete "a b";', ["name-invalid"]),
         ('ec_header_delete ["a"];', ["argument-type"]),
+        ('ec_header_prefix "Received" "x";', ["name-invalid"]),
+        ('ec_header_get "X:" "a";', ["name-invalid"]),
     ],
 )
 def test_problems(sieve: Sieve, accepted: Accepted, script: str, rules: list[str]) -> None:

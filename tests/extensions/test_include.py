@@ -53,6 +53,17 @@ def failure(outcome: Outcome) -> str:
 REQUIRE = 'require ["include", "variables"];\n'
 
 
+def test_momentums_word_includes_global_scripts(run: RunScripts) -> None:
+    outcome, asked = run(
+        'require "ec_include"; ec_include "a"; discard;',
+        {"global:a": 'redirect "x@example.org";', "personal:a": "stop;"},
+    )
+    assert [action.name for action in outcome.actions] == ["redirect", "discard"]
+    assert asked == [Script("a", "global")]
+    missing, _ = run('require "ec_include"; ec_include "b";', {})
+    assert fault(missing).message == 'global script "b" does not exist'
+
+
 # ---- places
 
 
