@@ -14,7 +14,7 @@ OURS = "sieveav.extensions"
 
 DOCUMENTED = frozenset(
     """antivirus body comparator-elbonia comparator-i;ascii-casemap comparator-i;ascii-numeric comparator-i;octet
-    comparator-i;unicode-casemap convert copy date duplicate ec_action ec_disconnect ec_header ec_inc_counter ec_log
+    comparator-i;unicode-casemap convert copy date duplicate ec_action ec_disconnect ec_header ec_inc_counter ec_include ec_log
     ec_tarpit editheader enclose encoded-character enotify envelope envelope-deliverby envelope-dsn environment ereject
     extlists extracttext fcc fileinto foreverypart ihave imap4flags imapflags imapsieve include index mailbox mailboxid
     mboxmetadata mime notify processcalendar redirect-deliverby redirect-dsn regex reject relational replace servermetadata
