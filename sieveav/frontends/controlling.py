@@ -77,12 +77,11 @@ class Totals:
 
     def observe(self, answered: Answered) -> None:
         """Count a message."""
-        decision = answered.decision
-        faults = [decision.fault, *(one.outcome.fault for one in decision.recipients)]
+        faults = answered.faults
         with self._lock:
             self.messages += 1
-            self.recipients += len(decision.recipients)
-            self.faults += sum(fault is not None for fault in faults)
+            self.recipients += len(answered.decision.recipients)
+            self.faults += faults
             self.ms += answered.seconds * 1000
 
     def reset(self) -> None:

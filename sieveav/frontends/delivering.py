@@ -24,7 +24,6 @@ Nothing is lost instead.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -95,6 +94,13 @@ class Deliverer:
         elif one.script_fault is not None:
             self._tell(one.recipient, one.script_fault)
         return Delivered(one.recipient, reply if failed else None, warnings)
+
+    def done_key(self, message: Message, sender: str, *what: object) -> str:
+        """What is remembered once `what` is done for a message; "" if the message has no field by which it differs from
+        another one with the same text."""
+        if not any(name in message.fields for name in self.identified_by):
+            return ""
+        return f"done {(message.digest, sender, *what)!r}"
 
     def _tell(self, recipient: str, fault: Fault) -> None:
         """Store a note about the fault of a user's script. What goes wrong is only logged: their message is safe."""
@@ -249,16 +255,13 @@ class _Carrier:
         self.done.clear()
 
     def _key(self, effect: Store | Send) -> str:
-        """What an effect on this message is remembered by; "" if it is not: it is the only one, or the message has no
-        field by which it differs from another one with the same text."""
+        """What an effect on this message is remembered by; "" if it is not: it is the only one, or the message cannot be
+        known again."""
         if self.by.site.state is None or not (self.several or isinstance(effect, Send)):
-            return ""
-        if not any(name in self.message.fields for name in self.by.identified_by):
             return ""
         if isinstance(effect, Store):
             what: tuple[object, ...] = ("store", mailbox_key(effect.mailbox), effect.message is None)
         else:
             what = ("send", effect.address, effect.message is None)
         self.numbers[what] += 1
-        digest = hashlib.sha256(self.message.raw).hexdigest()
-        return f"done {(digest, self.sender, *what, self.numbers[what])!r}"
+        return self.by.done_key(self.message, self.sender, *what, self.numbers[what])

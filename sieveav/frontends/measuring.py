@@ -104,9 +104,9 @@ class Measures:
         self._decided.labels(frontend).observe(answered.seconds)
         for action in answered.actions:
             self._actions.labels(frontend, action).inc()
-        faults = [decision.fault, *(one.outcome.fault for one in decision.recipients)]
-        if any(faults):
-            self._faults.labels(frontend).inc(sum(fault is not None for fault in faults))
+        faults = answered.faults
+        if faults:
+            self._faults.labels(frontend).inc(faults)
         for name, number in answered.counters.items():
             self._counters.labels(name if name in self._named else OTHER).inc(number)
         for verdict in decision.verdicts:

@@ -124,6 +124,12 @@ class Answered:
         return _result(self.reply, discarded=self.discarded)
 
     @property
+    def faults(self) -> int:
+        """How many scripts had a run-time error: one for the phases before the recipients, one for each recipient."""
+        faults = (self.decision.fault, *(one.outcome.fault for one in self.decision.recipients))
+        return sum(fault is not None for fault in faults)
+
+    @property
     def actions(self) -> Iterator[str]:
         """The names of the actions of each recipient who gets the message; defer or refuse, if they do not."""
         for one in self.decision.recipients:

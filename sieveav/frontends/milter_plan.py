@@ -72,8 +72,8 @@ class Plan:
 
     `remove` are recipients, `add` addresses with their SMTP parameters, `message` is the message after its edits, None as it
     was received. `sends` are the messages of scripts that are sent before, and `notices` the refusals that the sender gets a
-    notice of. `records` are to be remembered once the message is accepted, each for a recipient; `counters` are to be
-    counted. `reason` says, for the log, why the message is deferred, `warnings` what is not done.
+    notice of. `records` are to be remembered once the message is accepted, each for a recipient. `reason` says, for the
+    log, why the message is deferred, `warnings` what is not done.
     """
 
     response: Response | None = None
@@ -84,7 +84,6 @@ class Plan:
     sends: tuple[RecipientDecision, ...] = ()
     notices: tuple[RecipientDecision, ...] = ()
     records: tuple[tuple[str, Record], ...] = ()
-    counters: tuple[str, ...] = ()
     reason: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -127,7 +126,6 @@ def plan(decision: Decision, message: Message, answering: Answering = Answering(
         sends=tuple(part.sends for part in parts if part.sends is not None),
         notices=() if infected else tuple(refusing),
         records=tuple((part.recipient, record) for part in parts for record in part.records),
-        counters=tuple(counter for part in parts for counter in part.counters),
         warnings=tuple(warning for part in parts for warning in part.warnings),
     )
 
@@ -146,7 +144,6 @@ class _Part:
     finals: list[Message] = field(default_factory=list)
     sends: RecipientDecision | None = None
     records: list[Record] = field(default_factory=list)
-    counters: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     reason: str = ""
 
@@ -170,9 +167,7 @@ class _Part:
                 part.finals.append(delivery.message)
             elif isinstance(effect, Record):
                 part.records.append(effect)
-            elif isinstance(effect, Count):
-                part.counters.append(effect.counter)
-            else:
+            elif not isinstance(effect, Count):  # the log has counters
                 name = delivery.action.name if delivery.action is not None else type(effect).__name__.lower()
                 part.reason = f"{one.recipient}: {name} {effect.summary()} needs delivery, which a milter cannot do"
         if unsent:  # what is remembered may be that it was sent

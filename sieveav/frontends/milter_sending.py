@@ -9,7 +9,6 @@ What the server refuses for good is only logged.
 
 from __future__ import annotations
 
-import hashlib
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -100,7 +99,7 @@ class Sending:
             return Failure(False, "a message with the null sender gets none")
         if not sender.isprintable():  # nor can it be encoded
             return Failure(False, "not an address that mail can be sent to")
-        record = Record(self._key(message, sender), DONE_SECONDS)
+        record = Record(self._deliverer.done_key(message, sender, "notice"), DONE_SECONDS)
         unknown = [one for one in refusing if not (record.key and self._site.seen(one.recipient, record.key))]
         refused = [each for each in (_refused(one, envelope) for one in unknown) if each.wants_notice]
         if not refused:
@@ -119,12 +118,6 @@ class Sending:
             for each in refused:
                 self._site.remember(each.recipient, record)
         return failure
-
-    def _key(self, message: Message, sender: str) -> str:
-        """What a notice is remembered by for a recipient; "" if the message has nothing by which it is known again."""
-        if not any(name in message.fields for name in self._deliverer.identified_by):
-            return ""
-        return f"done {(hashlib.sha256(message.raw).hexdigest(), sender, 'notice')!r}"
 
 
 def _refused(one: RecipientDecision, envelope: Envelope) -> Refused:

@@ -38,9 +38,3 @@ class Requests:
         finally:
             self.connections -= 1
             writer.close()
-
-    async def ended(self, seconds: float) -> None:
-        """Wait until no connection is open, at most so many seconds."""
-        until = asyncio.get_running_loop().time() + seconds
-        while self.connections and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.05)

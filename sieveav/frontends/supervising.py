@@ -366,6 +366,16 @@ async def stop_accepting(*servers: asyncio.Server) -> None:
         server.close()
 
 
+async def wait_until(is_over: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is over, at most so many seconds."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while not is_over() and loop.time() < until:
+        await asyncio.sleep(0.05)
+
+
 # ---- the supervisor
 
 Work = Callable[[Worker], None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.server import Server
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
+from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Placed, Settings, StanzaType
 
@@ -74,7 +74,7 @@ class _Running:
 
     async def drain(self, seconds: float) -> None:
         await stop_accepting(*self.servers)
-        await self.requests.ended(seconds)
+        await wait_until(lambda: not self.requests.connections, seconds)
 
 
 def _listeners(settings: Settings) -> Sequence[Listener]:

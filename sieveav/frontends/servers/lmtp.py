@@ -14,7 +14,7 @@ from sieveav.frontends.mailstores import Mailstore, Relay, mailstore
 from sieveav.frontends.server import Server
 from sieveav.frontends.special_uses import SpecialUse, special_use
 from sieveav.frontends.submitting import submission, submit, text_of, warn_without_state
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
+from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
 from sieveav.limits import MIB
 from sieveav.options import BOOLEAN, SIZE, Option, ValueType
 from sieveav.printing import printable
@@ -149,16 +149,11 @@ class _Running:
 
     async def drain(self, seconds: float) -> None:
         """Finish the messages that are being received or delivered; connections without one are closed at once."""
-        import asyncio
-
         await stop_accepting(*self.servers)
         sessions: list[Any] = [session for service in self.services for session in list(service.sessions)]
         for session in sessions:
             session.close()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while any(service.sessions for service in self.services) and loop.time() < until:
-            await asyncio.sleep(0.05)
+        await wait_until(lambda: not any(service.sessions for service in self.services), seconds)
 
 
 def _listeners(settings: Settings) -> Sequence[Listener]:

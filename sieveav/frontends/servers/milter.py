@@ -13,7 +13,7 @@ from sieveav.frontends.listening import CLIENTS, OPTIONS, listeners
 from sieveav.frontends.milter_plan import Answering
 from sieveav.frontends.server import Server
 from sieveav.frontends.submitting import EXAMPLE, submission, submit, warn_without_state
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting
+from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
 from sieveav.options import BOOLEAN, Option, one_of
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
@@ -151,13 +151,8 @@ class _Running:
 
     async def drain(self, seconds: float) -> None:
         """Wait for the MTAs: a connection that is closed between messages costs them the rest of an SMTP session."""
-        import asyncio
-
         await stop_accepting(*self.servers)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while self.sessions and loop.time() < until:
-            await asyncio.sleep(0.05)
+        await wait_until(lambda: not self.sessions, seconds)
         for session in list(self.sessions):
             session.close()
 
