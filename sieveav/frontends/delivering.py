@@ -10,6 +10,8 @@
     redirect                      given to the submission server; stored in INBOX if that refuses it for good
     vacation and other own mail   given to the submission server, with the null sender as the action says
     discard                       250
+    quarantine                    4xx: only a milter can have a message held; with `held_before`, when it is released,
+                                  as if there were none
     a fault of the user's script  kept; and a note about it in INBOX, once a day
     a fault of the store or the   4xx, and the MTA brings the message again
     submission server
@@ -72,18 +74,22 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Deliverer:
-    """How a front end delivers: the site, whose state remembers; the mail store; the submission server, if there is one; and
-    the header fields of which a message must have one to be known again when it comes again."""
+    """How a front end delivers: the site, whose state remembers; the mail store; the submission server, if there is one;
+    whether a message that scripts quarantine was held before, by a milter; and the header fields of which a message must have
+    one to be known again when it comes again."""
 
     site: Site
     store: Mailstore
     submission: Peer | None = None
+    held_before: bool = False
     identified_by: tuple[str, ...] = ("received",)
 
     def deliver(self, one: RecipientDecision, message: Message, sender: str, trace: bytes = b"") -> Delivered:
         """Carry out what is decided for a recipient. `trace` are header fields that are put before what is stored."""
         if one.response is not None:
             return Delivered(one.recipient, one.response)
+        if one.outcome.quarantine is not None and not self.held_before:
+            return Delivered(one.recipient, LATER, ("quarantine needs a milter: see the option quarantined",))
         carrier = _Carrier(self, one.recipient, message, sender, trace, len(staged(message, one.outcome)) > 1)
         notes = carry(message, one.outcome, carrier)
         warnings = (*carrier.warnings, *(note.text for note in notes))

@@ -51,7 +51,7 @@ from typing import Any
 
 from sieveav.frontends.showing import fault_text
 from sieveav.printing import printable
-from sieveav.running.effects import AddField, Call, Count, DropFields, Effect, Pipe, Refuse, Send, Store
+from sieveav.running.effects import AddField, Call, Count, DropFields, Effect, Pipe, Quarantine, Refuse, Send, Store
 from sieveav.running.outcome import Action, Response
 from sieveav.site.transaction import Decision, RecipientDecision, Session
 
@@ -91,6 +91,7 @@ _TARGETS: Mapping[type[Effect], Callable[[Any], str | None]] = {
     Call: lambda call: call.service,
     AddField: lambda field: field.name,
     DropFields: lambda field: field.name,
+    Quarantine: lambda held: held.reason,
 }
 """Effect -> what it stores in, sends to or changes."""
 

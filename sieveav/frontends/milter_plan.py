@@ -22,6 +22,7 @@ SMTP has one reply for all recipients of a message, and a milter changes the mes
                                         submission server
     pipe, a service                     deferred
     flags                               lost: SMTP does not carry them
+    quarantine                          the rest, and the MTA holds the message
     ==================================  ==================================================================
 
 Deferred is 451, with the reason in the log: nothing is lost, but the message comes again until the site's scripts decide
@@ -35,6 +36,7 @@ decide. Then the milter only replies:
     a response for the message          the reply
     all recipients refuse               the reply, as above
     some refuse, the message infected   they are removed
+    quarantine                          accepted, and the MTA holds the message
     everything else                     accepted as it is
     ==================================  ==================================================================
 """
@@ -70,14 +72,16 @@ class Plan:
     """What to answer: `response` refuses or defers the message; without one it is accepted, with these changes, or with
     `discard` accepted and dropped.
 
-    `remove` are recipients, `add` addresses with their SMTP parameters, `message` is the message after its edits, None as it
-    was received. `sends` are the messages of scripts that are sent before, and `notices` the refusals that the sender gets a
-    notice of. `records` are to be remembered once the message is accepted, each for a recipient. `reason` says, for the
-    log, why the message is deferred, `warnings` what is not done.
+    `quarantine` is the reason for which the MTA holds the message. `remove` are recipients, `add` addresses with their SMTP
+    parameters, `message` is the message after its edits, None as it was received. `sends` are the messages of scripts that
+    are sent before, and `notices` the refusals that the sender gets a notice of. `records` are to be remembered once the
+    message is accepted, each for a recipient. `reason` says, for the log, why the message is deferred, `warnings` what is
+    not done.
     """
 
     response: Response | None = None
     discard: bool = False
+    quarantine: str | None = None
     remove: tuple[str, ...] = ()
     add: tuple[tuple[str, str], ...] = ()
     message: Message | None = None
@@ -99,10 +103,11 @@ def plan(decision: Decision, message: Message, answering: Answering = Answering(
     refusals = [one.response for one in refusing if one.response is not None]
     if refusals and not others:
         return Plan(next((refusal for refusal in refusals if refusal.code < 500), refusals[0]))
+    quarantine = next(filter(None, (one.outcome.quarantine for one in others)), None)
     infected = any(verdict.status in FOUND for verdict in decision.verdicts)
     if answering.refuse_only:
         gone = [one.recipient for one in refusing if one.response is not None and one.response.code >= 500]
-        return Plan(remove=tuple(dict.fromkeys(gone)) if infected else ())
+        return Plan(quarantine=quarantine, remove=tuple(dict.fromkeys(gone)) if infected else ())
     if any(refusal.code < 500 for refusal in refusals):
         return _deferred("one recipient defers the message")
     if refusals and not infected and not answering.bounce:
@@ -120,6 +125,7 @@ def plan(decision: Decision, message: Message, answering: Answering = Answering(
     remove = tuple(dict.fromkeys([one.recipient for one in refusing] + [p.recipient for p in parts if not p.kept]))
     return Plan(
         discard=not add and not stay,
+        quarantine=quarantine,
         remove=remove,
         add=add,
         message=final if final.raw != message.raw else None,

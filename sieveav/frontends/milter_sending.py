@@ -68,7 +68,9 @@ class Sending:
     def __init__(self, site: Site, submission: Peer) -> None:
         self._site = site
         self._submission = submission
-        self._deliverer = Deliverer(site, _NoStore(), submission, ("received", "message-id"))
+        self._deliverer = Deliverer(
+            site, _NoStore(), submission, held_before=True, identified_by=("received", "message-id")
+        )
 
     def send(self, answer: Plan, message: Message, envelope: Envelope, is_over: Callable[[], bool]) -> Plan:
         """Send it all: the plan with what is to be logged, or if something cannot be sent now one that defers the message.

@@ -87,7 +87,15 @@ CONTENT = 600.0
 MACROS = {b"i", b"j", b"{auth_authen}"}
 """The macros that are kept; an MTA may send others, any number of them."""
 
-ACTIONS = int(Action.ADDHDRS | Action.CHGBODY | Action.ADDRCPT | Action.DELRCPT | Action.CHGHDRS | Action.ADDRCPT_PAR)
+ACTIONS = int(
+    Action.ADDHDRS
+    | Action.CHGBODY
+    | Action.ADDRCPT
+    | Action.DELRCPT
+    | Action.CHGHDRS
+    | Action.QUARANTINE
+    | Action.ADDRCPT_PAR
+)
 """What the plans need."""
 
 STEPS = int(Step.HDR_LEADSPC | Step.NR_HDR | Step.NR_BODY | Step.NR_EOH | Step.NOUNKNOWN)
@@ -478,6 +486,8 @@ class MilterSession(Connection):
         )
         # afterwards: Postfix 3.7 deletes added recipients too
         packets += (replies.add_recipient(a.encode(), p.encode()) for a, p in answer.add)
+        if answer.quarantine is not None:
+            packets.append(replies.quarantine(answer.quarantine))
         return b"".join([*packets, replies.CONTINUE])
 
     def _edits(self, before: Message, after: Message) -> Iterable[bytes]:

@@ -51,7 +51,7 @@ class Carrier(Protocol):
 
 
 _ORDER: dict[type, int] = {Store: 0, Pipe: 1, Call: 1, Send: 2, Record: 4, Count: 5}
-"""Rank of each effect. Refusals, discards and delays belong to the protocol; edits are applied to the messages."""
+"""Rank of each effect. Refusals, discards, delays and quarantine belong to the protocol; edits are applied to the messages."""
 
 _BEST_EFFORT = 3
 """Rank of a store that may fail, such as the copy of a sent message (RFC 8580), which comes after the sends."""

@@ -311,10 +311,41 @@ class Delay(Value):
         return f"{self.seconds:g} s"
 
 
+class Quarantine(Value):
+    """Accept the message, and hold it in the mail server until an administrator releases or deletes it. `reason` is for the
+    administrator."""
+
+    reason: str
+
+    @property
+    def target(self) -> Target:
+        return ("hold",)
+
+    def fields(self) -> dict[str, object]:
+        return {"reason": self.reason}
+
+    def summary(self) -> str:
+        return f": {' '.join(self.reason.split())}"
+
+
 Edit = AddField | DropFields | Rewrite
 """The effects that change the message for all later effects."""
 
-Effect = Store | Send | Refuse | Discard | AddField | DropFields | Rewrite | Record | Pipe | Call | Count | Delay
+Effect = (
+    Store
+    | Send
+    | Refuse
+    | Discard
+    | AddField
+    | DropFields
+    | Rewrite
+    | Record
+    | Pipe
+    | Call
+    | Count
+    | Delay
+    | Quarantine
+)
 
 
 def fields_of(effects: tuple[Effect, ...], details: Mapping[str, Any]) -> dict[str, object]:

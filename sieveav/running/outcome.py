@@ -15,7 +15,7 @@ from typing import Any
 from sieveav import limits
 from sieveav.language.problems import Place, Severity
 from sieveav.printing import printable
-from sieveav.running.effects import Delay, Edit, Effect, Record, Refuse, Send, Store, Target, fields_of
+from sieveav.running.effects import Delay, Edit, Effect, Quarantine, Record, Refuse, Send, Store, Target, fields_of
 from sieveav.verdict import plain
 
 
@@ -270,6 +270,12 @@ class Outcome:
         if self.response is not None:
             seconds.append(self.response.delay)
         return min(max(seconds, default=0.0), limits.LONGEST_DELAY)
+
+    @property
+    def quarantine(self) -> str | None:
+        """Why the message is held; None if it is not."""
+        held = (effect for action in self.actions for effect in action.effects if isinstance(effect, Quarantine))
+        return next((effect.reason for effect in held), None)
 
     def without_sends(self, why: str) -> Outcome:
         """The outcome with every action withheld that sends a message; with the implicit keep, if otherwise nothing would be

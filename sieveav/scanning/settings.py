@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def _action(text: str) -> str:
     if text.lower() == "quarantine":
-        raise ValueError("quarantine was removed in Momentum 3.1: write pass, and let a script decide")
+        raise ValueError("quarantine was removed in Momentum 3.1: write pass, and let a script quarantine")
     return str(_REJECT_OR_PASS.read(text))
 
 

@@ -13,7 +13,7 @@ for it (PHASE_phase1, then PHASE_phase2):
 The next script runs while a keep, implicit or explicit, still applies. A response ends the phase and all that follow. A
 fault in a policy script defers the message (451), one in a user's own script keeps it: nothing is lost, and the fault is
 reported. A message in which an engine has found something is not sent on and not answered, unless the site allows it: its
-sender is forged, and its next reader may have no scanner.
+sender is forged, and its next reader may have no scanner. The same holds for a message that is quarantined.
 """
 
 from __future__ import annotations
@@ -217,6 +217,8 @@ class Conversation:
             outcome = outcome.refused(asker.refusal)
         if not self.site.settings[SIEVE].send_infected and any(verdict.status in FOUND for verdict in scans.verdicts):
             outcome = outcome.without_sends("the message is infected")
+        if outcome.quarantine is not None:
+            outcome = outcome.without_sends("the message is quarantined")
         answer = outcome.answer
         if answer is not None:
             _count(answer)

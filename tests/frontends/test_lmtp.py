@@ -342,6 +342,18 @@ def test_a_delayed_reply_is_given(policy: Callable[..., Client], tmp_path: Path,
     assert len(stored(tmp_path)) == 1
 
 
+def test_a_message_that_scripts_quarantine(start: Start, tmp_path: Path) -> None:
+    """Only a milter can have it held: it is deferred, or delivered after its release."""
+    for name, text in {"m": "", "r": "", "d": 'require "vnd.sieveav.quarantine"; quarantine "odd";'}.items():
+        (tmp_path / f"{name}.siv").write_text(text)
+    (answer,) = start(CONFIG + POLICY).give(MESSAGE, "alice@example.com")
+    assert answer.startswith("451 4.3.0 ")
+    assert stored(tmp_path) == []
+    client = start(CONFIG.replace("deliver =", "quarantined = deliver deliver =") + POLICY)
+    assert client.give(MESSAGE, "alice@example.com") == ["250 2.0.0 Message accepted"]
+    assert len(stored(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("phase", ["m", "r", "d"])
 def test_the_end_of_a_connection(policy: Callable[..., Client], tmp_path: Path, phase: str) -> None:
     client = policy(**{phase: 'ec_disconnect "4.7.0 go away";'})

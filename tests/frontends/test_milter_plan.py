@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from sieveav.api import check
 from sieveav.frontends.milter_plan import Answering, Field, Plan, fields_in, header_edits, plan
-from sieveav.running.effects import Record, Send, Store
+from sieveav.running.effects import Quarantine, Record, Send, Store
 from sieveav.running.message import Message
-from sieveav.running.outcome import Response
+from sieveav.running.outcome import Action, Response
 from sieveav.running.questions import Seen
 from sieveav.site.deciding import DEFERRED, decide
 from sieveav.site.site import embedded
@@ -125,6 +125,31 @@ def test_what_is_refused_anyway() -> None:
     decision, message = decision_for(alice='reject "no";', carol='fileinto "Junk";', dave='ec_action 450 "later";')
     infected = replace(decision, verdicts=(Verdict("yara", Status.INFECTED, "E"),))
     assert plan(infected, message, Answering(refuse_only=True)) == Plan(remove=("alice@example.com",))
+
+
+def quarantined(answering: Answering = Answering(), /, **scripts: str) -> Plan:  # noqa: B008  # immutable
+    decision, message = decision_for(**scripts)
+    hold = Action("quarantine", (Quarantine("odd"),), cancels_keep=False)
+    held = [
+        replace(one, outcome=replace(one.outcome, actions=(hold, *one.outcome.actions))) for one in decision.recipients
+    ]
+    return plan(replace(decision, recipients=tuple(held)), message, answering)
+
+
+def test_a_message_that_is_held() -> None:
+    """For all its recipients, with what their scripts change."""
+    assert quarantined(alice="keep;", carol="keep;") == Plan(quarantine="odd")
+    answer = quarantined(alice='redirect "x@example.org";', carol="discard;")
+    assert (answer.quarantine, answer.add) == ("odd", (("x@example.org", ""),))
+    assert quarantined(Answering(refuse_only=True), alice='fileinto "Junk";') == Plan(quarantine="odd")
+    assert quarantined(SUBMITS, alice='reject "no";', carol="keep;").quarantine == "odd"
+
+
+def test_a_message_that_nobody_gets_is_not_held() -> None:
+    assert quarantined(alice="discard;").discard
+    answer = quarantined(alice='reject "no";')
+    assert (answer.response and answer.response.code, answer.quarantine) == (550, None)
+    assert quarantined(alice='fileinto "Junk";').quarantine is None
 
 
 def test_a_response_for_the_message() -> None:

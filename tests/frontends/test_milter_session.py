@@ -178,6 +178,16 @@ def test_a_refusal_has_the_policys_own_text(
     assert talk(made, executor, tmp_path, *envelope(), *MESSAGE) == [b"y550-5.7.1 one\r\n550 5.7.1 two 100%%\0"]
 
 
+def test_a_message_that_is_held(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    made = site(data='require "vnd.sieveav.quarantine"; quarantine "odd \u2028attachment";')
+    assert talk(made, executor, tmp_path, *envelope(), *MESSAGE) == [b"qodd attachment\0", b"c"]
+    (line,) = message_lines(caplog)
+    assert 'result=accept to=alice@example.com action="quarantine odd attachment" action=keep' in line
+
+
 def test_a_discard(site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path) -> None:
     assert talk(site(user="discard;"), executor, tmp_path, *envelope(), *MESSAGE) == [b"d"]
 

@@ -45,6 +45,10 @@ elsif envelope "to" "dave@example.com" { redirect "other@example.com"; }
 elsif envelope "to" "erin@example.com" { redirect :copy "second@example.com"; }
 """
 
+QUARANTINE = """require ["vnd.sieveav.quarantine", "editheader"];
+addheader "X-Checked" "yes"; quarantine "too odd";
+"""
+
 RCPT = """require ["envelope", "ec_action", "ec_disconnect", "ec_tarpit"];
 if envelope "to" "no@example.com" { ec_action 550 "5.1.1 no such user"; }
 elsif envelope "to" "bye@example.com" { ec_disconnect "4.7.0 go away"; }
@@ -107,11 +111,11 @@ def start() -> Iterator[Start]:
     need(support.is_installed(), "postfix (or root, who starts it)")
     with ExitStack() as stack:
 
-        def start(kind: str = "unix", config: str = CONFIG, user: str = USER) -> support.Postfix:
+        def start(kind: str = "unix", config: str = CONFIG, user: str = USER, policy: str = POLICY) -> support.Postfix:
             # Not in tmp_path: Postfix runs as users of its own, and each start of pytest closes its folders to others.
             base = Path(stack.enter_context(TemporaryDirectory(prefix="postfix-")))
             base.chmod(0o755)
-            (base / "policy.sieve").write_text(POLICY)
+            (base / "policy.sieve").write_text(policy)
             (base / "user.sieve").write_text(user)
             (base / "rcpt.sieve").write_text(RCPT)
             (base / "site.conf").write_text(config)
@@ -304,6 +308,20 @@ def test_a_mailbox_in_the_address(start: Start) -> None:
         "dave+Junk@example.com",
         "erin@example.com",
     ]
+
+
+def test_a_message_that_is_held(start: Start) -> None:
+    """Nobody gets it before it is released; then everybody does, as their scripts say."""
+    postfix = start(config=CONFIG.replace("each_rcpt_phase1", "data_phase1"), policy=QUARANTINE)
+    assert send(postfix, CLEAN, "alice@example.com", "carol@example.com", "dave@example.com") == "sent"
+    (queued,) = postfix.queue()
+    assert queued["queue_name"] == "hold"
+    assert "milter triggers HOLD action" in postfix.log
+    assert postfix.delivered(0) == []
+    postfix.release()
+    names = [message["Delivered-To"] for message in postfix.delivered(2)]
+    assert names == ["alice@example.com", "dave@example.com"]
+    assert all(message["X-Checked"] == "yes" for message in postfix.delivered(2))
 
 
 def test_recipients_who_redirect_to_each_other(start: Start) -> None:

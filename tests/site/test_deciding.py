@@ -336,6 +336,15 @@ def test_infected_mail_is_not_sent_on(
     assert [" ".join(words.split()[:2]) for words in found] == done
 
 
+def test_quarantined_mail_is_not_sent_on(site: MakeSite, decided: Decide) -> None:
+    phases = 'sieve "s" { script "data_phase1" { source = "d.siv" } }'
+    hold = 'require "vnd.sieveav.quarantine"; quarantine "odd";'
+    made = site(f"{SENDS} {phases}", {"alice.sieve": 'redirect "x@example.org";', "d.siv": hold})
+    (one,) = decided(made).recipients
+    withheld = "redirect withheld: the message is quarantined"
+    assert [action.summary() for action in one.outcome.actions] == ["quarantine: odd", withheld, "implicit keep"]
+
+
 @pytest.mark.parametrize("status", ["infected", "macro", "error"])
 def test_pass_leaves_it_to_scripts(site: MakeSite, decided: Decide, shown: Show, engines: Engines, status: str) -> None:
     engines.said["av"] = (status, "x")

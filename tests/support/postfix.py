@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -119,11 +120,20 @@ class Postfix:
         """Try at once to deliver what was deferred."""
         subprocess.run(["postqueue", "-c", str(self.base / "etc"), "-f"], check=True, timeout=10)
 
-    def queue_is_empty(self) -> bool:
+    def release(self) -> None:
+        """Release what is on hold."""
+        subprocess.run(["postsuper", "-c", str(self.base / "etc"), "-H", "ALL"], check=True, timeout=10)
+        self.flush()
+
+    def queue(self) -> list[dict[str, object]]:
+        """The messages in the queue, as `postqueue -j` describes them."""
         done = subprocess.run(
             ["postqueue", "-c", str(self.base / "etc"), "-j"], capture_output=True, text=True, check=False, timeout=10
         )
-        return not done.stdout.strip()
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def queue_is_empty(self) -> bool:
+        return not self.queue()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from sieveav.frontends.special_uses import SpecialUse, special_use
 from sieveav.frontends.submitting import submission, submit, text_of, warn_without_state
 from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
 from sieveav.limits import MIB
-from sieveav.options import BOOLEAN, SIZE, Option, ValueType
+from sieveav.options import BOOLEAN, SIZE, Option, ValueType, one_of
 from sieveav.printing import printable
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
@@ -33,7 +33,8 @@ THREADS = 16
 @dataclass(frozen=True)
 class LmtpSettings:
     """One LMTP server: where it listens, where mail is stored, the server that sends mail on (None: there is none), the
-    largest message in octets, the special uses of mailboxes, and who may connect."""
+    largest message in octets, the special uses of mailboxes, who may connect, and whether a milter has held the messages that
+    scripts quarantine."""
 
     listener: Listener
     store: Mailstore
@@ -41,6 +42,7 @@ class LmtpSettings:
     size: int
     special_uses: tuple[SpecialUse, ...] = ()
     clients: tuple[str, ...] = LOCAL
+    held_before: bool = False
 
 
 STORE = ValueType("mail store", text_of(mailstore))
@@ -69,7 +71,8 @@ def _build(stanzas: Sequence[Placed], building: Building) -> tuple[LmtpSettings,
             uses = tuple(map(special_use, stanza.value("special_use")))
             store = mailstore(stanza.value("deliver"), make=stanza.value("create"), special_uses=uses)
             size, clients = stanza.value("size"), stanza.value("clients")
-            servers.append(LmtpSettings(found[stanza.instance], store, submission(stanza), size, uses, clients))
+            held = stanza.value("quarantined") == "deliver"
+            servers.append(LmtpSettings(found[stanza.instance], store, submission(stanza), size, uses, clients, held))
             if uses and isinstance(store, Relay):
                 written = stanza.written["special_use"].span
                 message = "special_use has no effect: the other server's mailboxes are not known"
@@ -100,6 +103,13 @@ LMTP = StanzaType(
         ),
         submit("redirected mail and replies"),
         Option("size", SIZE, 50 * MIB, "the largest message"),
+        Option(
+            "quarantined",
+            one_of("defer", "deliver"),
+            "defer",
+            "defer a message that scripts quarantine, which only a milter can do; or deliver it, because a milter runs the"
+            " same scripts, and it was released",
+        ),
     ),
     Named.MUST,
     build=_build,
@@ -130,7 +140,7 @@ async def _start(site: Site, worker: Worker, executor: Executor) -> _Running:
     deliveries = ThreadPoolExecutor(THREADS, thread_name_prefix="sieveav-deliveries")
     running = _Running()
     for settings in site.settings[LMTP]:
-        deliverer = Deliverer(site, settings.store, settings.submission)
+        deliverer = Deliverer(site, settings.store, settings.submission, settings.held_before)
         limits = Limits(message=settings.size)
         service = Service(settings.listener.name, deliverer, executor, deliveries, limits, clients=settings.clients)
         running.services.append(service)
