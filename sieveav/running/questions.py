@@ -351,6 +351,8 @@ class Context:
         """The variables that were set after `earlier`, and those that were deleted, as None."""
         changed: dict[str, str | None] = {}
         for now, then in ((self.connection, earlier.connection), (self.message, earlier.message)):
+            if now == then:
+                continue
             changed.update({name: value for name, value in now.items() if then.get(name) != value})
             changed.update(dict.fromkeys(then.keys() - now.keys()))
         return changed

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 M = TypeVar("M")
+T = TypeVar("T")
 
 INSTRUMENTED_COST = 2000
 """Steps and keys of a program from which on a run looks at the clock at every step, not only at every block."""
@@ -209,21 +210,12 @@ class Run(View):
         """The host's answer to a question; waiting for it does not count towards the time limit. A scan sets its context
         variables, whichever word asked."""
         remembered = self.tracer is not None and self.case.host.remembers(question)
-        with self._off_the_clock():
-            answer = self.case.host.answer(question)
+        answer: A = self._off_the_clock(self.case.host.answer, question)
         if self.tracer is not None:
             self.tracer.question(self.step, question, answer, remembered=remembered)
         if isinstance(question, Scan) and isinstance(answer, Scanned):
             self.context.message.update(answer.variables)
         return answer
-
-    @contextmanager
-    def _off_the_clock(self) -> Iterator[None]:
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            self._deadline += time.monotonic() - begun
 
     # ---- actions
 
@@ -391,8 +383,15 @@ class Run(View):
     def execute(self, program: Program, before: Outcome = UNDECIDED) -> Outcome:
         """The outcome of another script on the current message and envelope, with its own copy of the context."""
         case = replace(self.case, message=self.message, envelope=self.envelope, context=self.context.copy())
-        with self._off_the_clock():
-            return Run(program, case, before).whole()
+        return self._off_the_clock(Run(program, case, before).whole)
+
+    def _off_the_clock(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What `work` returns; its time does not count."""
+        begun = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            self._deadline += time.monotonic() - begun
 
     def outcome(self) -> Outcome:
         """What this script alone has decided so far, without earlier scripts."""

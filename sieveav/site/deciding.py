@@ -132,6 +132,7 @@ class Conversation:
         each: Each = map,
     ) -> None:
         self.site = site
+        self._settings = site.settings[SIEVE]
         self.session = session or Session()
         self.context = Context({}, self.session.connection)
         """The context variables of the connection and of the message that is on its way."""
@@ -215,7 +216,7 @@ class Conversation:
         outcome = self._through(own, asker, self._scripts_of(recipient), begun, theirs).with_implicit_keep()
         if outcome.response is None and asker.refusal is not None:
             outcome = outcome.refused(asker.refusal)
-        if not self.site.settings[SIEVE].send_infected and any(verdict.status in FOUND for verdict in scans.verdicts):
+        if not self._settings.send_infected and any(verdict.status in FOUND for verdict in scans.verdicts):
             outcome = outcome.without_sends("the message is infected")
         if outcome.quarantine is not None:
             outcome = outcome.without_sends("the message is quarantined")
@@ -228,7 +229,7 @@ class Conversation:
     # ---- scripts
 
     def _scripts_of(self, recipient: str) -> Iterator[_Script]:
-        policy, users = self.site.settings[SIEVE], self.site.settings[USERS]
+        policy, users = self._settings, self.site.settings[USERS]
         yield from self._policies(policy.phases.get("each_rcpt_phase1", ()), "each_rcpt")
         yield from self._policies(filter(None, [users.before]), "each_rcpt")
         if self._script is not None:
@@ -242,7 +243,7 @@ class Conversation:
         yield from self._policies(policy.phases.get("each_rcpt_phase2", ()), "each_rcpt")
 
     def _policy(self, phase: str) -> Iterator[_Script]:
-        return self._policies(self.site.settings[SIEVE].of(phase), phase)
+        return self._policies(self._settings.of(phase), phase)
 
     def _policies(self, paths: Iterable[Path], phase: str) -> Iterator[_Script]:
         for path in paths:
@@ -252,7 +253,7 @@ class Conversation:
 
     def _phase(self, phase: str, recipient: str = "") -> Outcome:
         """The scripts of a phase in which there is no message."""
-        if not self.site.settings[SIEVE].of(phase):
+        if not self._settings.of(phase):
             return UNDECIDED
         envelope = replace(self._envelope, recipient=recipient)
         asker = Asker(Scans(NO_MESSAGE, ()), self.context, self._known(recipient))
@@ -323,7 +324,7 @@ class Conversation:
         where = fault.place or script.path
         if script.policy:
             _log.error("policy %s: %s", where, fault.message)
-            if self.site.settings[SIEVE].runtime_error == "fail":
+            if self._settings.runtime_error == "fail":
                 return after.refused(DEFERRED)
         else:
             _log.warning("script %s: %s", where, fault.message)

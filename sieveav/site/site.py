@@ -103,7 +103,7 @@ class Site:
             dialect=dialect,
         )
 
-    @property
+    @cached_property
     def answers(self) -> Answers:
         """How questions are answered that are not about one recipient."""
         return lists.answers(self.lists.find)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,12 @@ class Policy:
 
     def of(self, phase: str) -> tuple[Path, ...]:
         """The scripts of both parts of a phase, in their order."""
-        return (*self.phases.get(f"{phase}_phase1", ()), *self.phases.get(f"{phase}_phase2", ()))
+        return self._of_both[phase]
+
+    @cached_property
+    def _of_both(self) -> dict[str, tuple[Path, ...]]:  # every message asks for each phase
+        phases = self.phases
+        return {of: (*phases.get(f"{of}_phase1", ()), *phases.get(f"{of}_phase2", ())) for of in SMTP_PHASES}
 
 
 def _build(stanzas: Sequence[Placed], building: Building) -> Policy:
