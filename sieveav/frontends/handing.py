@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 from sieveav.frontends.failure import Failure
-from sieveav.frontends.supervising import parse_address
+from sieveav.frontends.sockets import parse_address
 from sieveav.printing import printable
 
 TIMEOUT = 30.0

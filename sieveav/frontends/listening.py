@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Sequence
 
-from sieveav.frontends.supervising import Listener, parse_address
+from sieveav.frontends.sockets import Listener, parse_address
 from sieveav.options import TEXT, Option, ValueType
 from sieveav.site.stanza import Building, Placed
 

@@ -11,7 +11,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from sieveav.frontends.supervising import Listener, Worker
+from sieveav.frontends.sockets import Listener
+from sieveav.frontends.supervising import Worker
 from sieveav.plugins import Plugin, Plugins, identifier
 from sieveav.site.site import Site
 from sieveav.site.stanza import Settings

@@ -26,17 +26,8 @@ from sieveav.frontends.command import Command
 from sieveav.frontends.log_lines import start_logging
 from sieveav.frontends.server import SERVERS
 from sieveav.frontends.sites import print_refusal
-from sieveav.frontends.supervising import (
-    DRAIN,
-    Listener,
-    ServerError,
-    Worker,
-    drop_root,
-    open_sockets,
-    run_worker,
-    shared_folder,
-    supervise,
-)
+from sieveav.frontends.sockets import Listener, ServerError, drop_root, open_sockets
+from sieveav.frontends.supervising import DRAIN, Worker, run_worker, shared_folder, supervise
 from sieveav.language.problems import Severity
 from sieveav.site.site import Refused, Site, load, read_settings
 from sieveav.site.stanza import Settings

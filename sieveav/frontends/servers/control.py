@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sieveav.frontends.listening import OPTIONS, listeners
 from sieveav.frontends.server import Server
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
+from sieveav.frontends.sockets import BACKLOG, Listener
+from sieveav.frontends.supervising import Worker, stop_accepting, wait_until
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Placed, Settings, StanzaType
 

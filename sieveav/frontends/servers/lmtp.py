@@ -12,9 +12,10 @@ from sieveav.frontends.handing import Peer
 from sieveav.frontends.listening import CLIENTS, LOCAL, OPTIONS, listeners
 from sieveav.frontends.mailstores import Mailstore, Relay, mailstore
 from sieveav.frontends.server import Server
+from sieveav.frontends.sockets import BACKLOG, Listener
 from sieveav.frontends.special_uses import SpecialUse, special_use
 from sieveav.frontends.submitting import submission, submit, text_of, warn_without_state
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
+from sieveav.frontends.supervising import Worker, stop_accepting, wait_until
 from sieveav.limits import MIB
 from sieveav.options import BOOLEAN, SIZE, Option, ValueType, one_of
 from sieveav.printing import printable

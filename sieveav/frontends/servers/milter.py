@@ -12,8 +12,9 @@ from sieveav.frontends.handing import Peer
 from sieveav.frontends.listening import CLIENTS, OPTIONS, listeners
 from sieveav.frontends.milter_plan import Answering
 from sieveav.frontends.server import Server
+from sieveav.frontends.sockets import BACKLOG, Listener
 from sieveav.frontends.submitting import EXAMPLE, submission, submit, warn_without_state
-from sieveav.frontends.supervising import BACKLOG, Listener, Worker, stop_accepting, wait_until
+from sieveav.frontends.supervising import Worker, stop_accepting, wait_until
 from sieveav.options import BOOLEAN, Option, one_of
 from sieveav.site.site import Site
 from sieveav.site.stanza import Building, Named, Placed, Settings, StanzaType
