@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from sieveav.options import FILES, Option
 from sieveav.scanning.contract import Content, Deadline, EngineType
-from sieveav.scanning.unpacking import Budget, Layer, layers
+from sieveav.scanning.layers import Budget, Layer
+from sieveav.scanning.unpacking import layers
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict, plain, worst
 
 if TYPE_CHECKING:

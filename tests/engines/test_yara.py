@@ -20,8 +20,8 @@ from support.scanning import Ask
 
 from sieveav.engines import yara
 from sieveav.scanning.contract import Content, Deadline
+from sieveav.scanning.layers import Layer
 from sieveav.scanning.pools import Pool
-from sieveav.scanning.unpacking import Layer
 from sieveav.scanning.wrapping import Pooled
 from sieveav.verdict import Status
 
