@@ -70,6 +70,7 @@ def test_its_entry_points(wheel: Path) -> None:
         "console_scripts": {"sieveav": "sieveav.frontends.cli:main"},
         "sieveav.extensions": {"core": "sieveav.extensions"},
         "sieveav.engines": {"core": "sieveav.engines"},
+        "sieveav.formats": {"core": "sieveav.scanning.formats"},
         "sieveav.stanzas": {"core": "sieveav.site.stanzas", "servers": "sieveav.frontends.servers"},
         "sieveav.servers": {"core": "sieveav.frontends.servers"},
         "sieveav.states": {"core": "sieveav.site.states"},
