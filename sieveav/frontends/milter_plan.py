@@ -228,13 +228,18 @@ def _is_inbox(effect: Store) -> bool:
 
 # ---- the edits of a header
 
+END = 0x7FFFFFFF
+"""The index of a field at the end. Sendmail 8.17, seen on the wire: among all fields it counts those that it hides too, its
+own and those that were deleted, so that of all indices only those of the first fields and END mean the same as in Postfix."""
+
 Field = tuple[bytes, bytes]
 """Name and value of a header field, as they are written: the value with what follows the colon, its lines end with LF."""
 
 
 @dataclass(frozen=True)
 class HeaderEdit:
-    """Delete the `index`-th field of `name` (from 1), or with a value insert it as the `index`-th of all fields (from 1)."""
+    """Delete the `index`-th field of `name` (from 1), or with a value insert it as the `index`-th of all fields (from 1), or
+    after all of them (END)."""
 
     index: int
     name: bytes
@@ -257,7 +262,10 @@ def fields_in(header: bytes) -> list[Field]:
 
 def header_edits(before: list[Field], after: list[Field]) -> Iterator[HeaderEdit]:
     """The edits that turn one header into another, in an order in which each index is right when its turn comes: deletions
-    from the last to the first, then insertions from the first to the last."""
+    from the last to the first, then insertions from the first to the last.
+
+    Fields before and after all that stay come to the right place in Sendmail too; those between may be further up there.
+    """
     kept = _kept(before, after)
     for position in reversed(range(len(before))):
         if position not in kept:
@@ -265,9 +273,10 @@ def header_edits(before: list[Field], after: list[Field]) -> Iterator[HeaderEdit
             index = sum(other.lower() == name.lower() for other, _ in before[: position + 1])
             yield HeaderEdit(index, name)
     staying = set(kept.values())
+    last = max(staying, default=len(after))
     for position, (name, value) in enumerate(after):
         if position not in staying:
-            yield HeaderEdit(position + 1, name, value)
+            yield HeaderEdit(position + 1 if position < last else END, name, value)
 
 
 def _kept(before: list[Field], after: list[Field]) -> dict[int, int]:

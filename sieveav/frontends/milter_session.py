@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 from sieveav.frontends import milter_replies as replies
@@ -182,6 +184,7 @@ class MilterSession(Connection):
         """Sends what plans send, if `answering` says that they do."""
         self._answer_data = answer_data
         """Whether the DATA step is answered. On an inet socket that keeps Postfix's Nagle algorithm from waiting."""
+        self._inet: socket.socket | None = None
         self._reader = Reader()
         self._events: deque[Event] = deque()
         self._steps = 0
@@ -215,7 +218,16 @@ class MilterSession(Connection):
     # ---- asyncio
 
     def opened(self) -> None:
+        connection = self._transport.get_extra_info("socket")
+        if connection.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):  # on Linux
+            self._inet = connection
         self._wait()
+
+    def _acknowledge(self) -> None:
+        """Acknowledge what has arrived, if no answer does: Sendmail writes packet by packet, and its Nagle algorithm keeps
+        the second until the first is acknowledged, which may take 40 ms. The kernel does not keep this setting."""
+        if self._inet is not None:
+            self._inet.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -271,6 +283,8 @@ class MilterSession(Connection):
         if answers:
             self._transport.write(b"".join(answers))
         if self._busy is None and not self._transport.is_closing():
+            if not answers:
+                self._acknowledge()
             self._wait()
 
     # ---- work in a thread
@@ -366,7 +380,7 @@ class MilterSession(Connection):
         return b""
 
     def _connect(self, event: Connect) -> bytes | Work:
-        client = _text(event.address) if event.family in "46" else ""
+        client = _address(_text(event.address)) if event.family in "46" else ""
         self._host = _text(self._macros.get(b"j", b""))
         name = _text(event.name) if b"." in event.name and event.name[:1] != b"[" else ""
         self._conversation = Conversation(self._site, Session(client, name=name, host=self._host))
@@ -534,6 +548,16 @@ _HANDLERS: dict[type[Event], _Handler] = {
     QuitNewConnection: MilterSession._quit,
 }
 """Event -> what gives its reply, or the work that gives it in a thread. Other events are only answered."""
+
+
+def _address(text: str) -> str:
+    """An IP address in its shortest form (RFC 5952): Debian's Sendmail 8.17 writes 2001:db8:0:0:0:0:0:1. An IPv4 address may
+    be written as an IPv6 one (RFC 4291, 2.5.5.2)."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _text(octets: bytes) -> str:

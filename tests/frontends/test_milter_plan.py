@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sieveav.api import check
-from sieveav.frontends.milter_plan import Answering, Field, Plan, fields_in, header_edits, plan
+from sieveav.frontends.milter_plan import END, Answering, Field, Plan, fields_in, header_edits, plan
 from sieveav.running.effects import Quarantine, Record, Send, Store
 from sieveav.running.message import Message
 from sieveav.running.outcome import Action, Response
@@ -338,6 +338,38 @@ def test_a_field_that_stays_is_not_edited() -> None:
     before = [(b"A", b" 1"), (b"B", b" 2"), (b"A", b" 3")]
     edits = list(header_edits(before, [(b"X", b" 0"), (b"A", b" 1"), (b"A", b" 3")]))
     assert [(edit.index, edit.name, edit.value) for edit in edits] == [(1, b"B", None), (1, b"X", b" 0")]
+
+
+def apply_as_sendmail(before: list[Field], after: list[Field]) -> list[Field]:
+    """The edits of `header_edits`, carried out as Sendmail 8.17 does: its Received field is the first, others that it hides
+    follow, and what is deleted still counts."""
+    received, hidden = (b"Received", b" by us"), None
+    fields: list[Field | None] = [received, *[hidden] * 7, *before]
+    for edit in header_edits(before, after):
+        if edit.value is None:
+            places = [i for i, field in enumerate(fields) if i and field and field[0].lower() == edit.name.lower()]
+            fields[places[edit.index - 1]] = hidden
+        else:
+            fields.insert(edit.index, (edit.name, edit.value))
+    assert fields[0] == received
+    return [field for field in fields[1:] if field is not None]
+
+
+@given(FIELDS, FIELDS.map(dict.fromkeys).map(list), FIELDS, st.data())
+def test_fields_at_both_ends_in_sendmail(
+    top: list[Field], before: list[Field], end: list[Field], data: st.DataObject
+) -> None:
+    """What is added at the top or at the end comes there, whatever is deleted, if no two fields are the same."""
+    new = [[(b"X-" + name, value) for name, value in fields] for fields in (top, end)]
+    stay = [field for field in before if data.draw(st.booleans())]
+    assert apply_as_sendmail(before, [*new[0], *stay, *new[1]]) == [*new[0], *stay, *new[1]]
+
+
+def test_a_last_field_comes_to_the_end_of_any_header() -> None:
+    """Also if there is one of that name: Sendmail would add it before that."""
+    before = [(b"A", b" 1"), (b"B", b" 2")]
+    edits = list(header_edits(before, [(b"X", b" 0"), *before, (b"A", b" 3"), (b"C", b" 4")]))
+    assert [(edit.index, edit.name) for edit in edits] == [(1, b"X"), (END, b"A"), (END, b"C")]
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,26 @@ def test_scripts_know_the_names_of_client_and_server(
     assert talk(made, executor, tmp_path, *unnamed) == [b"c"]
 
 
+@pytest.mark.parametrize(
+    ("family", "sent", "known"),
+    [
+        (b"6", b"IPv6:2001:db8:0:0:0:0:0:1", "IPv6:2001:db8::1"),  # Debian's Sendmail
+        (b"6", b"2001:DB8::1", "IPv6:2001:db8::1"),
+        (b"6", b"::ffff:192.0.2.1", "192.0.2.1"),
+        (b"4", b"192.0.2.1", "192.0.2.1"),
+        (b"4", b"nonsense", "nonsense"),
+    ],
+)
+def test_the_address_of_the_client_has_one_form(
+    site: Callable[..., Site], executor: ThreadPoolExecutor, tmp_path: Path, family: bytes, sent: bytes, known: str
+) -> None:
+    made = site(data=f'if environment "remote-ip" "{known}" {{ ec_action 550 "seen"; }}')
+    packets = [*envelope(), *MESSAGE]
+    place = next(i for i, one in enumerate(packets) if one[:1] == b"C")
+    packets[place] = b"Cmx\0" + family + struct.pack("!H", 25) + sent + b"\0"
+    assert talk(made, executor, tmp_path, *packets) == [b"y550 5.7.1 seen\0"]
+
+
 PHASES: Mapping[str, bytes] = {"connect": b"C", "ehlo": b"H", "mailfrom": b"M", "rcptto": b"R"}
 
 

@@ -332,3 +332,18 @@ def test_recipients_who_redirect_to_each_other(start: Start) -> None:
     assert send(postfix, CLEAN, "alice@example.com", "carol@example.com") == "sent"
     names = [message["Delivered-To"] for message in postfix.delivered(2)]
     assert names == ["alice@example.com", "carol@example.com"]
+
+
+def test_fields_added_at_both_ends(start: Start) -> None:
+    """Also if the header has one of the name that is added at the end."""
+    user = """require "editheader";
+    addheader :last "X-Fold" "last"; addheader :last "X-Last" "1"; addheader "X-Top" "1"; deleteheader "Subject";"""
+    postfix = start(user=user)
+    assert send(postfix, CLEAN, "alice@example.com") == "sent"
+    (message,) = postfix.delivered(1)
+    names = message.keys()
+    begin = names.index("X-Top")
+    assert names[begin - 1] == "Received"
+    assert names[begin : begin + 3] == ["X-Top", "X-Checked", "From"]
+    assert names[-2:] == ["X-Fold", "X-Last"]
+    assert message.get_all("X-Fold") == ["a\n\tb", "last"]
