@@ -283,9 +283,16 @@ def mailbox_list_flaw(text: str) -> str:
 # ---- addresses of the envelope
 
 
+_DOT_ATOM = re.compile(rf"{_ATOM}++(?>(?:\.{_ATOM}++)*)")
+
+
 def envelope(text: str) -> Address:
-    """An envelope address, with or without angle brackets; the null reverse-path is an empty text with empty parts."""
-    text = text.strip()
+    """An envelope address, with or without angle brackets; the null reverse-path is an empty text with empty parts.
+
+    Its text has one spelling: RFC 5321, 4.1.2: a quoted local part is the same as one without quotes, where it needs none.
+    Comments and a dot after the domain are not allowed there, but mail servers accept them, and deliver to the address without.
+    """
+    text = _without_comments(text).strip()
     if text.startswith("<") and text.endswith(">"):
         text = text[1:-1]
     route = _ROUTE.match(text)
@@ -295,4 +302,7 @@ def envelope(text: str) -> Address:
         return Address(text, text, None)  # RFC 5321, 4.1.1.3: the only address that needs no domain
     if not text:
         return Address("", "", "")  # RFC 5228, 5.4: the null reverse-path is "", whatever part is asked for
-    return _spec(text) or Address(text, None, None)
+    address = _spec(text) or _spec(text.removesuffix(".")) or Address(text, None, None)
+    if '"' in address.text and address.local and _DOT_ATOM.fullmatch(address.local):
+        return address._replace(text=f"{address.local}@{address.domain}")
+    return address
