@@ -1,6 +1,7 @@
 """connecting: the address of a daemon into a connection whose every wait ends at a deadline.
 
-Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4) or a unix socket. Name look-ups are bounded too.
+Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4), with TLS or without, or a unix socket. Name look-ups are
+bounded too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from typing import Any, NamedTuple
 
 from sieveav.options import ValueType
 from sieveav.scanning.contract import Deadline
-from sieveav.scanning.failover import Unreached
+from sieveav.scanning.failover import ProtocolError, Unreached
 from sieveav.verdict import plain
 
 _PAUSE = 0.01
 """Seconds between two tries to connect to a unix socket with a full backlog."""
+
+_READ = 64 * 1024
+"""Octets received at a time."""
 
 _LONGEST = 3600.0
 """The longest single wait in seconds: sockets do not accept any number."""
@@ -64,13 +68,31 @@ ADDRESSES = ValueType("address", _read_address, many=True)
 
 class Connection:
     """A connection to `address`, for one `with` block. Its methods raise Unreached if the daemon has not answered at all by
-    `deadline`: another one may then be asked."""
+    `deadline`: another one may then be asked. Once an answer has begun, they raise ProtocolError."""
 
     _socket: socket.socket
 
     def __init__(self, address: Address, deadline: Deadline) -> None:
         self._address = address
+        self._buffer = b""
+        """What has been received and not asked for."""
+        self.ask(deadline)
+
+    def ask(self, deadline: Deadline) -> None:
+        """A new question begins, with a deadline of its own."""
         self._deadline = deadline
+        self._is_asked = self._has_begun = False
+
+    def expect_answer(self) -> None:
+        """The question is about to be sent: what the daemon says afterwards is its answer."""
+        if self._buffer:
+            raise ProtocolError("an answer before the question")
+        self._is_asked = True
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the daemon has sent nothing that was not asked for."""
+        return not self._buffer
 
     def __enter__(self) -> Connection:
         self.open()
@@ -121,6 +143,60 @@ class Connection:
             if not reply:
                 raise Unreached(f"cannot receive: {_reason(error)}") from None
         return reply, False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it may be used for another question: the daemon has said nothing since its last answer, and has not closed
+        it. What it says unasked would be taken for the next answer."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return self.is_quiet and not poll.poll(0)
+
+    def line(self, limit: int) -> bytes:
+        """The next line, without its line end: LF, or CR LF. It has at most `limit` octets."""
+        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= limit:
+            self._fill()
+        if not 0 <= end <= limit:
+            raise ProtocolError(f"a line of more than {limit} octets")
+        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+        return line.removesuffix(b"\r")
+
+    def octets(self, count: int) -> bytes:
+        """The next `count` octets."""
+        pieces, missing = [self._buffer[:count]], count - len(self._buffer)
+        self._buffer = self._buffer[count:]
+        while missing > 0:
+            self._fill()
+            pieces.append(self._buffer[:missing])
+            self._buffer, missing = self._buffer[missing:], missing - len(self._buffer)
+        return b"".join(pieces)
+
+    def rest(self, limit: int) -> bytes:
+        """All octets up to the end of the connection, which the daemon closes in order; at most `limit`."""
+        pieces = []
+        size = 0
+        while self._buffer or self._fill(may_end=True):
+            size += len(self._buffer)
+            if size > limit:
+                raise ProtocolError(f"more than {limit} octets")
+            pieces.append(self._buffer)
+            self._buffer = b""
+        return b"".join(pieces)
+
+    def _fill(self, *, may_end: bool = False) -> bool:
+        """Wait for more octets; false at the end of the connection, if it may end now."""
+        try:
+            octets = self._receive(_READ, at_once=False)
+        except OSError as error:
+            raise self._fault(f"cannot receive: {_reason(error)}") from None
+        if not octets and not may_end:
+            raise self._fault("connection closed in the middle of a reply" if self._has_begun else "connection closed")
+        self._buffer += octets
+        self._has_begun = self._has_begun or (self._is_asked and bool(octets))
+        return bool(octets)
+
+    def _fault(self, reason: str) -> Exception:
+        return ProtocolError(reason) if self._has_begun else Unreached(reason)
 
     def _receive(self, size: int, *, at_once: bool) -> bytes:
         """The octets that come next. `at_once`: they are likely to be there already, so that nothing needs to be waited for."""

@@ -33,13 +33,18 @@ class Unreached(Exception):
     """Not one octet of an answer came from the server, so another one may be asked. Its text is the reason."""
 
 
+class ProtocolError(Exception):
+    """The answer of a server breaks its protocol, or has begun and does not end: an error, whatever it was to say. Its text is
+    the reason. No other server is asked."""
+
+
 class Server(Protocol):
     """One server of an engine. Its name is its address."""
 
     name: str
 
     def attempt(self, content: Content, deadline: Deadline) -> Verdict:
-        """The verdict on `content`. Raises Unreached."""
+        """The verdict on `content`. Raises Unreached and ProtocolError."""
         ...
 
     def probe(self, deadline: Deadline) -> bool:
@@ -47,7 +52,7 @@ class Server(Protocol):
         ...
 
     def version(self, deadline: Deadline) -> str:
-        """As an engine's. Raises Unreached."""
+        """As an engine's. Raises Unreached and ProtocolError."""
         ...
 
 
@@ -126,6 +131,9 @@ class Failover:
             except Unreached as fault:
                 breaker.failed()
                 reasons.append(self._failure(server, str(fault)))
+            except ProtocolError as fault:
+                breaker.succeeded()
+                return Verdict(self.name, Status.ERROR, self._failure(server, str(fault)))
             else:
                 breaker.succeeded()
                 if verdict.status is not Status.ERROR:
@@ -140,7 +148,7 @@ class Failover:
         for breaker, share in self._candidates(deadline):
             try:
                 return breaker.server.version(share)
-            except Unreached as fault:
+            except (Unreached, ProtocolError) as fault:
                 self._failure(breaker.server, str(fault))
         return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 import tempfile
@@ -50,6 +51,7 @@ def serve() -> Iterator[Serve]:
             return stack.enter_context(scripted.server(script, path, family))
 
         yield serve
+        gc.collect()  # engines keep connections
     assert set(threading.enumerate()) <= threads
     assert _descriptors() == descriptors
 

@@ -1,0 +1,192 @@
+"""daemon: a protocol and the addresses of daemons into an engine that asks them.
+
+An engine of this kind is a `Protocol` (`dialogue`), and options. What all share is here: connections, that are kept where the
+protocol allows it; a file where it needs one; failover; what signatures count as. Clean is only believed if the whole content
+was sent before the daemon spoke, and if it says nothing more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sieveav.options import Option
+from sieveav.scanning import naming
+from sieveav.scanning.connecting import ADDRESSES, Address, Connection
+from sieveav.scanning.contract import Content, Deadline, Engine
+from sieveav.scanning.dialogue import Answer, Dialogue, Question, Request, Step, run
+from sieveav.scanning.failover import Failover, ProtocolError, Unreached
+from sieveav.scanning.naming import Class, Naming
+from sieveav.verdict import Status, Verdict
+
+IDLE = 5.0
+"""Seconds that a connection is kept for another question; daemons close it after 10 or more."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is said to a daemon: `scan` a content; `probe`, a cheap question, whether it works; its `version`, "" if it does not
+    say. `needs_file`: the daemon reads a file that it can reach itself. `classes` is what signatures count as."""
+
+    port: int
+    scan: Callable[[Request], Dialogue[Answer]]
+    probe: Callable[[Request], Dialogue[bool]]
+    version: Callable[[Request], Dialogue[str]] | None = None
+    needs_file: bool = False
+    classes: tuple[Class, ...] = ()
+
+
+class Daemon:
+    """One daemon, as a server of the engine `engine`."""
+
+    def __init__(self, engine: str, address: Address, protocol: Protocol, values: Mapping[str, Any]) -> None:
+        self.name = str(address)
+        self._engine = engine
+        self._address = address
+        self._protocol = protocol
+        self._values = values
+        self._signatures = Naming.of(values, protocol.classes)
+        self._idle: list[tuple[float, Connection]] = []
+
+    def attempt(self, content: Content, deadline: Deadline) -> Verdict:
+        """The verdict of one scan. Raises Unreached if not one octet of an answer came, ProtocolError if it is not whole."""
+        with ExitStack() as stack:
+            path: Path | None = None
+            if self._protocol.needs_file:
+                path = stack.enter_context(content.file(self._values["file_base"]))
+            request = Request(content, deadline, self._host, path, self._values)
+            answer = self._ask(lambda: self._protocol.scan(request), deadline)
+        if answer.is_find:
+            verdict = self._signatures.verdict(self._engine, answer.info)
+        else:
+            verdict = Verdict(self._engine, answer.status, answer.info)
+        more = {name: value for name in _MORE if (value := getattr(answer, name))}
+        return replace(verdict, **more) if more else verdict
+
+    def probe(self, deadline: Deadline) -> bool:
+        """Whether it works."""
+        try:
+            return bool(self._once(self._protocol.probe, deadline))
+        except (Unreached, ProtocolError):
+            return False
+
+    def version(self, deadline: Deadline) -> str:
+        """What it says of its version, "" if it says nothing."""
+        return str(self._once(self._protocol.version, deadline)) if self._protocol.version is not None else ""
+
+    @property
+    def _host(self) -> str:
+        """As the header field Host names it; a unix socket has no name."""
+        return self.name if self._address.port else "localhost"
+
+    def _once(self, question: Callable[[Request], Dialogue[Any]], deadline: Deadline) -> Any:
+        request = Request(Content(b""), deadline, self._host, None, self._values)
+        with Connection(self._address, deadline) as connection:
+            return run(connection, question(request))
+
+    def _ask(self, question: Callable[[], Dialogue[Answer]], deadline: Deadline) -> Answer:
+        """The answer of a daemon, on a connection that was kept, or else on a new one."""
+        kept = self._kept()
+        if kept is not None:
+            kept.ask(deadline)
+            try:
+                return self._asked(kept, question())
+            except Unreached:  # it was closed meanwhile
+                if deadline.left() <= 0:
+                    raise
+        connection = Connection(self._address, deadline)
+        connection.open()
+        return self._asked(connection, question())
+
+    def _asked(self, connection: Connection, dialogue: Dialogue[Answer]) -> Answer:
+        is_kept = False
+        try:
+            whole = _Whole()
+            answer = run(connection, whole.watched(dialogue))
+            if not connection.is_quiet:
+                answer = _doubted(answer, "and more than one answer")
+            elif not whole.sent:
+                answer = _doubted(answer, "but not to the whole content")
+            elif answer.is_open:
+                is_kept = True
+                self._idle.append((time.monotonic(), connection))
+            return answer
+        finally:
+            if not is_kept:
+                connection.close()
+
+    def _kept(self) -> Connection | None:
+        """The connection that was used last, if it is not too old; older ones are closed."""
+        while True:
+            try:
+                used, connection = self._idle.pop()
+            except IndexError:
+                return None
+            if time.monotonic() - used < IDLE and connection.is_idle:
+                return connection
+            connection.close()
+
+    def __del__(self) -> None:
+        for _, connection in self._idle:
+            connection.close()
+
+
+class _Whole:
+    """Watches a dialogue: whether its questions were sent whole."""
+
+    def __init__(self) -> None:
+        self.sent = True
+
+    def watched(self, dialogue: Dialogue[Answer]) -> Dialogue[Answer]:
+        try:
+            step: Step = next(dialogue)
+            while True:
+                heard = yield step
+                if isinstance(step, Question) and not heard:
+                    self.sent = False
+                step = dialogue.send(heard)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        finally:
+            dialogue.close()
+
+
+def _doubted(answer: Answer, why: str) -> Answer:
+    """An answer that cannot be believed if it is good news."""
+    if answer.status in (Status.CLEAN, Status.SKIPPED):
+        return Answer(Status.ERROR, f"{answer.status}, {why}")
+    return replace(answer, is_open=False)
+
+
+_MORE = ("code", "version", "cured", "values", "by_recipient")
+
+
+def options(protocol: Protocol, default: str = "", what: str = "the daemon listens") -> tuple[Option, ...]:
+    """The options of an engine that asks daemons."""
+    return (
+        Option(
+            "daemon",
+            ADDRESSES,
+            (default or f"127.0.0.1:{protocol.port}",),
+            f"where {what}: host:port, [v6]:port (without a port, {protocol.port}) or the path of a unix socket; several of"
+            " them are asked in turn until one answers",
+        ),
+        *naming.OPTIONS,
+    )
+
+
+def maker(protocol: Protocol) -> Callable[[str, Mapping[str, Any]], Engine]:
+    """The function that makes an engine of this protocol, as `EngineType.make`."""
+
+    def make(name: str, values: Mapping[str, Any]) -> Engine:
+        if not values["daemon"]:
+            raise ValueError("daemon: at least one address is needed")
+        addresses = [Address.parse(written, protocol.port) for written in values["daemon"]]
+        return Failover(name, [Daemon(name, address, protocol, values) for address in addresses])
+
+    return make

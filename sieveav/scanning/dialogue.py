@@ -1,0 +1,162 @@
+"""dialogue: what is said to a daemon and heard from it, as a generator without sockets: a protocol is pure and total.
+
+A function of a protocol yields steps and gets what was heard; its return value is the answer:
+
+    def scan(request: Request) -> Dialogue[Answer]:
+        greeting = yield Line()
+        yield Question((b"SCAN %d\\r\\n" % len(request.content.raw), request.content.raw))
+        reply = yield Line()
+        return Answer(Status.CLEAN) if reply == b"200 clean" else Answer(Status.ERROR, text(reply))
+
+`run` plays it on a connection; tests play the daemon without one. A protocol raises ProtocolError for what it does not
+understand: never clean. `daemon.py` makes an engine of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from sieveav.scanning.connecting import Connection
+from sieveav.scanning.contract import Content, Deadline
+from sieveav.scanning.failover import ProtocolError
+from sieveav.verdict import Status, plain
+
+T = TypeVar("T")
+
+LINE = 8192
+"""The most octets of a line, unless a protocol says otherwise."""
+
+
+class Line(NamedTuple):
+    """Hear a line, without its line end."""
+
+    limit: int = LINE
+
+
+class Octets(NamedTuple):
+    """Hear so many octets."""
+
+    number: int
+
+
+class Rest(NamedTuple):
+    """Hear all octets up to the end of the connection, at most so many."""
+
+    limit: int
+
+
+class Say(NamedTuple):
+    """Say something that is not the question yet."""
+
+    octets: bytes
+
+
+class Question(NamedTuple):
+    """Ask, with pieces that are sent one after the other: what the daemon says from now on is its answer. Hears whether all was
+    sent before the daemon spoke."""
+
+    pieces: Iterable[bytes]
+
+
+Step = Line | Octets | Rest | Say | Question
+
+Dialogue = Generator[Step, Any, T]
+"""Yields steps, gets what was heard (bytes; for a question a bool), returns a T."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked: the content, a file with it if the protocol needs one, the `host` of the daemon as a header field names
+    it, the values of the engine's options, and the time."""
+
+    content: Content
+    deadline: Deadline
+    host: str = ""
+    path: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a daemon answers. `info` is the name of a signature (then `is_find`: what it counts as is up to `naming`) or the
+    reason of another status; both are untrusted. The rest is as in a `Verdict`; `is_open` says that the connection may be used
+    for another question."""
+
+    status: Status
+    info: str = ""
+    is_find: bool = False
+    code: int | None = None
+    version: str = ""
+    cured: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    by_recipient: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    is_open: bool = False
+
+
+def found(name: str, **more: Any) -> Answer:
+    """The answer that a signature of this name has hit."""
+    return Answer(Status.INFECTED, name or "unknown", is_find=True, **more)
+
+
+def error(reason: str | bytes, **more: Any) -> Answer:
+    """The answer that the content could not be scanned, for a reason that the daemon gives."""
+    return Answer(Status.ERROR, (text(reason) if isinstance(reason, bytes) else reason) or "error", **more)
+
+
+def text(octets: bytes) -> str:
+    """What a daemon says, as printable ASCII."""
+    return plain(octets.decode("ascii", "ignore")).strip()
+
+
+def run(connection: Connection, dialogue: Dialogue[T]) -> T:
+    """Play a dialogue on a connection. Raises Unreached and ProtocolError."""
+    heard: Any = None
+    try:
+        step = next(dialogue)
+        while True:
+            heard = _play(connection, step)
+            step = dialogue.send(heard)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        dialogue.close()
+
+
+def _play(connection: Connection, step: Step) -> Any:
+    if isinstance(step, Line):
+        return connection.line(step.limit)
+    if isinstance(step, Octets):
+        return connection.octets(step.number)
+    if isinstance(step, Rest):
+        return connection.rest(step.limit)
+    if isinstance(step, Say):
+        return connection.send((step.octets,))
+    connection.expect_answer()
+    return connection.send(step.pieces)
+
+
+def play(dialogue: Dialogue[T], *heard: bytes) -> tuple[T, bytes]:
+    """Play a dialogue without a connection, with a daemon that says `heard`, one piece for each step that hears. Returns the
+    answer, and all that was said. ProtocolError if the daemon says less, or more, than the dialogue hears. For tests."""
+    said: list[bytes] = []
+    pieces = list(heard)
+    try:
+        step = next(dialogue)
+        while True:
+            if isinstance(step, Say):
+                said.append(step.octets)
+                step = dialogue.send(True)
+            elif isinstance(step, Question):
+                said.extend(step.pieces)
+                step = dialogue.send(True)
+            elif pieces:
+                step = dialogue.send(pieces.pop(0))
+            else:
+                raise ProtocolError("connection closed")
+    except StopIteration as end:
+        if pieces:
+            raise ProtocolError("more than one answer") from None
+        return end.value, b"".join(said)
