@@ -25,9 +25,10 @@ COMMAND = b"zINSTREAM\0"
 
 END = struct.pack("!L", 0)
 
-MAIL = b"From sieveav\n"
+MAIL = b"Received: from sieveav\n"
 """Sent before a whole message: libclamav recognizes mail only if it starts with one of some thirty header names, and would
-not look at the parts of a message that begins with DKIM-Signature, for example. Other programs send such a line too."""
+not look at the parts of a message that begins with DKIM-Signature, for example. Not a line `From `, as other programs send:
+it makes libclamav read an mbox, in which `From ` after an empty line, within an attachment too, begins another message."""
 
 CLASSES: tuple[Class, ...] = (
     ("Heuristics.Encrypted.*", Status.ENCRYPTED),

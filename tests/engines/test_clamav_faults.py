@@ -176,7 +176,7 @@ def test_all_octets_arrive_in_large_chunks(serve: Serve, make: MakeClamav, ask: 
 
     content = os.urandom(1_500_001)
     assert ask(make(serve(script).address), content, is_message=True).status is Status.CLEAN
-    assert b"".join(received) == b"From sieveav\n" + content
+    assert b"".join(received) == b"Received: from sieveav\n" + content
     assert len(received) < 10
 
 

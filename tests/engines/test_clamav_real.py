@@ -77,6 +77,25 @@ def test_lines_that_begin_with_a_dot(engine: Engine, ask: Ask, eicar: bytes) -> 
     assert ask(engine, dotted.replace(eicar, b""), is_message=True).status is Status.CLEAN
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"X: y\nContent-Transfer-Encoding: base64\n\nAAAA\n\nFrom AAAA\n",
+        b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Transfer-Encoding: base64\n\nAAAA\n\nFrom AAAA\n",
+    ],
+)
+def test_a_line_within_an_attachment_begins_no_message(engine: Engine, ask: Ask, eicar: bytes, before: bytes) -> None:
+    """As it does in an mbox, where the rest of the attachment would be text."""
+    for end in (b"\n", b"\r\n"):
+        raw = (before + base64.encodebytes(eicar)).replace(b"\n", end)
+        assert ask(engine, raw, is_message=True).status is Status.INFECTED
+
+
+def test_a_message_without_a_header(engine: Engine, ask: Ask, eicar: bytes) -> None:
+    for raw in (eicar, b"\r\n" + eicar, b"From x\r\n\r\n" + eicar):
+        assert ask(engine, raw, is_message=True).status is Status.INFECTED
+
+
 def test_an_encrypted_archive(engine: Engine, ask: Ask) -> None:
     verdict = ask(engine, zipped(b"secret" * 10, encrypted=True))
     assert (verdict.status, verdict.info) == (Status.ENCRYPTED, "Heuristics.Encrypted.Zip")

@@ -104,4 +104,4 @@ def test_chunks_are_the_content(content: bytes, is_message: bool) -> None:
         received += sent[4 : 4 + size]
         sent = sent[4 + size :]
     assert sent == wire.END
-    assert received == (b"From sieveav\n" if is_message else b"") + content
+    assert received == (b"Received: from sieveav\n" if is_message else b"") + content
