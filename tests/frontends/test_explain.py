@@ -150,7 +150,9 @@ def test_engines(cli: Cli) -> None:
     assert [head for head in done.heads if head] == list(ENGINES.everything())
     rows = cli.json("engines")
     assert [row["name"] for row in rows] == list(ENGINES.everything())
-    daemons = {row["name"]: option["default"] for row in rows for option in row["options"] if option["name"] == "daemon"}
+    daemons = {
+        row["name"]: option["default"] for row in rows for option in row["options"] if option["name"] == "daemon"
+    }
     assert daemons["clamav"] == '( "127.0.0.1:3310" )'
     assert 'daemon = ( "127.0.0.1:3310" )' in done.out
 
