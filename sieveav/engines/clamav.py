@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from sieveav.engines import clamav_wire as wire
-from sieveav.options import Option
-from sieveav.scanning import naming
-from sieveav.scanning.connecting import ADDRESSES, Address
+from sieveav.scanning.connecting import Address
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
-from sieveav.scanning.failover import Failover, Unreached
+from sieveav.scanning.daemon import failover, options
+from sieveav.scanning.failover import Unreached
 from sieveav.scanning.naming import Naming
 from sieveav.verdict import Verdict, plain
 
@@ -65,26 +64,15 @@ class Clamd:
 
 
 def _make(name: str, values: Mapping[str, Any]) -> Engine:
-    if not values["daemon"]:
-        raise ValueError("daemon: at least one address is needed")
     signatures = Naming.of(values, wire.CLASSES)
-    return Failover(name, [Clamd(name, Address.parse(text, PORT), signatures) for text in values["daemon"]])
+    return failover(name, values, PORT, lambda address: Clamd(name, address, signatures))
 
 
 engine = EngineType(
     name="clamav",
     summary="ClamAV's clamd, over TCP or a unix socket",
     pool="IO",
-    options=(
-        Option(
-            "daemon",
-            ADDRESSES,
-            (f"127.0.0.1:{PORT}",),
-            f"where clamd listens: host:port, [v6]:port (without a port, {PORT}) or the path of a unix socket; several of them"
-            " are asked in turn until one answers",
-        ),
-        *naming.OPTIONS,
-    ),
+    options=options(PORT, "clamd"),
     make=_make,
     punctual=True,
     details=(

@@ -8,9 +8,8 @@
     S: VIRUS EICAR-AV-Test /a/path      (EVENT, TYPE and FILE lines too)
     S: DONE OK 0203 Virus found during virus scan
     S: (an empty line)
-    C: BYE
 
-Source: Sophos Anti-Virus Dynamic Interface, user manual, "SSSP". Which result codes mean what is also known from clients.
+Written from descriptions of the protocol, without SAVDI at hand. Only the result codes below are known for certain.
 """
 
 from __future__ import annotations
@@ -32,16 +31,15 @@ _OTHER = re.compile(rb"[A-Z]+(?: [ -~]*)?")
 """EVENT, TYPE, FILE, and the results of single files."""
 
 ENCRYPTED = 0x0212
-"""What other codes mean is not published: they are errors."""
-
 VIRUS = 0x0203
+"""Codes of DONE. Any other but 0 is an error."""
 
 
-def _greet(session: bytes = b"SSSP/1.0") -> Dialogue[None]:
+def _greet() -> Dialogue[None]:
     greeting = yield Line()
-    if greeting != b"OK " + session:
-        raise ProtocolError(f"not {session.decode()}: {text(greeting)}")
-    yield Say(session + b"\n")
+    if greeting != b"OK SSSP/1.0":
+        raise ProtocolError(f"not SSSP/1.0: {text(greeting)}")
+    yield Say(b"SSSP/1.0\n")
     yield from _accepted()
 
 
@@ -116,7 +114,7 @@ engine = EngineType(
     name="sssp",
     summary="Sophos SAVDI, by SSSP over TCP or a unix socket",
     pool="IO",
-    options=options(protocol, what="savdid listens"),
+    options=options(protocol.port, "savdid"),
     make=maker(protocol),
     punctual=True,
     details="Clean only after DONE OK 0000. An encrypted archive is encrypted; data longer than maxscandata is limits.",

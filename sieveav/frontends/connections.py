@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from sieveav.frontends.listening import LOCAL
@@ -170,8 +170,12 @@ def _networks(clients: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]
 
 
 def may_connect(client: str, clients: tuple[str, ...]) -> bool:
-    """Whether an address is in one of the networks; an IPv4 address may be written as an IPv6 one (RFC 4291, 2.5.5.2)."""
-    address = ip_address(client)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    """Whether an address is in one of the networks."""
+    address = client_address(client)
     return any(address in known for known in _networks(clients))
+
+
+def client_address(client: str) -> IPv4Address | IPv6Address:
+    """An IP address, as IPv4 if it is one that is written as IPv6 (RFC 4291, 2.5.5.2). ValueError for any other text."""
+    address = ip_address(client)
+    return getattr(address, "ipv4_mapped", None) or address

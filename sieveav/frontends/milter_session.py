@@ -17,11 +17,10 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 
 from sieveav.frontends import milter_replies as replies
-from sieveav.frontends.connections import Connection
+from sieveav.frontends.connections import Connection, client_address
 from sieveav.frontends.dsn import dsn_parameters
 from sieveav.frontends.listening import LOCAL
 from sieveav.frontends.message_log import log_message, message_line
@@ -551,13 +550,11 @@ _HANDLERS: dict[type[Event], _Handler] = {
 
 
 def _address(text: str) -> str:
-    """An IP address in its shortest form (RFC 5952): Debian's Sendmail 8.17 writes 2001:db8:0:0:0:0:0:1. An IPv4 address may
-    be written as an IPv6 one (RFC 4291, 2.5.5.2)."""
+    """An IP address in its shortest form (RFC 5952): Debian's Sendmail 8.17 writes 2001:db8:0:0:0:0:0:1."""
     try:
-        address = ip_address(text)
+        return str(client_address(text))
     except ValueError:
         return text
-    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def _text(octets: bytes) -> str:

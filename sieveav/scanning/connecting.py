@@ -1,7 +1,6 @@
 """connecting: the address of a daemon into a connection whose every wait ends at a deadline.
 
-Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4), with TLS or without, or a unix socket. Name look-ups are
-bounded too.
+Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4) or a unix socket. Name look-ups are bounded too.
 """
 
 from __future__ import annotations
@@ -82,12 +81,17 @@ class Connection:
         """A new question begins, with a deadline of its own."""
         self._deadline = deadline
         self._is_asked = self._has_begun = False
+        self.has_heard_all = True
+        """Whether the daemon has spoken only after all of a question was sent."""
 
-    def expect_answer(self) -> None:
-        """The question is about to be sent: what the daemon says afterwards is its answer."""
+    def question(self, pieces: Iterable[bytes]) -> bool:
+        """Send a question, as `send`: what the daemon says afterwards is its answer."""
         if self._buffer:
             raise ProtocolError("an answer before the question")
         self._is_asked = True
+        sent = self.send(pieces)
+        self.has_heard_all = self.has_heard_all and sent
+        return sent
 
     @property
     def is_quiet(self) -> bool:

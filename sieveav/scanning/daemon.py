@@ -18,8 +18,8 @@ from sieveav.options import Option
 from sieveav.scanning import naming
 from sieveav.scanning.connecting import ADDRESSES, Address, Connection
 from sieveav.scanning.contract import Content, Deadline, Engine
-from sieveav.scanning.dialogue import Answer, Dialogue, Question, Request, Step, run
-from sieveav.scanning.failover import Failover, ProtocolError, Unreached
+from sieveav.scanning.dialogue import Answer, Dialogue, Request, run
+from sieveav.scanning.failover import Failover, ProtocolError, Server, Unreached
 from sieveav.scanning.naming import Class, Naming
 from sieveav.verdict import Status, Verdict
 
@@ -105,11 +105,10 @@ class Daemon:
     def _asked(self, connection: Connection, dialogue: Dialogue[Answer]) -> Answer:
         is_kept = False
         try:
-            whole = _Whole()
-            answer = run(connection, whole.watched(dialogue))
+            answer = run(connection, dialogue)
             if not connection.is_quiet:
                 answer = _doubted(answer, "and more than one answer")
-            elif not whole.sent:
+            elif not connection.has_heard_all:
                 answer = _doubted(answer, "but not to the whole content")
             elif answer.is_open:
                 is_kept = True
@@ -135,27 +134,6 @@ class Daemon:
             connection.close()
 
 
-class _Whole:
-    """Watches a dialogue: whether its questions were sent whole."""
-
-    def __init__(self) -> None:
-        self.sent = True
-
-    def watched(self, dialogue: Dialogue[Answer]) -> Dialogue[Answer]:
-        try:
-            step: Step = next(dialogue)
-            while True:
-                heard = yield step
-                if isinstance(step, Question) and not heard:
-                    self.sent = False
-                step = dialogue.send(heard)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
-        finally:
-            dialogue.close()
-
-
 def _doubted(answer: Answer, why: str) -> Answer:
     """An answer that cannot be believed if it is good news."""
     if answer.status in (Status.CLEAN, Status.SKIPPED):
@@ -166,27 +144,31 @@ def _doubted(answer: Answer, why: str) -> Answer:
 _MORE = ("code", "version", "cured", "values", "by_recipient")
 
 
-def options(protocol: Protocol, default: str = "", what: str = "the daemon listens") -> tuple[Option, ...]:
-    """The options of an engine that asks daemons."""
+def options(port: int, program: str) -> tuple[Option, ...]:
+    """The options of an engine that asks daemons, whose default port and program these are."""
     return (
         Option(
             "daemon",
             ADDRESSES,
-            (default or f"127.0.0.1:{protocol.port}",),
-            f"where {what}: host:port, [v6]:port (without a port, {protocol.port}) or the path of a unix socket; several of"
+            (f"127.0.0.1:{port}",),
+            f"where {program} listens: host:port, [v6]:port (without a port, {port}) or the path of a unix socket; several of"
             " them are asked in turn until one answers",
         ),
         *naming.OPTIONS,
     )
 
 
+def failover(name: str, values: Mapping[str, Any], port: int, server: Callable[[Address], Server]) -> Engine:
+    """The engine `name` that asks the daemons of its option, each as a `server`. ValueError if there are none."""
+    if not values["daemon"]:
+        raise ValueError("daemon: at least one address is needed")
+    return Failover(name, [server(Address.parse(written, port)) for written in values["daemon"]])
+
+
 def maker(protocol: Protocol) -> Callable[[str, Mapping[str, Any]], Engine]:
     """The function that makes an engine of this protocol, as `EngineType.make`."""
 
     def make(name: str, values: Mapping[str, Any]) -> Engine:
-        if not values["daemon"]:
-            raise ValueError("daemon: at least one address is needed")
-        addresses = [Address.parse(written, protocol.port) for written in values["daemon"]]
-        return Failover(name, [Daemon(name, address, protocol, values) for address in addresses])
+        return failover(name, values, protocol.port, lambda address: Daemon(name, address, protocol, values))
 
     return make

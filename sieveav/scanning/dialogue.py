@@ -113,12 +113,10 @@ def text(octets: bytes) -> str:
 
 def run(connection: Connection, dialogue: Dialogue[T]) -> T:
     """Play a dialogue on a connection. Raises Unreached and ProtocolError."""
-    heard: Any = None
     try:
         step = next(dialogue)
         while True:
-            heard = _play(connection, step)
-            step = dialogue.send(heard)
+            step = dialogue.send(_play(connection, step))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
     finally:
@@ -134,8 +132,7 @@ def _play(connection: Connection, step: Step) -> Any:
         return connection.rest(step.limit)
     if isinstance(step, Say):
         return connection.send((step.octets,))
-    connection.expect_answer()
-    return connection.send(step.pieces)
+    return connection.question(step.pieces)
 
 
 def play(dialogue: Dialogue[T], *heard: bytes) -> tuple[T, bytes]:

@@ -13,7 +13,7 @@ from support.scanning import Ask, Serve
 from support.scripted import Peer
 
 from sieveav.scanning import daemon
-from sieveav.scanning.contract import Deadline
+from sieveav.scanning.contract import Content, Deadline
 from sieveav.scanning.daemon import Protocol
 from sieveav.scanning.dialogue import (
     Answer,
@@ -177,7 +177,7 @@ def test_version_and_probe(serve: Serve) -> None:
 
 
 def test_play_is_as_strict_as_a_connection() -> None:
-    request = Request(None, Deadline.after(5))  # type: ignore[arg-type]  # not looked at
+    request = Request(Content(b""), Deadline.after(5))
     assert play(probe(request), b"pong") == (True, b"ping \n")
     for heard in ((), (b"pong", b"pong")):
         with pytest.raises(ProtocolError):

@@ -44,14 +44,6 @@ def line(peer: Peer) -> bytes:
     return received
 
 
-def head(peer: Peer) -> bytes:
-    """Hear a header block, up to its empty line."""
-    received = b""
-    while not received.endswith((b"\r\n\r\n", b"\n\n")):
-        received += peer.exactly(1)
-    return received
-
-
 def lines(*more: str) -> Callable[[Peer], list[bytes]]:
     """Hears a line for each of these, which it begins with."""
 
@@ -72,16 +64,6 @@ def sized(command: bytes, at: int = -1) -> Callable[[Peer], bytes]:
         return peer.exactly(int(heard.split()[at]))
 
     return hear
-
-
-def content_length(peer: Peer) -> bytes:
-    """Hears an HTTP request with a Content-Length; returns head and body."""
-    heard = head(peer)
-    for field in heard.split(b"\r\n"):
-        name, _, value = field.partition(b":")
-        if name.lower() == b"content-length":
-            return heard + peer.exactly(int(value))
-    raise AssertionError(heard)
 
 
 Say = Callable[[Peer, bytes], None]
@@ -156,6 +138,12 @@ ANSWERS: dict[str, Say] = {
 """What a daemon says in place of its answer. None of it is clean."""
 
 
+def engine_of(protocol: Protocol, *addresses: str, **values: Any) -> Engine:
+    """An engine that asks the daemons at these addresses."""
+    every = {"allow": (), "classes": (), "file_base": None, **values, "daemon": addresses}
+    return maker(protocol)("engine", every)
+
+
 class Faults:
     """The tests. Subclasses say how the daemon talks."""
 
@@ -168,8 +156,7 @@ class Faults:
     """Whether the daemon's closing of the connection is the end of the answer."""
 
     def engine(self, *addresses: str) -> Engine:
-        values = {"allow": (), "classes": (), "file_base": None, **self.values, "daemon": addresses}
-        return maker(self.protocol)("engine", values)
+        return engine_of(self.protocol, *addresses, **self.values)
 
     def script(self, say: Say = _said, until: int | None = None) -> Callable[[Peer], None]:
         """The daemon, which says its answer by `say`; only the first steps with `until`."""
@@ -252,9 +239,3 @@ class Faults:
         assert verdict.status is Status.ERROR
         assert verdict.info.startswith(address)
         assert all(" " <= character <= "~" for character in verdict.info)
-
-
-def engine_of(protocol: Protocol, address: str, **values: Any) -> Engine:
-    """An engine that asks one daemon."""
-    every = {"allow": (), "classes": (), "file_base": None, **values, "daemon": (address,)}
-    return maker(protocol)("engine", every)
