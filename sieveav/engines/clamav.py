@@ -14,7 +14,7 @@ from sieveav.scanning.connecting import Address
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
 from sieveav.scanning.daemon import failover, options
 from sieveav.scanning.failover import Unreached
-from sieveav.scanning.naming import Naming
+from sieveav.scanning.naming import CLAMAV, Naming
 from sieveav.verdict import Verdict, plain
 
 PORT = 3310
@@ -34,8 +34,7 @@ class Clamd:
         """One INSTREAM. Raises Unreached if not one octet of a reply came."""
         from sieveav.engines._clamd import Client
 
-        chunks = wire.chunks(content.raw, is_message=content.is_message)
-        reply, complete = Client(self._address, deadline).instream(chunks)
+        reply, complete = Client(self._address, deadline).instream(wire.chunks(content.pieces))
         answer = wire.answer(reply, complete=complete)
         if answer.is_find:
             return self._signatures.verdict(self._engine, answer.info)
@@ -64,8 +63,8 @@ class Clamd:
 
 
 def _make(name: str, values: Mapping[str, Any]) -> Engine:
-    signatures = Naming.of(values, wire.CLASSES)
-    return failover(name, values, PORT, lambda address: Clamd(name, address, signatures))
+    signatures = Naming.of(values, CLAMAV)
+    return failover(name, values, "daemon", PORT, lambda address: Clamd(name, address, signatures))
 
 
 engine = EngineType(

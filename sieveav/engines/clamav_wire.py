@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from sieveav.scanning.naming import Class
 from sieveav.verdict import Status, plain
 
 CHUNK = 256 * 1024
@@ -24,23 +23,6 @@ COMMAND = b"zINSTREAM\0"
 """With `z`, the reply ends with NUL."""
 
 END = struct.pack("!L", 0)
-
-MAIL = b"Received: from sieveav\n"
-"""Sent before a whole message: libclamav recognizes mail only if it starts with one of some thirty header names, and would
-not look at the parts of a message that begins with DKIM-Signature, for example. Not a line `From `, as other programs send:
-it makes libclamav read an mbox, in which `From ` after an empty line, within an attachment too, begins another message."""
-
-CLASSES: tuple[Class, ...] = (
-    ("Heuristics.Encrypted.*", Status.ENCRYPTED),
-    ("Heuristics.OLE2.ContainsMacros*", Status.MACRO),
-    ("Heuristics.Limits.Exceeded*", Status.LIMITS),
-    # Heuristics: a policy may want to hold such mail, but it is not a known virus.
-    ("Heuristics.Phishing.*", Status.SUSPICIOUS),
-    ("Heuristics.Structured.*", Status.SUSPICIOUS),  # credit card numbers and the like
-    ("Heuristics.Broken.*", Status.SUSPICIOUS),  # a damaged program or image
-    ("PUA.*", Status.SUSPICIOUS),  # possibly unwanted: tools, adware
-)
-"""The first match decides. Any other name is infected, `*.UNOFFICIAL` and `Phishing.*` too: those are signatures."""
 
 
 class Answer(NamedTuple):
@@ -99,12 +81,10 @@ def _text(reply: bytes) -> str:
     return plain(reply.decode("ascii", "ignore")).strip()
 
 
-def chunks(content: bytes, *, is_message: bool) -> Iterator[bytes]:
+def chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """What INSTREAM sends between the `COMMAND` and the `END`."""
-    start = MAIL if is_message else b""
-    if start:
-        yield struct.pack("!L", len(start)) + start
-    view = memoryview(content)
-    for position in range(0, len(content), CHUNK):
-        chunk = view[position : position + CHUNK]
-        yield b"".join((struct.pack("!L", len(chunk)), chunk))
+    for piece in pieces:
+        view = memoryview(piece)
+        for position in range(0, len(view), CHUNK):
+            chunk = view[position : position + CHUNK]
+            yield b"".join((struct.pack("!L", len(chunk)), chunk))

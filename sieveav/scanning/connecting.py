@@ -1,6 +1,7 @@
 """connecting: the address of a daemon into a connection whose every wait ends at a deadline.
 
-Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4) or a unix socket. Name look-ups are bounded too.
+Shared by all engines that ask a daemon, over TCP (IPv6 or IPv4), with TLS where that is set, or a unix socket. Name look-ups
+are bounded too.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sieveav.options import ValueType
 from sieveav.scanning.contract import Deadline
 from sieveav.scanning.failover import ProtocolError, Unreached
 from sieveav.verdict import plain
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from sieveav.scanning.tls import TlsSocket
 
 _PAUSE = 0.01
 """Seconds between two tries to connect to a unix socket with a full backlog."""
@@ -69,11 +75,12 @@ class Connection:
     """A connection to `address`, for one `with` block. Its methods raise Unreached if the daemon has not answered at all by
     `deadline`: another one may then be asked. Once an answer has begun, they raise ProtocolError."""
 
-    _socket: socket.socket
+    _socket: socket.socket | TlsSocket
 
-    def __init__(self, address: Address, deadline: Deadline) -> None:
+    def __init__(self, address: Address, deadline: Deadline, tls: SSLContext | None = None) -> None:
         self._address = address
-        self._buffer = b""
+        self._tls = tls
+        self._buffer = bytearray()
         """What has been received and not asked for."""
         self.ask(deadline)
 
@@ -81,17 +88,21 @@ class Connection:
         """A new question begins, with a deadline of its own."""
         self._deadline = deadline
         self._is_asked = self._has_begun = False
+        self._hears = 0
         self.has_heard_all = True
         """Whether the daemon has spoken only after all of a question was sent."""
 
-    def question(self, pieces: Iterable[bytes]) -> bool:
-        """Send a question, as `send`: what the daemon says afterwards is its answer."""
+    def question(self, pieces: Iterable[bytes], hears: int = 0) -> bool:
+        """Send a question, as `send`: what the daemon says from now on is its answer. Returns whether all was sent before it
+        spoke. If the protocol is full duplex, at most `hears` octets of the answer are heard while the question is sent."""
         if self._buffer:
             raise ProtocolError("an answer before the question")
         self._is_asked = True
+        self._hears = hears
         sent = self.send(pieces)
+        self._hears = 0
         self.has_heard_all = self.has_heard_all and sent
-        return sent
+        return sent and not self._buffer
 
     @property
     def is_quiet(self) -> bool:
@@ -111,8 +122,21 @@ class Connection:
         """Connect."""
         try:
             self._socket = self._over_tcp() if self._address.port else self._over_unix()
+            if self._tls:
+                self._secure(self._socket, self._tls)
         except OSError as error:
             raise Unreached(f"cannot connect: {_reason(error)}") from None
+
+    def _secure(self, connected: socket.socket, tls: SSLContext) -> None:
+        from sieveav.scanning.tls import TlsSocket
+
+        self._socket = secured = TlsSocket(connected, tls, self._address.host)
+        try:
+            while event := secured.handshake():
+                self._wait(event)
+        except OSError:
+            secured.close()
+            raise
 
     def close(self) -> None:
         """Close the connection."""
@@ -124,7 +148,7 @@ class Connection:
         try:
             return all(self._send(chunk, first=number == 0) for number, chunk in enumerate(chunks))
         except TimeoutError:
-            raise Unreached("timeout while sending") from None
+            raise self._fault("timeout while sending") from None
         except OSError:
             return False
 
@@ -154,7 +178,7 @@ class Connection:
         it. What it says unasked would be taken for the next answer."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return self.is_quiet and not poll.poll(0)
+        return self.is_quiet and (not poll.poll(0) or self._may_go_on())
 
     def line(self, limit: int) -> bytes:
         """The next line, without its line end: LF, or CR LF. It has at most `limit` octets."""
@@ -162,30 +186,28 @@ class Connection:
             self._fill()
         if not 0 <= end <= limit:
             raise ProtocolError(f"a line of more than {limit} octets")
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         return line.removesuffix(b"\r")
 
     def octets(self, count: int) -> bytes:
         """The next `count` octets."""
-        pieces, missing = [self._buffer[:count]], count - len(self._buffer)
-        self._buffer = self._buffer[count:]
-        while missing > 0:
+        while len(self._buffer) < count:
             self._fill()
-            pieces.append(self._buffer[:missing])
-            self._buffer, missing = self._buffer[missing:], missing - len(self._buffer)
-        return b"".join(pieces)
+        octets = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return octets
 
     def rest(self, limit: int) -> bytes:
         """All octets up to the end of the connection, which the daemon closes in order; at most `limit`."""
-        pieces = []
-        size = 0
-        while self._buffer or self._fill(may_end=True):
-            size += len(self._buffer)
-            if size > limit:
-                raise ProtocolError(f"more than {limit} octets")
-            pieces.append(self._buffer)
-            self._buffer = b""
-        return b"".join(pieces)
+        while self._fill(may_end=True):
+            if len(self._buffer) > limit:
+                break
+        if len(self._buffer) > limit:
+            raise ProtocolError(f"more than {limit} octets")
+        octets = bytes(self._buffer)
+        self._buffer.clear()
+        return octets
 
     def _fill(self, *, may_end: bool = False) -> bool:
         """Wait for more octets; false at the end of the connection, if it may end now."""
@@ -195,15 +217,20 @@ class Connection:
             raise self._fault(f"cannot receive: {_reason(error)}") from None
         if not octets and not may_end:
             raise self._fault("connection closed in the middle of a reply" if self._has_begun else "connection closed")
+        self._heard(octets)
+        return bool(octets)
+
+    def _heard(self, octets: bytes) -> None:
         self._buffer += octets
         self._has_begun = self._has_begun or (self._is_asked and bool(octets))
-        return bool(octets)
 
     def _fault(self, reason: str) -> Exception:
         return ProtocolError(reason) if self._has_begun else Unreached(reason)
 
     def _receive(self, size: int, *, at_once: bool) -> bytes:
         """The octets that come next. `at_once`: they are likely to be there already, so that nothing needs to be waited for."""
+        # TLS may have received some, of which poll knows nothing
+        at_once = at_once or self._tls is not None
         while True:
             if not at_once:
                 self._wait(select.POLLIN)
@@ -216,12 +243,26 @@ class Connection:
         rest = memoryview(octets)
         while rest:
             # before the first octets, there is room for them and the daemon has nothing to say
-            if not first and self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT:
+            if not first and self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT and not self._may_go_on():
                 return False
             first = False
             with suppress(BlockingIOError):
                 rest = rest[self._socket.send(rest) :]
         return True
+
+    def _may_go_on(self) -> bool:
+        """Whether sending may go on although there is something to receive: it was meant for TLS, or the protocol is full
+        duplex, and the answer is kept for later."""
+        if not self._tls and not self._hears:
+            return False
+        try:
+            octets = self._socket.recv(_READ)
+        except BlockingIOError:
+            return True
+        self._heard(octets)
+        if len(self._buffer) > self._hears > 0:
+            raise ProtocolError(f"more than {self._hears} octets")
+        return bool(octets) and self._hears > 0
 
     def _wait(self, events: int) -> int:
         """Wait until the connection is ready for one of `events`, or broken; which. TimeoutError at the deadline."""

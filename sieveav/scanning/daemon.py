@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sieveav.options import Option
+from sieveav.options import BOOLEAN, FILE, Option
 from sieveav.scanning import naming
 from sieveav.scanning.connecting import ADDRESSES, Address, Connection
 from sieveav.scanning.contract import Content, Deadline, Engine
@@ -22,6 +22,9 @@ from sieveav.scanning.dialogue import Answer, Dialogue, Request, run
 from sieveav.scanning.failover import Failover, ProtocolError, Server, Unreached
 from sieveav.scanning.naming import Class, Naming
 from sieveav.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 IDLE = 5.0
 """Seconds that a connection is kept for another question; daemons close it after 10 or more."""
@@ -43,8 +46,16 @@ class Protocol:
 class Daemon:
     """One daemon, as a server of the engine `engine`."""
 
-    def __init__(self, engine: str, address: Address, protocol: Protocol, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        engine: str,
+        address: Address,
+        protocol: Protocol,
+        values: Mapping[str, Any],
+        tls: SSLContext | None = None,
+    ) -> None:
         self.name = str(address)
+        self._tls = tls
         self._engine = engine
         self._address = address
         self._protocol = protocol
@@ -85,7 +96,7 @@ class Daemon:
 
     def _once(self, question: Callable[[Request], Dialogue[Any]], deadline: Deadline) -> Any:
         request = Request(Content(b""), deadline, self._host, None, self._values)
-        with Connection(self._address, deadline) as connection:
+        with Connection(self._address, deadline, self._tls) as connection:
             return run(connection, question(request))
 
     def _ask(self, question: Callable[[], Dialogue[Answer]], deadline: Deadline) -> Answer:
@@ -98,7 +109,7 @@ class Daemon:
             except Unreached:  # it was closed meanwhile
                 if deadline.left() <= 0:
                     raise
-        connection = Connection(self._address, deadline)
+        connection = Connection(self._address, deadline, self._tls)
         connection.open()
         return self._asked(connection, question())
 
@@ -144,11 +155,28 @@ def _doubted(answer: Answer, why: str) -> Answer:
 _MORE = ("code", "version", "cured", "values", "by_recipient")
 
 
-def options(port: int, program: str) -> tuple[Option, ...]:
-    """The options of an engine that asks daemons, whose default port and program these are."""
+TLS = (
+    Option(
+        "tls",
+        BOOLEAN,
+        False,
+        "whether TLS is spoken from the start of a connection; the certificate must be the host's",
+    ),
+    Option(
+        "tls_ca",
+        FILE,
+        None,
+        "a file of the authorities that sign the certificate, in PEM; by default those of the system",
+    ),
+)
+"""Options of an engine whose daemons may be asked over TLS."""
+
+
+def options(port: int, program: str, name: str = "daemon") -> tuple[Option, ...]:
+    """The options of an engine that asks daemons, whose default port and program these are. The first is called `name`."""
     return (
         Option(
-            "daemon",
+            name,
             ADDRESSES,
             (f"127.0.0.1:{port}",),
             f"where {program} listens: host:port, [v6]:port (without a port, {port}) or the path of a unix socket; several of"
@@ -158,17 +186,30 @@ def options(port: int, program: str) -> tuple[Option, ...]:
     )
 
 
-def failover(name: str, values: Mapping[str, Any], port: int, server: Callable[[Address], Server]) -> Engine:
-    """The engine `name` that asks the daemons of its option, each as a `server`. ValueError if there are none."""
-    if not values["daemon"]:
-        raise ValueError("daemon: at least one address is needed")
-    return Failover(name, [server(Address.parse(written, port)) for written in values["daemon"]])
+def failover(
+    engine: str, values: Mapping[str, Any], option: str, port: int, server: Callable[[Address], Server]
+) -> Engine:
+    """The engine that asks the daemons whose addresses `option` has, each as a `server`. ValueError if there are none."""
+    if not values[option]:
+        raise ValueError(f"{option}: at least one address is needed")
+    return Failover(engine, [server(Address.parse(written, port)) for written in values[option]])
 
 
-def maker(protocol: Protocol) -> Callable[[str, Mapping[str, Any]], Engine]:
-    """The function that makes an engine of this protocol, as `EngineType.make`."""
+def maker(protocol: Protocol, option: str = "daemon") -> Callable[[str, Mapping[str, Any]], Engine]:
+    """The function that makes an engine of this protocol, as `EngineType.make`, if `option` has the addresses."""
 
     def make(name: str, values: Mapping[str, Any]) -> Engine:
-        return failover(name, values, protocol.port, lambda address: Daemon(name, address, protocol, values))
+        tls = None
+        if values.get("tls"):
+            from sieveav.scanning.tls import context
+
+            tls = context(values["tls_ca"])
+
+        def server(address: Address) -> Server:
+            if tls and not address.port:
+                raise ValueError(f"tls: over a unix socket, such as {address}, there is no TLS")
+            return Daemon(name, address, protocol, values, tls)
+
+        return failover(name, values, option, protocol.port, server)
 
     return make

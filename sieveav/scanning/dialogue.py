@@ -56,9 +56,10 @@ class Say(NamedTuple):
 
 class Question(NamedTuple):
     """Ask, with pieces that are sent one after the other: what the daemon says from now on is its answer. Hears whether all was
-    sent before the daemon spoke."""
+    sent before the daemon spoke. In a full duplex protocol the daemon may speak meanwhile, `hears` octets at most."""
 
     pieces: Iterable[bytes]
+    hears: int = 0
 
 
 Step = Line | Octets | Rest | Say | Question
@@ -132,12 +133,12 @@ def _play(connection: Connection, step: Step) -> Any:
         return connection.rest(step.limit)
     if isinstance(step, Say):
         return connection.send((step.octets,))
-    return connection.question(step.pieces)
+    return connection.question(step.pieces, step.hears)
 
 
 def play(dialogue: Dialogue[T], *heard: bytes) -> tuple[T, bytes]:
     """Play a dialogue without a connection, with a daemon that says `heard`, one piece for each step that hears. Returns the
-    answer, and all that was said. ProtocolError if the daemon says less, or more, than the dialogue hears. For tests."""
+    answer, and all that was said. ProtocolError if the daemon says less, or more, than the dialogue hears."""
     said: list[bytes] = []
     pieces = list(heard)
     try:

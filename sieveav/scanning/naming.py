@@ -22,6 +22,19 @@ Class = tuple[str, Status]
 STATUSES = tuple(status for status in Status if status in FOUND | UNSCANNABLE)
 """What a hit may count as."""
 
+CLAMAV: tuple[Class, ...] = (
+    ("Heuristics.Encrypted.*", Status.ENCRYPTED),
+    ("Heuristics.OLE2.ContainsMacros*", Status.MACRO),
+    ("Heuristics.Limits.Exceeded*", Status.LIMITS),
+    # Heuristics: a policy may want to hold such mail, but it is not a known virus.
+    ("Heuristics.Phishing.*", Status.SUSPICIOUS),
+    ("Heuristics.Structured.*", Status.SUSPICIOUS),  # credit card numbers and the like
+    ("Heuristics.Broken.*", Status.SUSPICIOUS),  # a damaged program or image
+    ("PUA.*", Status.SUSPICIOUS),  # possibly unwanted: tools, adware
+)
+"""What ClamAV's signatures count as: the first match decides. Any other name is infected, `*.UNOFFICIAL` and `Phishing.*` too:
+those are signatures."""
+
 _WORDS = {str(status): status for status in STATUSES}
 
 

@@ -20,7 +20,7 @@ from support.scripted import Peer
 
 from sieveav.engines import clamav_wire as wire
 from sieveav.engines.clamav import engine as kind
-from sieveav.scanning.contract import Engine
+from sieveav.scanning.contract import Content, Engine
 from sieveav.verdict import Status
 
 OK = b"stream: OK\0"
@@ -185,7 +185,7 @@ def test_short_pieces_are_sent_together(octets: int, sends: int) -> None:
     from sieveav.engines._clamd import _framed
 
     content = os.urandom(octets)
-    chunks = list(wire.chunks(content, is_message=True))
+    chunks = list(wire.chunks(Content(content).pieces))
     pieces = list(_framed(chunks))
     assert b"".join(pieces) == b"".join((wire.COMMAND, *chunks, wire.END))
     assert len(pieces) == sends

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sieveav.engines import clamav_wire as wire
-from sieveav.scanning.naming import classify
+from sieveav.scanning.contract import Content
+from sieveav.scanning.naming import CLAMAV, classify
 from sieveav.verdict import Status, Verdict
 
 OK = b"stream: OK\0"
@@ -88,7 +89,7 @@ def test_replies(reply: bytes, status: Status, info: str | None) -> None:
     ],
 )
 def test_classes(name: str, status: Status) -> None:
-    assert classify(name, wire.CLASSES) is status
+    assert classify(name, CLAMAV) is status
 
 
 @pytest.mark.parametrize("reply", [b"stream: X FOUND\0", b"INSTREAM size limit exceeded. ERROR\0"])
@@ -98,7 +99,7 @@ def test_a_find_or_fault_counts_although_the_content_was_not_sent_whole(reply: b
 
 @given(st.binary(max_size=3000), st.booleans())
 def test_chunks_are_the_content(content: bytes, is_message: bool) -> None:
-    sent = b"".join(wire.chunks(content, is_message=is_message)) + wire.END
+    sent = b"".join(wire.chunks(Content(content, is_message=is_message).pieces)) + wire.END
     received = b""
     while size := struct.unpack_from("!L", sent)[0]:
         received += sent[4 : 4 + size]

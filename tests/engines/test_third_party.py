@@ -155,5 +155,5 @@ BROKEN = {
 def test_a_broken_one_is_left_out_with_one_line(case: str, site: Path, accepted: Accepted) -> None:
     install(site, "broken-scan", {"sieveav.engines": "broken_scan"}, {"broken_scan.py": BROKEN[case]})
     done = sieveav(site, "engines", "--format", "json")
-    assert [row["name"] for row in json.loads(done.stdout)] == ["acme", "clamav", "sssp", "yara"]
+    assert [row["name"] for row in json.loads(done.stdout)] == ["acme", "clamav", "icap", "sssp", "yara"]
     accepted(done.stderr)

@@ -233,3 +233,80 @@ def redis(directory: Path, password: str = "", **settings: str) -> Iterator[Redi
         yield running
     finally:
         running.kill()
+
+
+# ---- c-icap
+
+
+def c_icap_program() -> str | None:
+    """The path of c-icap, None when it or its virus scanner is not installed."""
+    return shutil.which("c-icap") if _c_icap_modules() else None
+
+
+def _c_icap_modules() -> Path | None:
+    return next((module.parent for module in Path("/usr/lib").glob("*/c_icap/virus_scan.so")), None)
+
+
+@contextmanager
+def c_icap(directory: Path, scanner: Clamd) -> Iterator[int]:
+    """A c-icap whose service `avscan` asks this clamd, which must be able to read `directory`; its port. Ended on exit."""
+    program, modules = c_icap_program(), _c_icap_modules()
+    if program is None:
+        raise FileNotFoundError("c-icap is not installed")
+    directory.mkdir()
+    port = free_port()
+    file = directory / "c-icap.conf"
+    file.write_text(
+        f"""
+        PidFile {directory}/pid
+        CommandsSocket {directory}/control
+        Port 127.0.0.1:{port}
+        StartServers 1
+        MaxServers 1
+        ThreadsPerChild 10
+        MinSpareThreads 1
+        MaxSpareThreads 10
+        MaxRequestsPerChild 0
+        TmpDir {directory}
+        ServerLog {directory}/server.log
+        AccessLog {directory}/access.log
+        LoadMagicFile /etc/c-icap/c-icap.magic
+        TemplateDir /usr/share/c_icap/templates/
+        TemplateDefaultLanguage en
+        ModulesDir {modules}
+        ServicesDir {modules}
+        Module common clamd_mod.so
+        clamd_mod.ClamdSocket {scanner.socket}
+        Service antivirus_module virus_scan.so
+        ServiceAlias avscan virus_scan?allow204=on&sizelimit=off&mode=simple
+        virus_scan.DefaultEngine clamd
+        virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE
+        virus_scan.SendPercentData 5
+        virus_scan.StartSendPercentDataAfter 1M
+        virus_scan.MaxObjectSize 5M
+        """
+    )
+    with (directory / "c-icap.out").open("wb") as output:
+        process = subprocess.Popen([program, "-N", "-f", str(file)], stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + START
+        while not _accepts(port):
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError(f"c-icap does not answer: {(directory / 'server.log').read_text(errors='replace')}")
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

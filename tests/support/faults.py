@@ -15,13 +15,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from sieveav.scanning.contract import Engine
 from sieveav.scanning.daemon import Protocol, maker
+from sieveav.scanning.dialogue import Dialogue, Line, Octets, Question, Say
+from sieveav.scanning.failover import ProtocolError
 from sieveav.verdict import Status
 from support.scanning import Ask, Serve
 from support.scripted import Peer
+
+T = TypeVar("T")
 
 Hear = Callable[[Peer], object]
 
@@ -66,14 +70,32 @@ def sized(command: bytes, at: int = -1) -> Callable[[Peer], bytes]:
     return hear
 
 
-Say = Callable[[Peer, bytes], None]
+def head(peer: Peer) -> bytes:
+    """Hear a header, up to its empty line."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        received += line(peer)
+    return received
+
+
+def chunks(peer: Peer) -> bytes:
+    """Hear a body in chunks."""
+    received = b""
+    while size := int(line(peer), 16):
+        received += peer.exactly(size)
+        assert line(peer) == b"\r\n"
+    assert line(peer) == b"\r\n"
+    return received
+
+
+Says = Callable[[Peer, bytes], None]
 
 
 def _said(peer: Peer, answer: bytes) -> None:
     peer.send(answer)
 
 
-def _cut(share: float) -> Say:
+def _cut(share: float) -> Says:
     return lambda peer, answer: peer.send(answer[: int(len(answer) * share)])
 
 
@@ -100,15 +122,15 @@ def _twice(peer: Peer, answer: bytes) -> None:
     peer.send(answer + answer)
 
 
-def _instead(octets: bytes) -> Say:
+def _instead(octets: bytes) -> Says:
     return lambda peer, _: peer.send(octets)
 
 
-def _before(octets: bytes) -> Say:
+def _before(octets: bytes) -> Says:
     return lambda peer, answer: peer.send(octets + answer)
 
 
-def _after(octets: bytes) -> Say:
+def _after(octets: bytes) -> Says:
     return lambda peer, answer: peer.send(answer + octets)
 
 
@@ -116,7 +138,7 @@ def _slow_loris(peer: Peer, answer: bytes) -> None:
     peer.slowly(answer * 50, 0.1)
 
 
-ANSWERS: dict[str, Say] = {
+ANSWERS: dict[str, Says] = {
     "no answer": lambda *_: None,
     "cut at a quarter": _cut(0.25),
     "cut in the middle": _cut(0.5),
@@ -138,6 +160,35 @@ ANSWERS: dict[str, Say] = {
 """What a daemon says in place of its answer. None of it is clean."""
 
 
+class Played(NamedTuple, Generic[T]):
+    """The answer of a dialogue, what was said in it, and what the daemon said that was not heard."""
+
+    answer: T
+    said: bytes
+    unheard: bytes
+
+
+def play_stream(dialogue: Dialogue[T], octets: bytes) -> Played[T]:
+    """Play a dialogue without a connection, with a daemon that says these octets and closes it."""
+    said, at = b"", 0
+    try:
+        step = next(dialogue)
+        while True:
+            if isinstance(step, Say | Question):
+                said += step.octets if isinstance(step, Say) else b"".join(step.pieces)
+                step = dialogue.send(True)
+                continue
+            end = octets.find(b"\n", at) + 1 if isinstance(step, Line) else len(octets)
+            if isinstance(step, Octets):
+                end = at + step.number
+            if not at <= end <= len(octets) or (isinstance(step, Line) and not end):
+                raise ProtocolError("connection closed")
+            heard, at = octets[at:end], end
+            step = dialogue.send(heard[:-1].removesuffix(b"\r") if isinstance(step, Line) else heard)
+    except StopIteration as end_of_dialogue:
+        return Played(end_of_dialogue.value, said, octets[at:])
+
+
 def engine_of(protocol: Protocol, *addresses: str, **values: Any) -> Engine:
     """An engine that asks the daemons at these addresses."""
     every = {"allow": (), "classes": (), "file_base": None, **values, "daemon": addresses}
@@ -150,7 +201,8 @@ class Faults:
     protocol: ClassVar[Protocol]
     clean: ClassVar[tuple[Hear | bytes, ...]]
     values: ClassVar[dict[str, Any]] = {}
-    answers: ClassVar[dict[str, Say]] = {}
+    content: ClassVar[bytes] = CONTENT
+    answers: ClassVar[dict[str, Says]] = {}
     """More things that the daemon says in place of its answer."""
     ends_with_connection: ClassVar[bool] = False
     """Whether the daemon's closing of the connection is the end of the answer."""
@@ -158,7 +210,7 @@ class Faults:
     def engine(self, *addresses: str) -> Engine:
         return engine_of(self.protocol, *addresses, **self.values)
 
-    def script(self, say: Say = _said, until: int | None = None) -> Callable[[Peer], None]:
+    def script(self, say: Says = _said, until: int | None = None) -> Callable[[Peer], None]:
         """The daemon, which says its answer by `say`; only the first steps with `until`."""
 
         def script(peer: Peer) -> None:
@@ -178,13 +230,14 @@ class Faults:
 
     def test_clean(self, serve: Serve, ask: Ask, short: Path) -> None:
         for path in (None, short / "s"):
-            assert ask(self.engine(serve(self.script(), path).address), CONTENT).status is Status.CLEAN
+            assert ask(self.engine(serve(self.script(), path).address), self.content).status is Status.CLEAN
 
     def test_clean_octet_by_octet(self, serve: Serve, ask: Ask) -> None:
         def slowly(peer: Peer, answer: bytes) -> None:
             peer.slowly(answer, 0.0005)
 
-        assert ask(self.engine(serve(self.script(slowly)).address)).status is Status.CLEAN
+        content = self.content if len(self.content) < 1000 else b"x"
+        assert ask(self.engine(serve(self.script(slowly)).address), content).status is Status.CLEAN
 
     def test_answers(self, serve: Serve, ask: Ask, subtests: Any) -> None:
         for name, say in {**ANSWERS, **self.answers}.items():
@@ -222,19 +275,20 @@ class Faults:
         """If not one octet of an answer has come."""
         live = serve(self.script())
         gone = serve(lambda peer: peer.reset())
-        assert ask(self.engine("127.0.0.1:1", gone.address, live.address)).status is Status.CLEAN
+        assert ask(self.engine("127.0.0.1:1", gone.address, live.address), self.content).status is Status.CLEAN
         if not self.ends_with_connection:
-            assert ask(self.engine(serve(self.script(_cut(0.5))).address, live.address)).status is Status.ERROR
+            cut = serve(self.script(_cut(0.5)))
+            assert ask(self.engine(cut.address, live.address), self.content).status is Status.ERROR
             assert live.connections == 1
 
     def test_no_daemon(self, ask: Ask) -> None:
         verdict = ask(self.engine("127.0.0.1:1"))
         assert (verdict.status, verdict.info.partition(": ")[0]) == (Status.ERROR, "127.0.0.1:1")
 
-    def check(self, address: str, ask: Ask, content: bytes = CONTENT) -> None:
+    def check(self, address: str, ask: Ask, content: bytes | None = None) -> None:
         """The verdict of the daemon there is an error that names it, in time."""
         begun = time.monotonic()
-        verdict = ask(self.engine(address), content, SECONDS)
+        verdict = ask(self.engine(address), self.content if content is None else content, SECONDS)
         assert time.monotonic() - begun < ENOUGH
         assert verdict.status is Status.ERROR
         assert verdict.info.startswith(address)
