@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from sieveav.scanning.contract import cut
 from sieveav.verdict import Status, plain
 
 CHUNK = 256 * 1024
@@ -83,8 +84,5 @@ def _text(reply: bytes) -> str:
 
 def chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """What INSTREAM sends between the `COMMAND` and the `END`."""
-    for piece in pieces:
-        view = memoryview(piece)
-        for position in range(0, len(view), CHUNK):
-            chunk = view[position : position + CHUNK]
-            yield b"".join((struct.pack("!L", len(chunk)), chunk))
+    for chunk in cut(pieces, CHUNK):
+        yield b"".join((struct.pack("!L", len(chunk)), chunk))

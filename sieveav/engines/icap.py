@@ -12,13 +12,13 @@ the profile. OPTIONS is not asked before each scan: `Allow: 204` may be said to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sieveav.limits import MIB
 from sieveav.options import SIZE, Option, ValueType, one_of
 from sieveav.scanning import http
-from sieveav.scanning.contract import EngineType
+from sieveav.scanning.contract import Content, EngineType
 from sieveav.scanning.daemon import TLS, Protocol, maker, options
 from sieveav.scanning.dialogue import Answer, Dialogue, Octets, Question, Request, Say, error, found
 from sieveav.scanning.failover import ProtocolError
@@ -88,9 +88,10 @@ _CONTAINERS = (
 """What a violation by a container means, by the words that describe it; else it is unscannable, as a broken archive is."""
 
 
-def _find(fields: Mapping[str, list[str]], at: Callable[[str], str]) -> Answer | None:
-    """What the fields of one header report, None if nothing."""
-    if "x-infection-found" in fields:
+def _find(header: Head) -> Answer | None:
+    """What the fields of a header report, None if nothing."""
+    at = header.field
+    if "x-infection-found" in header.fields:
         return _infection(at("x-infection-found"))
     for name in _NAMES:
         if at(name).lower() not in _NOTHING:
@@ -100,7 +101,7 @@ def _find(fields: Mapping[str, list[str]], at: Callable[[str], str]) -> Answer |
     if at("x-response-info").lower() == "blocked":
         return found("blocked")
     if at("x-violations-found") not in _NOTHING:
-        return _violation(fields["x-violations-found"])
+        return _violation(header.fields["x-violations-found"])
     return None
 
 
@@ -126,7 +127,7 @@ def _violation(lines: list[str]) -> Answer:
     threat = lines[2] if len(lines) > 2 else ""
     problem = int(lines[3]) if len(lines) > 3 and re.fullmatch("[0-9]{1,9}", lines[3]) else None
     answer = _container(threat) if "violation" in threat.lower() else found(threat)
-    return Answer(answer.status, answer.info, answer.is_find, code=problem)
+    return replace(answer, code=problem)
 
 
 # ---- the protocol
@@ -149,34 +150,43 @@ def _response() -> Dialogue[Head]:
     return response
 
 
+def _size(content: Content) -> int:
+    return sum(map(len, content.pieces))
+
+
+def _tag(response: Head) -> str:
+    """The tag of the service, which changes with its definitions (RFC 3507, 4.7)."""
+    return response.field("istag").strip('"')
+
+
+def _clean(response: Head) -> Answer:
+    return Answer(Status.CLEAN, version=_tag(response), is_open=response.is_open)
+
+
 def _question(request: Request) -> Iterator[bytes]:
-    content = request.content.pieces
     kind = "message/rfc822" if request.content.is_message else "application/octet-stream"
     asked = http.request("GET http://localhost/content HTTP/1.1", (("Host", "localhost"),))
-    size = sum(map(len, content))
-    replied = http.request("HTTP/1.1 200 OK", (("Content-Type", kind), ("Content-Length", size)))
+    length = _size(request.content)
+    replied = http.request("HTTP/1.1 200 OK", (("Content-Type", kind), ("Content-Length", length)))
     parts = f"req-hdr=0, res-hdr={len(asked)}, res-body={len(asked) + len(replied)}"
     head = _head("RESPMOD", request, (("Allow", "204"), ("Encapsulated", parts)))
     yield b"".join((head, asked, replied))
-    yield from http.chunked(content, CHUNK)
+    yield from http.chunked(request.content.pieces, CHUNK)
 
 
 def _scan(request: Request) -> Dialogue[Answer]:
     profile = PROFILES[request.values["profile"]]
-    size = sum(map(len, request.content.pieces))
+    size = _size(request.content)
     largest = request.values["max_size"] or profile.max_size
     if largest and size > largest:
         return Answer(Status.LIMITS, f"more than {largest} octets")
     heard_all = yield Question(_question(request), hears=size + MORE)
     response = yield from _response()
-    find = _find(response.fields, response.field)
+    find = _find(response)
     if find is not None:
         return find
-    tag = response.field("istag").strip('"')
     if response.code == 204:
-        if not heard_all:
-            return error("204, but not to the whole content")
-        return Answer(Status.CLEAN, version=tag, is_open=response.is_open)
+        return _clean(response) if heard_all else error("204, but not to the whole content")
     if response.code not in (200, 201):
         return found("", code=response.code) if response.code in profile.infected else error(str(response))
     return (yield from _modified(request, response))
@@ -187,18 +197,17 @@ def _modified(request: Request, response: Head) -> Dialogue[Answer]:
     it is blocked."""
     header, has_body = yield from _encapsulated(response)
     if header is not None:
-        find = _find(header.fields, header.field)
+        find = _find(header)
         if find is not None:
             return find
         if header.code >= 400:
             return found("", code=header.code)
     if not has_body or (header is not None and header.code != 200):
         return error(f"{response}, and not the content")
-    size = sum(map(len, request.content.pieces))
-    body = yield from http.chunks(size + MORE)
+    body = yield from http.chunks(_size(request.content) + MORE)
     if body != b"".join(request.content.pieces):
         return error("the content comes back changed, and the answer does not say why")
-    return Answer(Status.CLEAN, version=response.field("istag").strip('"'), is_open=response.is_open)
+    return _clean(response)
 
 
 _PARTS = re.compile(r"(?:res-hdr=0, *(res-body|null-body)=([0-9]{1,6})|(res-body|null-body)=0)")
@@ -234,10 +243,10 @@ def _probe(request: Request) -> Dialogue[bool]:
 
 
 def _version(request: Request) -> Dialogue[str]:
-    """The name of the service and its ISTag, which changes with the definitions (RFC 3507, 4.7); "" without a tag."""
+    """The name of the service and its tag; "" without a tag."""
     response = yield from _options(request)
-    tag = response.field("istag").strip('"')
-    return " ".join(filter(None, (response.field("service").strip('"'), tag))) if tag else ""
+    tag, service = _tag(response), response.field("service").strip('"')
+    return f"{service} {tag}".strip() if tag else ""
 
 
 def _service(written: str) -> str:

@@ -88,7 +88,6 @@ class Connection:
         """A new question begins, with a deadline of its own."""
         self._deadline = deadline
         self._is_asked = self._has_begun = False
-        self._hears = 0
         self.has_heard_all = True
         """Whether the daemon has spoken only after all of a question was sent."""
 
@@ -98,9 +97,7 @@ class Connection:
         if self._buffer:
             raise ProtocolError("an answer before the question")
         self._is_asked = True
-        self._hears = hears
-        sent = self.send(pieces)
-        self._hears = 0
+        sent = self.send(pieces, hears)
         self.has_heard_all = self.has_heard_all and sent
         return sent and not self._buffer
 
@@ -142,11 +139,11 @@ class Connection:
         """Close the connection."""
         self._socket.close()
 
-    def send(self, chunks: Iterable[bytes]) -> bool:
-        """Send all `chunks`, unless the daemon speaks first or closes the connection: then false. Its reply is still to be
-        received."""
+    def send(self, chunks: Iterable[bytes], hears: int = 0) -> bool:
+        """Send all `chunks`, unless the daemon speaks first (`hears` octets are kept for later) or closes the connection: then
+        false. Its reply is still to be received."""
         try:
-            return all(self._send(chunk, first=number == 0) for number, chunk in enumerate(chunks))
+            return all(self._send(chunk, hears, first=number == 0) for number, chunk in enumerate(chunks))
         except TimeoutError:
             raise self._fault("timeout while sending") from None
         except OSError:
@@ -178,7 +175,7 @@ class Connection:
         it. What it says unasked would be taken for the next answer."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return self.is_quiet and (not poll.poll(0) or self._may_go_on())
+        return self.is_quiet and (not poll.poll(0) or self._may_go_on(hears=0))
 
     def line(self, limit: int) -> bytes:
         """The next line, without its line end: LF, or CR LF. It has at most `limit` octets."""
@@ -200,9 +197,8 @@ class Connection:
 
     def rest(self, limit: int) -> bytes:
         """All octets up to the end of the connection, which the daemon closes in order; at most `limit`."""
-        while self._fill(may_end=True):
-            if len(self._buffer) > limit:
-                break
+        while len(self._buffer) <= limit and self._fill(may_end=True):
+            pass
         if len(self._buffer) > limit:
             raise ProtocolError(f"more than {limit} octets")
         octets = bytes(self._buffer)
@@ -239,30 +235,34 @@ class Connection:
             except BlockingIOError:
                 at_once = False
 
-    def _send(self, octets: bytes, *, first: bool) -> bool:
+    def _send(self, octets: bytes, hears: int, *, first: bool) -> bool:
         rest = memoryview(octets)
         while rest:
             # before the first octets, there is room for them and the daemon has nothing to say
-            if not first and self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT and not self._may_go_on():
+            if (
+                not first
+                and self._wait(select.POLLIN | select.POLLOUT) != select.POLLOUT
+                and not self._may_go_on(hears)
+            ):
                 return False
             first = False
             with suppress(BlockingIOError):
                 rest = rest[self._socket.send(rest) :]
         return True
 
-    def _may_go_on(self) -> bool:
+    def _may_go_on(self, hears: int) -> bool:
         """Whether sending may go on although there is something to receive: it was meant for TLS, or the protocol is full
         duplex, and the answer is kept for later."""
-        if not self._tls and not self._hears:
+        if not self._tls and not hears:
             return False
         try:
             octets = self._socket.recv(_READ)
         except BlockingIOError:
             return True
         self._heard(octets)
-        if len(self._buffer) > self._hears > 0:
-            raise ProtocolError(f"more than {self._hears} octets")
-        return bool(octets) and self._hears > 0
+        if len(self._buffer) > hears > 0:
+            raise ProtocolError(f"more than {hears} octets")
+        return bool(octets) and hears > 0
 
     def _wait(self, events: int) -> int:
         """Wait until the connection is ready for one of `events`, or broken; which. TimeoutError at the deadline."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,6 +100,14 @@ class Content:
             yield Path(name)
         finally:
             Path(name).unlink(missing_ok=True)  # some scanners remove what they find infected
+
+
+def cut(pieces: Iterable[bytes], size: int) -> Iterator[memoryview]:
+    """`pieces` one after the other, cut into chunks of at most `size` octets."""
+    for piece in pieces:
+        view = memoryview(piece)
+        for position in range(0, len(view), size):
+            yield view[position : position + size]
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def options(port: int, program: str, name: str = "daemon") -> tuple[Option, ...]
 def failover(
     engine: str, values: Mapping[str, Any], option: str, port: int, server: Callable[[Address], Server]
 ) -> Engine:
-    """The engine that asks the daemons whose addresses `option` has, each as a `server`. ValueError if there are none."""
+    """The engine that asks the daemons whose addresses `option` has, each as a `server`. ValueError if it is empty."""
     if not values[option]:
         raise ValueError(f"{option}: at least one address is needed")
     return Failover(engine, [server(Address.parse(written, port)) for written in values[option]])

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sieveav.scanning.connecting import Connection
 from sieveav.scanning.contract import Content, Deadline
@@ -136,11 +136,19 @@ def _play(connection: Connection, step: Step) -> Any:
     return connection.question(step.pieces, step.hears)
 
 
-def play(dialogue: Dialogue[T], *heard: bytes) -> tuple[T, bytes]:
-    """Play a dialogue without a connection, with a daemon that says `heard`, one piece for each step that hears. Returns the
-    answer, and all that was said. ProtocolError if the daemon says less, or more, than the dialogue hears."""
+class Played(NamedTuple, Generic[T]):
+    """The answer of a dialogue, all that was said in it, and what the daemon said that was not heard."""
+
+    answer: T
+    said: bytes
+    unheard: bytes
+
+
+def play(dialogue: Dialogue[T], octets: bytes) -> Played[T]:
+    """Play a dialogue without a connection, with a daemon that says these octets and closes it. ProtocolError if the dialogue
+    hears more."""
     said: list[bytes] = []
-    pieces = list(heard)
+    at = 0
     try:
         step = next(dialogue)
         while True:
@@ -150,11 +158,18 @@ def play(dialogue: Dialogue[T], *heard: bytes) -> tuple[T, bytes]:
             elif isinstance(step, Question):
                 said.extend(step.pieces)
                 step = dialogue.send(True)
-            elif pieces:
-                step = dialogue.send(pieces.pop(0))
             else:
-                raise ProtocolError("connection closed")
-    except StopIteration as end:
-        if pieces:
-            raise ProtocolError("more than one answer") from None
-        return end.value, b"".join(said)
+                end = _end(step, octets, at)
+                if not at <= end <= len(octets):
+                    raise ProtocolError("connection closed")
+                heard, at = octets[at:end], end
+                step = dialogue.send(heard[:-1].removesuffix(b"\r") if isinstance(step, Line) else heard)
+    except StopIteration as last:
+        return Played(last.value, b"".join(said), octets[at:])
+
+
+def _end(step: Line | Octets | Rest, octets: bytes, at: int) -> int:
+    """Where what a step hears of `octets[at:]` ends; -1 for a line without an end."""
+    if isinstance(step, Octets):
+        return at + step.number
+    return len(octets) if isinstance(step, Rest) else octets.find(b"\n", at) + 1 or -1

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from sieveav.scanning.contract import cut
 from sieveav.scanning.dialogue import Dialogue, Line, Octets, Rest, play, text
 from sieveav.scanning.failover import ProtocolError
 
@@ -68,10 +69,12 @@ def head(protocol: str = "HTTP") -> Dialogue[Head]:
 
 def parsed(octets: bytes, protocol: str = "HTTP") -> Head:
     """The header of a response that is there as a whole."""
-    *lines, rest = octets.split(b"\n")
-    if rest:
+    if not octets.endswith(b"\n"):
         raise ProtocolError("a header without its end")
-    return play(head(protocol), *(line.removesuffix(b"\r") for line in lines))[0]
+    header, _, unheard = play(head(protocol), octets)
+    if unheard:
+        raise ProtocolError("a header that ends before it should")
+    return header
 
 
 def _fields() -> Dialogue[dict[str, list[str]]]:
@@ -106,8 +109,8 @@ def body(response: Head, limit: int) -> Dialogue[bytes]:
             raise ProtocolError(f"not a length: {response.field('content-length')}")
         if int(lengths[0]) > limit:
             raise ProtocolError(f"more than {limit} octets")
-        return (yield Octets(int(lengths[0])))  # type: ignore[no-any-return]
-    return (yield Rest(limit))  # type: ignore[no-any-return]
+    octets: bytes = yield Octets(int(lengths[0])) if lengths else Rest(limit)
+    return octets
 
 
 def chunks(limit: int) -> Dialogue[bytes]:
@@ -134,9 +137,6 @@ def chunks(limit: int) -> Dialogue[bytes]:
 
 def chunked(pieces: Iterable[bytes], size: int) -> Iterable[bytes]:
     """`pieces` as a body in chunks of at most `size` octets."""
-    for piece in pieces:
-        view = memoryview(piece)
-        for at in range(0, len(piece), size):
-            chunk = view[at : at + size]
-            yield b"".join((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
+    for chunk in cut(pieces, size):
+        yield b"".join((b"%x\r\n" % len(chunk), chunk, b"\r\n"))
     yield b"0\r\n\r\n"

@@ -8,14 +8,15 @@ import ssl
 from pathlib import Path
 
 _WAITS = {ssl.SSLWantReadError: select.POLLIN, ssl.SSLWantWriteError: select.POLLOUT}
+_WOULD_BLOCK = tuple(_WAITS)
 
 
 def context(authorities: Path | None) -> ssl.SSLContext:
     """What a daemon's certificate is checked with: its name, and the authorities of a file in PEM, or of the system. ValueError
-    if there are none in the file."""
+    if the file has no certificate."""
     try:
         return ssl.create_default_context(cafile=authorities)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise ValueError(f"tls_ca: {authorities}: {error.strerror or error}") from None
 
 
@@ -35,7 +36,7 @@ class TlsSocket:
         certificate is not the host's."""
         try:
             self._secured.do_handshake()
-        except tuple(_WAITS) as need:
+        except _WOULD_BLOCK as need:
             return _WAITS[type(need)]
         return 0
 
@@ -43,12 +44,12 @@ class TlsSocket:
         """At most `size` octets, b"" at the end of the connection."""
         try:
             return self._secured.recv(size)
-        except tuple(_WAITS):
+        except _WOULD_BLOCK:
             raise BlockingIOError from None
 
     def send(self, octets: bytes | memoryview) -> int:
         """Send some of the octets; how many."""
         try:
             return self._secured.send(octets)
-        except tuple(_WAITS):
+        except _WOULD_BLOCK:
             raise BlockingIOError from None

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from bench.mail_clients import connect
 from support import postfix as mta
+from support.daemons import end, until_it_answers
 
 PROGRAMS = {"clamd": "clamav-daemon", "clamav-milter": "clamav-milter", "dovecot": "dovecot-lmtpd dovecot-sieve"}
 """Program -> the packages that it is in, beside Postfix."""
@@ -90,23 +91,15 @@ def _running(command: list[str], address: str, log: Path) -> Iterator[Process]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        until = time.monotonic() + START
-        while True:
-            try:
-                connect(address).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"{command[0]} does not start: {log.read_text(errors='replace')}") from None
-                time.sleep(0.05)
+        until_it_answers(command[0], process, lambda: _accepts(address), log)
         yield Process(process.pid, address)
     finally:
-        process.terminate()
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, 40)
+
+
+def _accepts(address: str) -> bool:
+    connect(address).close()
+    return True
 
 
 def _folder(base: Path, name: str) -> Path:

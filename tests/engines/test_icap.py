@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.faults import Faults, chunks, engine_of, head, play_stream
+from support.faults import Faults, chunks, engine_of, head
 from support.scanning import Ask, Serve
 from support.scripted import Peer
 
 from sieveav.engines.icap import PROFILES, engine, protocol
 from sieveav.scanning.contract import Content, Deadline
-from sieveav.scanning.dialogue import Answer, Request
+from sieveav.scanning.dialogue import Answer, Request, play
 from sieveav.scanning.failover import ProtocolError
 from sieveav.verdict import Status
 
@@ -29,7 +29,7 @@ def request(content: bytes = b"hello", *, is_message: bool = False, **values: An
 
 
 def answered(octets: bytes, **values: Any) -> Answer:
-    return play_stream(protocol.scan(request(**values)), octets).answer
+    return play(protocol.scan(request(**values)), octets).answer
 
 
 def ok(*fields: bytes, header: bytes = b"", body: bytes | None = None, code: bytes = b"200 OK") -> bytes:
@@ -44,7 +44,7 @@ ECHO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
 
 def test_the_request() -> None:
-    said = play_stream(protocol.scan(request(is_message=True, service="srv?allow204=on")), CLEAN).said
+    said = play(protocol.scan(request(is_message=True, service="srv?allow204=on")), CLEAN).said
     asked = b"GET http://localhost/content HTTP/1.1\r\nHost: localhost\r\n\r\n"
     replied = b"HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: 28\r\n\r\n"
     assert said == (
@@ -172,7 +172,7 @@ def test_an_answer_with_an_octet_changed(whole: bytes, data: st.DataObject) -> N
     at = data.draw(st.integers(0, len(whole) - 1))
     changed = whole[:at] + data.draw(st.binary(max_size=3)) + whole[at + 1 :]
     try:
-        played = play_stream(protocol.scan(request()), changed)
+        played = play(protocol.scan(request()), changed)
     except ProtocolError:
         return
     if played.answer.status is Status.CLEAN and not played.unheard:
@@ -188,11 +188,11 @@ def test_keeping_the_connection() -> None:
 
 
 def test_a_content_that_is_larger_than_the_product_scans_is_not_sent() -> None:
-    answer, said, _ = play_stream(protocol.scan(request(b"x" * (5 * 1024 * 1024 + 1), profile="c-icap")), CLEAN)
+    answer, said, _ = play(protocol.scan(request(b"x" * (5 * 1024 * 1024 + 1), profile="c-icap")), CLEAN)
     assert (answer.status, answer.info, said) == (Status.LIMITS, "more than 5242880 octets", b"")
-    answer, said, _ = play_stream(protocol.scan(request(b"x" * 11, max_size=10)), CLEAN)
+    answer, said, _ = play(protocol.scan(request(b"x" * 11, max_size=10)), CLEAN)
     assert (answer.status, answer.info, said) == (Status.LIMITS, "more than 10 octets", b"")
-    assert play_stream(protocol.scan(request(b"x" * 10, max_size=10)), CLEAN).answer.status is Status.CLEAN
+    assert play(protocol.scan(request(b"x" * 10, max_size=10)), CLEAN).answer.status is Status.CLEAN
 
 
 OPTIONS = ok(b"Methods: RESPMOD, REQMOD", b"Service: Antivirus", b'ISTag: "CI-1"')
@@ -200,22 +200,22 @@ OPTIONS = ok(b"Methods: RESPMOD, REQMOD", b"Service: Antivirus", b'ISTag: "CI-1"
 
 def test_options() -> None:
     assert protocol.version is not None
-    assert play_stream(protocol.probe(request()), OPTIONS) == (
+    assert play(protocol.probe(request()), OPTIONS) == (
         True,
         b"OPTIONS icap://av:1344/avscan ICAP/1.0\r\nHost: av:1344\r\nUser-Agent: sieveav\r\nEncapsulated: null-body=0\r\n\r\n",
         b"",
     )
-    assert not play_stream(protocol.probe(request()), OPTIONS.replace(b"RESPMOD, ", b"")).answer
-    assert play_stream(protocol.version(request()), OPTIONS).answer == "Antivirus CI-1"
+    assert not play(protocol.probe(request()), OPTIONS.replace(b"RESPMOD, ", b"")).answer
+    assert play(protocol.version(request()), OPTIONS).answer == "Antivirus CI-1"
     # without a tag, nobody knows when the definitions change
-    assert play_stream(protocol.version(request()), OPTIONS.replace(b"ISTag", b"X")).answer == ""
+    assert play(protocol.version(request()), OPTIONS.replace(b"ISTag", b"X")).answer == ""
     with pytest.raises(ProtocolError, match="404 Service"):
-        play_stream(protocol.probe(request()), ok(code=b"404 Service not found"))
+        play(protocol.probe(request()), ok(code=b"404 Service not found"))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_each_profile_has_its_service(profile: str) -> None:
-    said = play_stream(protocol.scan(request(profile=profile)), CLEAN).said
+    said = play(protocol.scan(request(profile=profile)), CLEAN).said
     assert said.startswith(b"RESPMOD icap://av:1344/%s ICAP/1.0\r\n" % PROFILES[profile].service.encode())
 
 

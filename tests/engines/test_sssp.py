@@ -17,10 +17,15 @@ from sieveav.verdict import Status
 GREETING = (b"OK SSSP/1.0", b"ACC 4F2A/1")
 
 
+def stream(*said: bytes) -> bytes:
+    """These lines, as they come over a connection."""
+    return b"".join(line + b"\r\n" for line in said)
+
+
 def answered(*said: bytes) -> Answer:
     request = Request(Content(b"hello"), Deadline.after(9))
-    answer, asked = play(protocol.scan(request), *GREETING, *said)
-    assert asked == b"SSSP/1.0\nSCANDATA 5\nhello"
+    answer, asked, unheard = play(protocol.scan(request), stream(*GREETING, *said))
+    assert (asked, unheard) == (b"SSSP/1.0\nSCANDATA 5\nhello", b"")
     return answer
 
 
@@ -65,15 +70,19 @@ def test_refusals() -> None:
 )
 def test_what_breaks_the_protocol(said: tuple[bytes, ...]) -> None:
     with pytest.raises(ProtocolError):
-        play(protocol.scan(Request(Content(b"hello"), Deadline.after(9))), *said)
+        play(protocol.scan(Request(Content(b"hello"), Deadline.after(9))), stream(*said))
 
 
 def test_version_and_probe() -> None:
     said = (b"ACC 4F2A/2", b"EngineVersion: 3.86", b"VirusDataVersion: 5.99\x1b", b"x", b"")
     assert protocol.version is not None
     request = Request(Content(b""), Deadline.after(9))
-    assert play(protocol.version(request), *GREETING, *said)[0] == "Sophos 3.86 5.99"
-    assert play(protocol.probe(request), *GREETING) == (True, b"SSSP/1.0\nBYE\n")
+    assert play(protocol.version(request), stream(*GREETING, *said)) == (
+        "Sophos 3.86 5.99",
+        b"SSSP/1.0\nQUERY ENGINE\n",
+        b"",
+    )
+    assert play(protocol.probe(request), stream(*GREETING)) == (True, b"SSSP/1.0\nBYE\n", b"")
 
 
 def test_the_site_says_what_a_name_counts_as(serve: Serve, ask: Ask) -> None:

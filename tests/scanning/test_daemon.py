@@ -178,10 +178,14 @@ def test_version_and_probe(serve: Serve) -> None:
 
 def test_play_is_as_strict_as_a_connection() -> None:
     request = Request(Content(b""), Deadline.after(5))
-    assert play(probe(request), b"pong") == (True, b"ping \n")
-    for heard in ((), (b"pong", b"pong")):
+    assert play(probe(request), b"pong\r\n") == (True, b"ping \n", b"")
+    assert play(probe(request), b"pong\npong\n") == (True, b"ping \n", b"pong\n")
+    assert play(version(request), b"05toy 1xyz") == ("toy 13", b"version\n", b"")
+    for octets in (b"", b"pong"):
         with pytest.raises(ProtocolError):
-            play(probe(request), *heard)
+            play(probe(request), octets)
+    with pytest.raises(ProtocolError):
+        play(version(request), b"05toy ")
 
 
 class TestFaults(Faults):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.faults import play_stream
 
 from sieveav.scanning import http
-from sieveav.scanning.dialogue import Dialogue
+from sieveav.scanning.dialogue import Dialogue, play
 from sieveav.scanning.failover import ProtocolError
 
 
@@ -28,7 +27,7 @@ def response(limit: int = 10) -> Dialogue[bytes]:
     ],
 )
 def test_bodies(octets: bytes, expected: bytes, unheard: bytes) -> None:
-    played = play_stream(response(), octets)
+    played = play(response(), octets)
     assert (played.answer, played.unheard) == (expected, unheard)
 
 
@@ -56,7 +55,7 @@ def test_bodies(octets: bytes, expected: bytes, unheard: bytes) -> None:
 )
 def test_what_breaks_the_protocol(octets: bytes, reason: str) -> None:
     with pytest.raises(ProtocolError, match=reason):
-        play_stream(response(), octets)
+        play(response(), octets)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +94,4 @@ def test_a_request_has_no_more_lines_than_it_says() -> None:
 def test_chunks_are_the_content() -> None:
     sent = b"".join(http.chunked((b"hello", b"", b" world"), 4))
     assert sent == b"4\r\nhell\r\n1\r\no\r\n4\r\n wor\r\n2\r\nld\r\n0\r\n\r\n"
-    assert play_stream(http.chunks(11), sent) == (b"hello world", b"", b"")
+    assert play(http.chunks(11), sent) == (b"hello world", b"", b"")

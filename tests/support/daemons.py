@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +79,33 @@ StartClamd = Callable[..., Clamd]
 """The fixture `start_clamd`: starts a clamd with these settings of its configuration; it is ended after the test."""
 
 
+def until_it_answers(
+    name: str, process: subprocess.Popen[bytes], answers: Callable[[], bool], *logs: Path, seconds: float = START
+) -> None:
+    """Wait until a daemon that was started answers. RuntimeError, with its logs, if it does not in time, or has ended. An
+    OSError of `answers` means that it does not answer yet."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError):
+            if answers():
+                return
+        time.sleep(0.02)
+    written = "".join(log.read_text(errors="replace") for log in logs if log.exists())
+    raise RuntimeError(f"{name} does not answer: {written}")
+
+
+def end(process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+    """End a daemon, by force after so many seconds, and wait until it has ended."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
 def free_port() -> int:
     """A free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
@@ -117,29 +144,10 @@ def clamd(directory: Path, **settings: str) -> Iterator[Clamd]:
         process = subprocess.Popen([program, f"--config-file={file}"], stdout=output, stderr=output)
     running = Clamd(configuration["LocalSocket"], port, process, database)
     try:
-        _wait(running, directory / "clamd.out")
+        until_it_answers("clamd", process, lambda: running.ask("PING") == b"PONG\0", directory / "clamd.out")
         yield running
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            running.kill()
-
-
-def _wait(running: Clamd, output: Path) -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        if running.process.poll() is not None:
-            break
-        try:
-            if running.ask("PING") == b"PONG\0":
-                return
-        except OSError:
-            time.sleep(0.02)
-    raise RuntimeError(f"clamd does not answer: {output.read_text(errors='replace')}")
+        end(process)
 
 
 # ---- Redis
@@ -193,14 +201,7 @@ class Redis:
         file.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         with (self.directory / "redis.out").open("wb") as output:
             self.process = subprocess.Popen([program, str(file)], stdout=output, stderr=output)
-        deadline = time.monotonic() + START
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                if self.ask("PING") == b"+PONG\r\n":
-                    return
-            except OSError:
-                time.sleep(0.02)
-        raise RuntimeError(f"redis does not answer: {(self.directory / 'redis.out').read_text(errors='replace')}")
+        until_it_answers("redis", self.process, lambda: self.ask("PING") == b"+PONG\r\n", self.directory / "redis.out")
 
     def signal(self, number: int) -> None:
         """Send a signal, such as SIGSTOP, to this daemon only."""
@@ -289,24 +290,12 @@ def c_icap(directory: Path, scanner: Clamd) -> Iterator[int]:
     with (directory / "c-icap.out").open("wb") as output:
         process = subprocess.Popen([program, "-N", "-f", str(file)], stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + START
-        while not _accepts(port):
-            if time.monotonic() > deadline or process.poll() is not None:
-                raise RuntimeError(f"c-icap does not answer: {(directory / 'server.log').read_text(errors='replace')}")
-            time.sleep(0.02)
+        until_it_answers("c-icap", process, lambda: _accepts(port), directory / "server.log")
         yield port
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        end(process)
 
 
 def _accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
+    socket.create_connection(("127.0.0.1", port), 1).close()
     return True

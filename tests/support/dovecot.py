@@ -11,13 +11,12 @@ import pwd
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.daemons import free_port
+from support.daemons import end, free_port, until_it_answers
 
 START = 20.0
 """Seconds until it must answer; it takes well under one."""
@@ -86,26 +85,17 @@ class Dovecot:
         command = ["/usr/sbin/dovecot", "-F", "-c", str(self.base / "conf")]
         with (self.base / "output").open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
-        until = time.monotonic() + START
-        while time.monotonic() < until and self.process.poll() is None:
-            try:
-                # it opens all sockets before it starts any service
-                imaplib.IMAP4("127.0.0.1", self.port, timeout=START).logout()
-            except OSError:
-                time.sleep(0.01)
-            else:
-                return
-        raise RuntimeError(f"dovecot does not answer: {(self.base / 'output').read_text()}{self.log}")
+        until_it_answers("dovecot", self.process, self._answers, self.base / "output", self.base / "log", seconds=START)
+
+    def _answers(self) -> bool:
+        # it opens all sockets before it starts any service
+        imaplib.IMAP4("127.0.0.1", self.port, timeout=START).logout()
+        return True
 
     def stop(self) -> None:
         """Stop it with all its processes, and wait until they have ended."""
         if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(10)
+            end(self.process)
 
     @contextmanager
     def imap(self, user: str) -> Iterator[Imap]:

@@ -15,17 +15,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar
 
 from sieveav.scanning.contract import Engine
 from sieveav.scanning.daemon import Protocol, maker
-from sieveav.scanning.dialogue import Dialogue, Line, Octets, Question, Say
-from sieveav.scanning.failover import ProtocolError
 from sieveav.verdict import Status
 from support.scanning import Ask, Serve
 from support.scripted import Peer
-
-T = TypeVar("T")
 
 Hear = Callable[[Peer], object]
 
@@ -88,14 +84,14 @@ def chunks(peer: Peer) -> bytes:
     return received
 
 
-Says = Callable[[Peer, bytes], None]
+Say = Callable[[Peer, bytes], None]
 
 
 def _said(peer: Peer, answer: bytes) -> None:
     peer.send(answer)
 
 
-def _cut(share: float) -> Says:
+def _cut(share: float) -> Say:
     return lambda peer, answer: peer.send(answer[: int(len(answer) * share)])
 
 
@@ -122,15 +118,15 @@ def _twice(peer: Peer, answer: bytes) -> None:
     peer.send(answer + answer)
 
 
-def _instead(octets: bytes) -> Says:
+def _instead(octets: bytes) -> Say:
     return lambda peer, _: peer.send(octets)
 
 
-def _before(octets: bytes) -> Says:
+def _before(octets: bytes) -> Say:
     return lambda peer, answer: peer.send(octets + answer)
 
 
-def _after(octets: bytes) -> Says:
+def _after(octets: bytes) -> Say:
     return lambda peer, answer: peer.send(answer + octets)
 
 
@@ -138,7 +134,7 @@ def _slow_loris(peer: Peer, answer: bytes) -> None:
     peer.slowly(answer * 50, 0.1)
 
 
-ANSWERS: dict[str, Says] = {
+ANSWERS: dict[str, Say] = {
     "no answer": lambda *_: None,
     "cut at a quarter": _cut(0.25),
     "cut in the middle": _cut(0.5),
@@ -160,35 +156,6 @@ ANSWERS: dict[str, Says] = {
 """What a daemon says in place of its answer. None of it is clean."""
 
 
-class Played(NamedTuple, Generic[T]):
-    """The answer of a dialogue, what was said in it, and what the daemon said that was not heard."""
-
-    answer: T
-    said: bytes
-    unheard: bytes
-
-
-def play_stream(dialogue: Dialogue[T], octets: bytes) -> Played[T]:
-    """Play a dialogue without a connection, with a daemon that says these octets and closes it."""
-    said, at = b"", 0
-    try:
-        step = next(dialogue)
-        while True:
-            if isinstance(step, Say | Question):
-                said += step.octets if isinstance(step, Say) else b"".join(step.pieces)
-                step = dialogue.send(True)
-                continue
-            end = octets.find(b"\n", at) + 1 if isinstance(step, Line) else len(octets)
-            if isinstance(step, Octets):
-                end = at + step.number
-            if not at <= end <= len(octets) or (isinstance(step, Line) and not end):
-                raise ProtocolError("connection closed")
-            heard, at = octets[at:end], end
-            step = dialogue.send(heard[:-1].removesuffix(b"\r") if isinstance(step, Line) else heard)
-    except StopIteration as end_of_dialogue:
-        return Played(end_of_dialogue.value, said, octets[at:])
-
-
 def engine_of(protocol: Protocol, *addresses: str, **values: Any) -> Engine:
     """An engine that asks the daemons at these addresses."""
     every = {"allow": (), "classes": (), "file_base": None, **values, "daemon": addresses}
@@ -202,7 +169,7 @@ class Faults:
     clean: ClassVar[tuple[Hear | bytes, ...]]
     values: ClassVar[dict[str, Any]] = {}
     content: ClassVar[bytes] = CONTENT
-    answers: ClassVar[dict[str, Says]] = {}
+    answers: ClassVar[dict[str, Say]] = {}
     """More things that the daemon says in place of its answer."""
     ends_with_connection: ClassVar[bool] = False
     """Whether the daemon's closing of the connection is the end of the answer."""
@@ -210,7 +177,7 @@ class Faults:
     def engine(self, *addresses: str) -> Engine:
         return engine_of(self.protocol, *addresses, **self.values)
 
-    def script(self, say: Says = _said, until: int | None = None) -> Callable[[Peer], None]:
+    def script(self, say: Say = _said, until: int | None = None) -> Callable[[Peer], None]:
         """The daemon, which says its answer by `say`; only the first steps with `until`."""
 
         def script(peer: Peer) -> None:
