@@ -18,7 +18,15 @@ from sieveav.composing import (
 )
 from sieveav.composing import compose as compose_message
 from sieveav.composing import mixed as multipart_mixed
-from sieveav.headers import decode_words, field_octets, keyword, unfold
+from sieveav.headers import (
+    decode_words,
+    disposition_of,
+    field_octets,
+    keyword,
+    media_type_of,
+    parameters_of,
+    unfold,
+)
 from sieveav.language.checking import Checked
 from sieveav.language.extension import OF_A_MESSAGE, OF_A_RECIPIENT, PHASES, SMTP_PHASES, Extension
 from sieveav.language.grammar import choice, derived, optional, tag, value
@@ -31,7 +39,7 @@ from sieveav.limits import (
     VARIABLE_VALUE,
     VARIABLES,
 )
-from sieveav.mime import Part, disposition_of, media_type_of, parameters_of
+from sieveav.mime import Part
 from sieveav.options import BOOLEAN, INTEGER, SECONDS, SIZE, TEXT, TEXTS, Option, ValueType, integer, one_of
 from sieveav.running.acting import Acting
 from sieveav.running.addresses import (

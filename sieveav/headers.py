@@ -106,6 +106,33 @@ def keyword(value: str) -> str:
     return match[1].lower() if match else ""
 
 
+_COMMENT_SIGNS = re.compile(r'\\.|[()"]', re.DOTALL)
+
+
+def uncommented(value: str) -> str:
+    """`value` with a space for each comment (RFC 5322, 3.2.2), nested ones included. What is in quotes is no comment, and what
+    begins with an open comment remains."""
+    if "(" not in value:
+        return value
+    kept: list[str] = []
+    at = depth = 0
+    quoted = False
+    for sign in _COMMENT_SIGNS.finditer(value):
+        character = sign[0]
+        if character == '"' and not depth:
+            quoted = not quoted
+        elif character == "(" and not quoted:
+            if not depth:
+                kept.append(value[at : sign.start()])
+                at = sign.start()
+            depth += 1
+        elif character == ")" and depth:
+            depth -= 1
+            if not depth:
+                at = sign.end()
+    return " ".join([*kept, value[at:]])
+
+
 # ---- charsets
 
 # A closed table: for a name that an attacker invents, Python would look for a module and remember it. Codecs that do not
@@ -182,3 +209,84 @@ def decode_words(value: str) -> str:
         run.append(data)
         codec, at = charset, word.end()
     return "".join([*out, without_breaks(characters(b"".join(run), codec)), value[at:]])
+
+
+# ---- structured values
+
+TOKEN = r"[\w!#$%&'*+.^`{|}~-]++"  # noqa: S105 (RFC 2045's word)
+_NAME = r'[^\s=;"()]++'
+_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+# Atomic, not possessive: before 3.11.5 Python loses its position after the last, failing, round of a possessive group.
+_SPACE = r"(?>(?:\s|\([^()]*+\))*)"
+MEDIA_TYPE = rf"\s*+({TOKEN})\s*+/\s*+({TOKEN})"
+_TYPE = re.compile(MEDIA_TYPE, re.ASCII)
+_DISPOSITION = re.compile(rf"\s*+({TOKEN})", re.ASCII)
+_PARAMETER = re.compile(rf';\s*+({_NAME})\s*+=\s*+({_QUOTED}(?:"|\\?\Z)|[^\s;"]*+)([^;"]*+)', re.ASCII | re.DOTALL)
+_WELL_FORMED = re.compile(
+    rf'{MEDIA_TYPE}{_SPACE}(?>(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?{_SPACE})*)',
+    re.ASCII | re.DOTALL,
+)
+_SECTION = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+def settings_of(value: str) -> list[tuple[str, str]]:
+    """Every parameter in order: its name in lower case, its value without quotes and quoted-pairs."""
+    settings: list[tuple[str, str]] = []
+    for name, text, more in _PARAMETER.findall(value):
+        name = name.lower()
+        if text[:1] == '"':
+            text = _ESCAPED.sub(r"\1", text[1:].removesuffix('"'))
+        elif name in ("name", "filename"):  # many senders forget the quotes, and clients show the whole name
+            text += more.rstrip()
+        settings.append((name, text))
+    return settings
+
+
+def parameters_of(value: str) -> dict[str, str]:
+    """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 decoded."""
+    return parameters_in(settings_of(value))
+
+
+def is_well_formed(value: str) -> bool:
+    """Whether a Content-Type's value is nothing but type and parameters, as RFC 2045, 5.1 says, so that all clients agree."""
+    return _WELL_FORMED.fullmatch(value) is not None
+
+
+def media_type_of(value: str) -> tuple[str, str] | None:
+    """Type and subtype in a Content-Type's value, as written; None if it has none."""
+    match = _TYPE.match(value)
+    return (match[1], match[2]) if match else None
+
+
+def disposition_of(value: str) -> str | None:
+    """The disposition in a Content-Disposition's value, as written; None if it has none."""
+    match = _DISPOSITION.match(value)
+    return match[1] if match else None
+
+
+def _joined(sections: dict[int, tuple[str, bool]]) -> str:
+    """The value of a parameter in sections (RFC 2231, 3 and 4), with the charset before the first; gaps are ignored."""
+    charset = ""
+    data: list[bytes] = []
+    for index in sorted(sections):
+        text, encoded = sections[index]
+        if encoded and not data and text.count("'") >= 2:
+            charset, _, text = text.split("'", 2)
+        octets = text.encode("utf-8", "replace")
+        data.append(_PERCENT.sub(lambda hex_: bytes.fromhex(hex_[1].decode()), octets) if encoded else octets)
+    return without_breaks(characters(b"".join(data), codec_of(charset)))
+
+
+def parameters_in(settings: list[tuple[str, str]]) -> dict[str, str]:
+    """`parameters_of` for settings that were read before. The first of the same name counts."""
+    plain: dict[str, str] = {}
+    extended: dict[str, dict[int, tuple[str, bool]]] = {}
+    for name, text in settings:
+        section = _SECTION.fullmatch(name) if "*" in name else None
+        if section:
+            extended.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, bool(section[3])))
+        else:
+            plain.setdefault(name, without_breaks(text))
+    return plain | {name: _joined(sections) for name, sections in extended.items()}

@@ -6,36 +6,27 @@ bounded by `limits`. The `email` package is not used (it is slow, and its interp
 Where mail clients are known to differ, the tree is one interpretation and `defects` says so; `AMBIGUOUS` has the defects
 for which a scanner and a mail client may see different parts. The interpretation: the first field and the first parameter
 count, an outer boundary takes precedence over an inner one (RFC 2046, 5.1.2), a boundary line contains the boundary alone.
-
-Over 400 lines, because reading a part, finding its defects and replacing it depend on the same details.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
-from sieveav import limits
-from sieveav.composing import boundary as new_boundary
-from sieveav.headers import (
-    characters,
-    codec_of,
-    decode_words,
-    ends,
-    field_spans,
-    fields,
-    newline_of,
-    unfold,
-    without_breaks,
-)
-from sieveav.transfer import DECODERS, ENCODERS, PLAIN, bad_base64
+from sieveav import limits, readings
+from sieveav.dividing import LF, MANY_LINES, Search, divide
+from sieveav.entity import Entity, entity
+from sieveav.headers import characters, codec_of, ends, fields, unfold
+from sieveav.transfer import DECODERS, PLAIN, bad_base64
 
 DEFECTS = {
     "bad-base64": "base64 with other characters, a wrong length or data after padding; some stop there, some continue",
     "bad-content-type": "an invalid Content-Type (RFC 2045, 5.1); some guess, some take text/plain",
     "bad-header-line": "a header line that is not a field: some end the header there, some ignore it",
     "bare-cr": "a CR without LF in the header: some end the line there and see a field that others do not",
+    "bare-cr-boundary": "a boundary behind a CR without LF: some end the line there and see a part that others do not",
     "boundary-lookalike": "a line with the boundary and more text: RFC 2046, 5.1.1 allows to compare only the beginning, "
     "but most compare the whole line",
     "content-after-final-boundary": "the epilogue has a boundary or fields of a part: some clients show it",
@@ -46,142 +37,45 @@ DEFECTS = {
     "empty-boundary": "a multipart with an empty boundary: some split at every line of two hyphens, some never",
     "encoded-multipart": "an encoding other than 7bit, 8bit, binary on a multipart or message (RFC 2045, 6.4 forbids)",
     "header-too-large": "a header block longer than limits.HEADER_BLOCK: a client may see fields that are not read here",
-    "hidden-parts": "an encoded multipart or message that has other parts once decoded: few clients decode it",
+    "hidden-parts": "an encoded multipart or message that has, or may have, other parts once decoded: few clients decode it",
     "message-partial": "a fragment (RFC 2046, 5.2.2): the client joins what a scanner sees piece by piece",
     "missing-boundary": "a multipart without a boundary parameter: some guess it from the first line of two hyphens",
     "no-part": "a multipart whose boundary never begins a part, as in a truncated message",
     "nul": "a NUL in the header: clients written in C end the line there",
     "other-boundary": "no part, but lines that look like another boundary: a client that guesses sees parts",
     "repeated-boundary": "a multipart with the boundary of an enclosing one: some split for the inner, some for the outer",
-    "too-deep": "parts nested deeper than limits.MIME_DEPTH, left undivided",
+    "too-deep": "parts nested deeper than limits.MIME_DEPTH, or deep and so large that reading all takes long, left undivided",
     "too-many-parts": "more parts than limits.MIME_PARTS; the rest is one undivided part",
-    "unclear-boundary": "a boundary with escapes, RFC 2231 sections, odd characters or junk beside it: clients differ",
-    "unknown-encoding": "an unregistered encoding: the body is left as it is, others may guess",
+    "unclear-boundary": "a boundary with escapes, RFC 2231 sections, odd characters, or junk beside it or the type: clients "
+    "differ",
+    "unknown-encoding": "an unregistered encoding: the body is left as it is, others may guess; see `Part.readings`",
     "unterminated-multipart": "a multipart without its final boundary: common; all clients end it with the message",
 }
 """Each defect: what it is, and how a scanner and a mail client may see it differently."""
 
 AMBIGUOUS = frozenset(DEFECTS) - {
-    "bad-base64",  # lists append footers to base64; `decoded` continues where others stop
+    "bad-base64",  # lists append footers to base64; `readings` has what others decode
     "bad-content-type",  # names with spaces and without quotes; if it affects a boundary, it is unclear-boundary too
     "duplicate-disposition",
     "encoded-multipart",  # only a wrong label; if it changes the parts, it is hidden-parts too
     "no-part",  # bounces truncate messages; if there may be parts, it is other-boundary too
-    "unknown-encoding",
+    "unknown-encoding",  # `utf-8`, `8 bit`, `none`; `readings` has what others decode
     "unterminated-multipart",
 }
 """The defects for which a scanner and a mail client may see different parts; the others are ordinary sloppy mail."""
 
-# ---- signs of trouble in a header
-
-_HEADER_SIGNS = {
-    "nul": re.compile(rb"\0"),
-    "bare-cr": re.compile(rb"\r(?![\r\n]|\Z)"),
-    "bad-header-line": re.compile(rb"\n(?![ \t]|\r?+\Z|>?From |[!-9;-~]++[ \t]*+:)"),
-}
-
-# ---- parameters
-
-_TOKEN = r"[\w!#$%&'*+.^`{|}~-]++"  # noqa: S105 (RFC 2045's word)
-_NAME = r'[^\s=;"()]++'
-_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-# Atomic, not possessive: before 3.11.5 Python loses its position after the last, failing, round of a possessive group.
-_SPACE = r"(?>(?:\s|\([^()]*+\))*)"
-_TYPE = re.compile(rf"\s*+({_TOKEN})\s*+/\s*+({_TOKEN})", re.ASCII)
-_DISPOSITION = re.compile(rf"\s*+({_TOKEN})", re.ASCII)
-_PARAMETER = re.compile(rf';\s*+({_NAME})\s*+=\s*+({_QUOTED}(?:"|\\?\Z)|[^\s;"]*+)([^;"]*+)', re.ASCII | re.DOTALL)
-# Not a parser: whether there is nothing but type and parameters, so that all parsers agree.
-_WELL_FORMED = re.compile(
-    rf'{_TYPE.pattern}{_SPACE}(?>(?:;{_SPACE}(?:{_NAME}\s*+=\s*+(?:{_QUOTED}"|[^\s;"()]*+(?!\()))?{_SPACE})*)',
-    re.ASCII | re.DOTALL,
-)
-_SECTION = re.compile(r"([^*]++)(?:\*([0-9]{1,4}))?(\*)?")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-# RFC 2046, 5.1.1, with the other visible characters that real mailers use and all clients accept.
-_BOUNDARY = re.compile(r"[!#-\[\]-~ ]{0,69}[!#-\[\]-~]")
-_ENCODING = re.compile(r'[^\s;"()]++')
-
-
-def _settings(value: str) -> list[tuple[str, str]]:
-    """Every parameter in order: its name in lower case, its value without quotes and quoted-pairs."""
-    settings: list[tuple[str, str]] = []
-    for name, text, more in _PARAMETER.findall(value):
-        name = name.lower()
-        if text[:1] == '"':
-            text = _ESCAPED.sub(r"\1", text[1:].removesuffix('"'))
-        elif name in ("name", "filename"):  # many senders forget the quotes, and clients show the whole name
-            text += more.rstrip()
-        settings.append((name, text))
-    return settings
-
-
-def parameters_of(value: str) -> dict[str, str]:
-    """The parameters of a structured field's value (RFC 2045, 5.1; RFC 2183, 2): names in lower case, RFC 2231 decoded."""
-    return _parameters(_settings(value))
-
-
-def media_type_of(value: str) -> tuple[str, str] | None:
-    """Type and subtype in a Content-Type's value, as written; None if it has none."""
-    match = _TYPE.match(value)
-    return (match[1], match[2]) if match else None
-
-
-def disposition_of(value: str) -> str | None:
-    """The disposition in a Content-Disposition's value, as written; None if it has none."""
-    match = _DISPOSITION.match(value)
-    return match[1] if match else None
-
-
-def _joined(sections: dict[int, tuple[str, bool]]) -> str:
-    """The value of a parameter in sections (RFC 2231, 3 and 4), with the charset before the first; gaps are ignored."""
-    charset = ""
-    data: list[bytes] = []
-    for index in sorted(sections):
-        text, encoded = sections[index]
-        if encoded and not data and text.count("'") >= 2:
-            charset, _, text = text.split("'", 2)
-        octets = text.encode("utf-8", "replace")
-        data.append(_PERCENT.sub(lambda hex_: bytes.fromhex(hex_[1].decode()), octets) if encoded else octets)
-    return without_breaks(characters(b"".join(data), codec_of(charset)))
-
-
-def _parameters(settings: list[tuple[str, str]]) -> dict[str, str]:
-    plain: dict[str, str] = {}
-    extended: dict[str, dict[int, tuple[str, bool]]] = {}
-    for name, text in settings:
-        section = _SECTION.fullmatch(name) if "*" in name else None
-        if section:
-            extended.setdefault(section[1], {}).setdefault(int(section[2] or 0), (text, bool(section[3])))
-        else:
-            plain.setdefault(name, without_breaks(text))
-    return plain | {name: _joined(sections) for name, sections in extended.items()}
-
-
-def _boundary_defects(value: str, settings: list[tuple[str, str]], boundary: str | None) -> Iterator[str]:
-    if boundary is None:
-        yield "missing-boundary"
-        return
-    plain = {text for name, text in settings if name == "boundary"}
-    extended = any(name.startswith("boundary*") for name, _ in settings)
-    if len(plain) + extended > 1:
-        yield "duplicate-boundary"
-    if not boundary:
-        yield "empty-boundary"
-    elif extended or "\\" in value or not _BOUNDARY.fullmatch(boundary) or not _WELL_FORMED.fullmatch(value):
-        yield "unclear-boundary"
-
-
 # ---- parts
 
-_MESSAGES = frozenset({"message/rfc822", "message/global"})
-_LATE_PART = re.compile(rb"\ncontent-(?:type|transfer-encoding|disposition)[ \t]*+:", re.IGNORECASE)
-_GUESSED_BOUNDARY = re.compile(rb"\n--(?!-*+(?:\s|\Z))")
-_DUPLICATES = {
-    "content-type": "duplicate-content-type",
-    "content-transfer-encoding": "duplicate-encoding",
-    "content-disposition": "duplicate-disposition",
-}
+_MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})  # RFC 2046, 5.2.1; RFC 6532, 3.7
+_REPORTS = frozenset(
+    f"message/{subtype}"
+    for subtype in "partial external-body delivery-status disposition-notification feedback-report tracking-status "
+    "global-headers global-delivery-status global-disposition-notification".split()
+)
+"""Types whose content is fields without a message, or a fragment: not divided; `Part.readings` looks for a message in them."""
+_FIRST_FIELD = re.compile(rb"(?>(?:>?From [^\n]*+\n)?)[!-9;-~]++[ \t]*+:")
+_MOST_QUOTED = 3
+_GUESSED_BOUNDARY = re.compile(rb"[\r\n]--(?!-*+(?:\s|\Z))")
 
 
 @dataclass(slots=True)
@@ -194,6 +88,8 @@ class Part:
     parameters: dict[str, str] = field(default_factory=dict)
     """Those of Content-Type, names in lower case, RFC 2231 decoded."""
     encoding: str = "7bit"
+    label: str = ""
+    """The value of Content-Transfer-Encoding in which `encoding` is the first word."""
     disposition: str = ""
     filename: str = ""
     """Untrusted text: no CR, LF or NUL, but any other character, `/` too."""
@@ -207,6 +103,8 @@ class Part:
     end: int = 0
     around: tuple[tuple[int, int], ...] = ((0, 0), (0, 0))
     """The positions of preamble and epilogue of a multipart, in the source of its parts."""
+    quoted: int = 0
+    """How many multiparts around it say that they are quoted-printable: some clients decode it once more for each."""
 
     @property
     def body(self) -> bytes:
@@ -225,6 +123,17 @@ class Part:
         decode = DECODERS.get(self.encoding)
         return decode(self.body) if decode else self.body
 
+    def readings(self) -> Iterator[bytes]:
+        """`decoded()`, then each other content that a mail client may show for this body. Scanners look at all of them."""
+        return readings.distinct(self._readings())
+
+    def _readings(self) -> Iterator[bytes]:
+        for content in _contents(self):
+            yield content
+            with_line_ends = readings.with_line_ends(content)
+            if with_line_ends is not None:
+                yield with_line_ends
+
     def text(self) -> str:
         """The decoded body as characters: U+FFFD for invalid octets, UTF-8 if the charset is unknown."""
         return characters(self.decoded(), codec_of(self.parameters.get("charset", "")))
@@ -235,162 +144,216 @@ class Part:
         return next((unfold(value) for field, value in fields(self.header) if field.lower() == name), None)
 
 
-def _content_type(values: list[str], default: str) -> tuple[str, dict[str, str], list[str]]:
-    """The type, its parameters and defects."""
-    if not values:
-        return default, {}, []  # RFC 2045, 5.2; RFC 2046, 5.1.5
-    value, defects = values[0], []
-    settings = _settings(value)
-    parameters = _parameters(settings)
-    match = _TYPE.match(value)
-    if not match or not _WELL_FORMED.fullmatch(value):
-        defects.append("bad-content-type")
-    content_type = f"{match[1]}/{match[2]}".lower() if match else "text/plain"  # RFC 2045, 5.2
-    if content_type.startswith("multipart/"):
-        defects += _boundary_defects(value, settings, parameters.get("boundary"))
-    if content_type == "message/partial":
-        defects.append("message-partial")
-    return content_type, parameters, defects
+def _contents(part: Part) -> Iterator[bytes]:
+    """What mail clients may show for a part, apart from line ends that only some see."""
+    if part.parts:
+        yield part.decoded()  # if it has other parts once decoded, that is a defect
+        return
+    body, encoding, label = part.body, part.encoding, part.label
+    # Most attachments; there is no need to look for bad base64 again.
+    if _is_good_base64(part) and readings.lines_are_whole(body):
+        yield part.decoded()
+        return
+    yield from readings.contents(body, encoding, label)
+    lines = readings.with_line_ends(body) if readings.by_lines(encoding, label) else None
+    if lines is not None:
+        yield from readings.contents(lines, encoding, label)
+    plain = body
+    for _ in range(part.quoted):
+        plain = DECODERS["quoted-printable"](plain)
+        yield from islice(readings.contents(plain, encoding, label), 1)
+    if part.content_type.startswith("message/"):
+        yield from _entity(part.decoded())
+    elif not part.header or (part.header.startswith((b"From ", b">From ")) and not fields(part.header)):
+        yield from _entity(body)
 
 
-def _read(source: bytes, start: int, end: int, default: str) -> Part:
+def _is_good_base64(part: Part) -> bool:
+    """Whether clients agree about a body's encoding, and about the characters of its base64."""
+    return (
+        part.encoding == "base64"
+        and part.label.lower() == "base64"
+        and "bad-base64" not in part.defects
+        and not part.quoted
+        and not part.content_type.startswith(("multipart/", "message/"))  # see _read
+    )
+
+
+def _entity(octets: bytes) -> Iterator[bytes]:
+    """The content of an entity in a body that should have none: behind empty lines that some clients skip before a header,
+    or in a message/... that is opened by those who open all."""
+    octets = octets.lstrip(b" \t\r\n")
+    if not _FIRST_FIELD.match(octets):
+        return
+    part = _read(octets, 0, len(octets), "text/plain")
+    if part.content_type.startswith(("multipart/", "message/")):
+        yield octets  # a message, from its first field on
+    elif part.label:
+        yield from readings.contents(part.body, part.encoding, part.label)
+
+
+def _read(source: bytes, start: int, end: int, default: str, quoted: int = 0) -> Part:
     """One part, not yet divided."""
     stop, body = ends(source, start, end)
     header = source[start : min(stop, start + limits.HEADER_BLOCK)]
-    lines = b"\n" + header
-    defects = [name for name, sign in _HEADER_SIGNS.items() if sign.search(lines)]
+    content_type, parameters, encoding, label, disposition, filename, defects = entity(header, default)
     if len(header) < stop - start:
         defects.append("header-too-large")
-    structural: dict[str, list[str]] = {name: [] for name in _DUPLICATES}
-    for name, value in fields(header):
-        if (values := structural.get(name.lower())) is not None:
-            values.append(unfold(value))
-    defects += [_DUPLICATES[name] for name, values in structural.items() if len(set(values)) > 1]
-    types, encodings, dispositions = structural.values()
-    content_type, parameters, type_defects = _content_type(types, default)
-    defects += type_defects
-    encoded = _ENCODING.search(encodings[0]) if encodings else None
-    encoding = encoded[0].lower() if encoded else "7bit"
-    if encoding not in PLAIN and encoding not in DECODERS:
-        defects.append("unknown-encoding")
-    if encoding == "base64" and bad_base64(memoryview(source)[body:end]):
-        defects.append("bad-base64")
-    value = dispositions[0] if dispositions else ""
-    disposition = _DISPOSITION.match(value)
-    filename = _parameters(_settings(value)).get("filename") or parameters.get("name", "")
-    return Part(
+    # Not in a multipart or message: each level would look through all that is below it.
+    if encoding == "base64" and not content_type.startswith(("multipart/", "message/")):
+        defects += ("bad-base64",) if bad_base64(memoryview(source)[body:end]) else ()
+    part = Part(
         header=header,
         content_type=content_type,
         parameters=parameters,
         encoding=encoding,
-        disposition=disposition[1].lower() if disposition else "",
-        filename=decode_words(filename),
+        label=label,
+        disposition=disposition,
+        filename=filename,
         defects=tuple(defects),
         source=source,
         begin=start,
         start=body,
         end=end,
+        quoted=quoted,
     )
+    if quoted and _differs_once_decoded(part, default):
+        part.defects += ("hidden-parts",)
+    return part
+
+
+_BEYOND_HEADER = 1000
+"""Octets that are decoded behind the header of a part, because its empty line may be gone then."""
+
+
+def _differs_once_decoded(part: Part, default: str) -> bool:
+    """Whether a part in a multipart that says it is quoted-printable is another for a client that decodes the multipart."""
+    end = min(part.end, part.begin + limits.HEADER_BLOCK, part.start + _BEYOND_HEADER)
+    plain = DECODERS["quoted-printable"](part.source[part.begin : end])
+    seen = entity(plain[: ends(plain, 0, len(plain))[0]], default)
+    return _divided_by(seen) != _divided_by(part)
+
+
+def _divided_by(part: Part | Entity) -> tuple[str, str, str | None]:
+    """What decides how a body is divided."""
+    return part.content_type, part.encoding, part.parameters.get("boundary")
 
 
 # ---- the tree
 
 
 @dataclass(slots=True)
-class _Division:
-    """A body divided by a boundary: the spans of its parts, and defects."""
+class _Work:
+    """What one `parse` has found and may still do."""
 
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    defects: list[str] = field(default_factory=list)
-    lookalikes: list[bytes] = field(default_factory=list)
-    rest: bool = False
-    """Whether the last span is everything beyond the limit."""
-    preamble: tuple[int, int] = (0, 0)
-    epilogue: tuple[int, int] = (0, 0)
+    raw: bytes
+    room: int
+    """How many parts more there may be."""
+    search: Search
+    lookalikes: list[tuple[Part, list[bytes]]] = field(default_factory=list)
 
 
-def _boundary_lines(source: bytes, start: int, end: int, mark: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Each line that begins with the boundary: the offsets of the LF before it and of its own, and the text after the
-    boundary."""
-    at = start - 1  # a line ends before every body that is not empty
-    while (at := source.find(mark, at, end)) >= 0:
-        after = at + len(mark)
-        line_end = source.find(b"\n", after, end)
-        line_end = line_end if line_end >= 0 else end
-        yield at, line_end, source[after:line_end].rstrip(b" \t\r")  # RFC 2046, 5.1.1: transport-padding
-        at = line_end
-
-
-def _divide(source: bytes, start: int, end: int, boundary: bytes, room: int) -> _Division:
-    """Divide source[start:end] into `room` spans at most (RFC 2046, 5.1.1)."""
-    division, mark, opened = _Division(), b"\n--" + boundary, -1
-    spans = division.spans
-    for at, line_end, tail in _boundary_lines(source, start, end, mark):
-        if tail not in (b"", b"--"):
-            division.lookalikes.append(boundary + tail)
-        if len(division.lookalikes) >= limits.MIME_PARTS or (tail == b"" and len(spans) + (opened >= 0) >= room):
-            division.rest = True
-            break
-        if tail not in (b"", b"--"):
-            continue
-        edge = at - (source[at - 1 : at] == b"\r")  # the line end before a boundary belongs to the boundary
-        if opened >= 0:
-            spans.append((opened, max(opened, edge)))
-        else:
-            division.preamble = (start, max(start, edge))
-        opened = min(line_end + 1, end)
-        if tail:
-            division.epilogue = (opened, end)
-            if source.find(mark, line_end, end) >= 0 or _LATE_PART.search(source, line_end, end):
-                division.defects.append("content-after-final-boundary")
-            return division
-    if opened >= 0:
-        spans.append((opened, end))
-    if division.rest or opened >= 0:
-        division.defects.append("too-many-parts" if division.rest else "unterminated-multipart")
-    return division
-
-
-def _boundary(part: Part) -> bytes:
+def boundary_of(part: Part) -> bytes:
+    """The boundary of a multipart, b"" if it has none."""
     return part.parameters.get("boundary", "").encode("utf-8", "replace")
 
 
-def _message(part: Part, raw: bytes) -> tuple[Part, ...]:
+def _is_message(part: Part) -> bool:
+    """Whether the body of a message/... is a message for some clients: they open any, though RFC 2046, 5.2.4 calls an unknown
+    one application/octet-stream."""
+    if part.content_type in _MESSAGES:
+        return True
+    return part.content_type not in _REPORTS and _FIRST_FIELD.match(part.source, part.start, part.end) is not None
+
+
+def _coded(part: Part) -> str:
+    """The encoding with which clients may decode a multipart or message, in spite of RFC 2045, 6.4; "" if none."""
+    if part.encoding in DECODERS:
+        return part.encoding
+    named = readings.encodings_in(part.label) if part.label and part.encoding not in PLAIN else ()
+    return next((name for name in named if name in DECODERS), "")
+
+
+def _message(part: Part, work: _Work) -> tuple[Part, ...]:
     """The one child of a message within a message, decoded if it is encoded in spite of RFC 2045, 6.4."""
     source, start, end = part.source, part.start, part.end
-    if part.encoding in DECODERS:
+    coded = _coded(part)
+    if coded:
         part.defects += ("encoded-multipart",)
-        if source is raw:
-            plain = part.decoded()
+        if source is work.raw:
+            plain = DECODERS[coded](part.body)
             part.defects += ("hidden-parts",) if plain != part.body else ()
+            part.encoding = coded
             source, start, end = plain, 0, len(plain)
-    return (_read(source, start, end, "text/plain"),)
+    return (_read(source, start, end, "text/plain", part.quoted),)
 
 
-def _multipart(part: Part, raw: bytes, room: int, lookalikes: list[tuple[Part, list[bytes]]]) -> tuple[Part, ...]:
+def _hides_parts(part: Part, coded: str, boundary: bytes, work: _Work) -> bool:
+    """Whether a multipart has, or may have, other parts for a client that decodes it."""
+    source, start, end, mark = part.source, part.start, part.end, b"\n--" + boundary
+    if coded == "quoted-printable":
+        return _hides_quoted_parts(part, boundary, work)
+    if coded != "base64":
+        if not work.search.affords(end - start):
+            return True
+        if source.find(b"begin", start, end) < 0:
+            return False  # nothing to decode
+    if source.find(mark, start - 1, end) >= 0:
+        return True  # what is divided is no longer so once it is decoded, or is divided elsewhere
+    return mark in b"\n" + DECODERS[coded](part.body)
+
+
+def _hides_quoted_parts(part: Part, boundary: bytes, work: _Work) -> bool:
+    """`_hides_parts` for quoted-printable, which changes nothing but what is quoted."""
+    source, start, end, decode = part.source, part.start, part.end, DECODERS["quoted-printable"]
+    if source.find(b"=", start, end) < 0:
+        return False
+    lines = work.search.boundaries(source, start, end, boundary) or ()
+    places = [at for at, before in islice(lines, MANY_LINES) if before == LF]
+    if part.quoted >= _MOST_QUOTED or len(places) >= MANY_LINES or not work.search.affords(2 * (end - start)):
+        return True
+    if decode(boundary) != boundary:
+        return True
+    for at in places:
+        line = source[source.rfind(b"\n", 0, at - 1) + 1 : at - 1]
+        if line.rstrip(b" \t\r").endswith(b"="):  # a soft line break: the boundary begins no line any more
+            return True
+    return (b"\n" + decode(part.body)).count(b"\n--" + boundary) != len(places)
+
+
+def _multipart(part: Part, work: _Work) -> tuple[Part, ...]:
     """The children of a multipart: divided without decoding or, if that gives none, after decoding."""
-    source, start, end, boundary = part.source, part.start, part.end, _boundary(part)
+    source, start, end, boundary = part.source, part.start, part.end, boundary_of(part)
     if not boundary:
         return ()
-    division = _divide(source, start, end, boundary, room)
-    if part.encoding in DECODERS:
+    lines = work.search.boundaries(source, start, end, boundary)
+    if lines is None:
+        part.defects += ("too-deep",)
+        return ()
+    division = divide(source, start, end, len(boundary), lines, work.room)
+    coded, quoted = _coded(part), part.quoted
+    if coded:
         part.defects += ("encoded-multipart",)
-        mark = b"\n--" + boundary
         # Decoding once, whatever the nesting, keeps memory linear.
-        if source is raw and (plain := b"\n" + part.decoded()).count(mark) != source.count(mark, start - 1, end):
-            part.defects += ("hidden-parts",)
-            if not division.spans:
-                source, start, end = plain, 1, len(plain)
-                division = _divide(source, start, end, boundary, room)
+        if source is work.raw:
+            quoted += coded == "quoted-printable"
+            if _hides_parts(part, coded, boundary, work):
+                part.defects += ("hidden-parts",)
+                if not division.spans:
+                    part.encoding = coded
+                    source = b"\n" + part.decoded()
+                    start, end, quoted = 1, len(source), 0
+                    lines = work.search.boundaries(source, start, end, boundary) or ()
+                    division = divide(source, start, end, len(boundary), lines, work.room)
     if not division.spans:
         guessed = _GUESSED_BOUNDARY.search(source, start - 1, end)
         part.defects += ("no-part", "other-boundary") if guessed else ("no-part",)
     part.defects += tuple(division.defects)
     part.around = (division.preamble, division.epilogue)
     if division.lookalikes:
-        lookalikes.append((part, division.lookalikes))
+        work.lookalikes.append((part, division.lookalikes))
     default = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"  # RFC 2046, 5.1.5
-    parts = [_read(source, first, last, default) for first, last in division.spans]
+    parts = [_read(source, first, last, default, quoted) for first, last in division.spans]
     if division.rest and parts:
         first, last = division.spans[-1]
         beyond = ("too-many-parts",)
@@ -411,24 +374,23 @@ def parse(raw: bytes) -> Part:
     """
     root = _read(raw, 0, len(raw), "text/plain")
     todo: list[tuple[Part, tuple[bytes, ...]]] = [(root, ())]
-    room = limits.MIME_PARTS - 1
-    lookalikes: list[tuple[Part, list[bytes]]] = []
+    work = _Work(raw, limits.MIME_PARTS - 1, Search(len(raw)))
     while todo:
         part, enclosing = todo.pop()
-        message = part.content_type in _MESSAGES
-        if not message and not part.content_type.startswith("multipart/"):
+        message = not part.content_type.startswith("multipart/")
+        if message and not (part.content_type.startswith("message/") and _is_message(part)):
             continue
-        if len(enclosing) >= limits.MIME_DEPTH or room < 1:
-            part.defects += ("too-many-parts" if room < 1 else "too-deep",)
+        if len(enclosing) >= limits.MIME_DEPTH or work.room < 1:
+            part.defects += ("too-many-parts" if work.room < 1 else "too-deep",)
             continue
-        boundary = b"" if message else _boundary(part)
+        boundary = b"" if message else boundary_of(part)
         if _repeats(boundary, enclosing):
             part.defects += ("repeated-boundary",)
-        part.parts = _message(part, raw) if message else _multipart(part, raw, room, lookalikes)
-        room -= len(part.parts)
+        part.parts = _message(part, work) if message else _multipart(part, work)
+        work.room -= len(part.parts)
         todo.extend((child, (*enclosing, boundary)) for child in reversed(part.parts))
-    for part, lines in lookalikes:  # the boundary of an inner multipart may begin with that of the outer
-        inner = {_boundary(below) for below in walk(part)}
+    for part, lines in work.lookalikes:  # the boundary of an inner multipart may begin with that of the outer
+        inner = {boundary_of(below) for below in walk(part)}
         if any(line not in inner and line.removesuffix(b"--") not in inner for line in lines):
             part.defects += ("boundary-lookalike",)
     return root
@@ -448,125 +410,7 @@ def defects(part: Part) -> tuple[str, ...]:
     return tuple(dict.fromkeys(defect for below in walk(part) for defect in below.defects))
 
 
-STRUCTURAL = frozenset(_DUPLICATES)
-"""The fields that describe a body: an edit of any other field does not change the tree."""
-
-
 def with_header(root: Part, header: bytes) -> Part:
-    """The same tree with another header of the message, whose STRUCTURAL fields are the same. `begin`, `start` and `end` of
+    """The same tree with another header of the message, whose `STRUCTURAL` fields are the same. `begin`, `start` and `end` of
     the root remain offsets in its `source`."""
     return replace(root, header=header)
-
-
-# ---- replacing a part
-
-_Change = tuple[int, int, bytes]
-"""The octets from one offset to another are replaced by these."""
-
-
-def replaced(root: Part, path: Sequence[int], octets: bytes) -> bytes:
-    """The message with the tree `root`, in which `octets` replace the header and body of the part at `path`.
-
-    A path is the numbers, from 0, of nested parts; that of the root is empty. IndexError if there is no such part. The
-    content of an encoded message or multipart is encoded again. An enclosing multipart gets another boundary if the octets
-    have a line that begins with its own, because they must remain one part.
-    """
-    chain = [root]
-    for number in path:
-        chain.append(chain[-1].parts[number])
-    part = chain.pop()
-    source = part.source
-    if not chain or octets == source[part.begin : part.end]:
-        return root.source if chain else octets
-    octets = _set_off(octets, source, part.end)
-    if chain[-1].content_type not in _MESSAGES:
-        octets = _in_a_line(part, newline_of(source)) + octets
-    elif chain[-1].source is source:
-        octets = _as_body(octets, chain[-1])
-    changes = [(part.begin, part.end, octets)]
-    while chain:
-        around = chain.pop()
-        header: Iterable[_Change] = ()
-        divided = around.content_type not in _MESSAGES
-        mark = b"--" + _boundary(around)
-        if divided and (octets.startswith(mark) or b"\n" + mark in octets):
-            other = new_boundary(source, octets, b"%d" % len(chain))
-            changes += _gaps(around, source, mark, b"--" + other.encode())
-            header = _renamed(around, other)
-        if around.source is not source:
-            content = _spliced(source, changes)[1 if divided else 0 :]  # see _multipart
-            source = around.source
-            octets = ENCODERS[around.encoding](content, newline_of(source))
-            octets = _as_body(_set_off(octets, source, around.end), around)
-            changes = [(around.start, around.end, octets)]
-        changes += header
-    return _spliced(source, changes)
-
-
-def _spliced(source: bytes, changes: list[_Change]) -> bytes:
-    pieces, at = [], 0
-    for begin, end, octets in sorted(changes):
-        pieces += [source[at:begin], octets]
-        at = end
-    return b"".join([*pieces, source[at:]])
-
-
-def _set_off(octets: bytes, source: bytes, end: int) -> bytes:
-    """`octets` in the form that precedes source[end:], which is nothing, or a boundary with the line end before it."""
-    after = source[end : end + 1]
-    added = b""
-    if octets and after not in (b"", b"\r", b"\n"):  # that line end is also the one of the last boundary
-        added = after = newline_of(source)
-    if octets.endswith(b"\r") and after == b"\n":  # it would become a part of the line end before the boundary
-        return octets + b"\r" + added
-    return octets + added
-
-
-_EMPTY_LINE_LAST = re.compile(rb"(?:\A|\n)\r?\n\Z")
-
-
-def _as_body(octets: bytes, around: Part) -> bytes:
-    """`octets` in the form that follows the header of `around`, which may lack an empty line at its end."""
-    newline = newline_of(around.source)
-    if around.begin == around.start:  # without a header, it begins with the empty line
-        return _in_a_line(around, newline) + newline + octets
-    head = around.source[around.begin : around.start]
-    added = b"\n" if head.endswith(b"\r") else b"" if head.endswith(b"\n") else newline
-    if _EMPTY_LINE_LAST.search(head + added) is None:
-        added += newline
-    return added + octets
-
-
-def _in_a_line(part: Part, newline: bytes) -> bytes:
-    """The line end that is missing before a part if the message ends with its boundary."""
-    return newline if part.source[part.begin - 1 : part.begin] not in (b"", b"\n") else b""
-
-
-def _gaps(around: Part, source: bytes, mark: bytes, other: bytes) -> Iterator[_Change]:
-    """Changes that put another boundary in each boundary line of a multipart."""
-    end = around.around[0][1]
-    begins = [(part.begin, part.end) for part in around.parts]
-    if around.around[1] != (0, 0):
-        begins.append((around.around[1][0], 0))
-    for begin, next_end in begins:
-        yield end, begin, source[end:begin].replace(mark, other, 1)
-        end = next_end
-
-
-def _renamed(around: Part, boundary: str) -> Iterator[_Change]:
-    """Changes that put another boundary in the header of a multipart: one Content-Type field replaces all."""
-    newline = newline_of(around.source)
-    lines = [f"Content-Type: {around.content_type}"]
-    for name, value in {**around.parameters, "boundary": boundary}.items():
-        if not re.fullmatch(_TOKEN, name, re.ASCII):
-            continue
-        if value.isascii() and value.isprintable():
-            value = value.replace("\\", "\\\\").replace('"', '\\"')
-            lines.append(f'{name}="{value}"')
-        else:  # RFC 2231, 4
-            lines.append(f"{name}*=utf-8''" + "".join(f"%{octet:02X}" for octet in value.encode("utf-8", "replace")))
-    field = f";{newline.decode()} ".join(lines).encode("utf-8", "replace") + newline
-    for name, begin, end in field_spans(around.header):
-        if name == "content-type":
-            yield around.begin + begin, around.begin + end, field
-            field = b""

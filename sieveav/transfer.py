@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import compress, islice
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 PIECE = 64 * 1024
@@ -39,13 +40,57 @@ def bad_base64(body: bytes | memoryview) -> bool:
     return length % 4 != 0 or padding > 2
 
 
+def runs_of_base64(body: bytes) -> bytes:
+    """base64 in which each padding and each line end begins a new group of four: as decoders read that go line by line."""
+    return _base64(body.replace(b"\n", b"="))
+
+
+def base64_without_padding(body: bytes) -> bytes:
+    """base64 whose `=` are skipped like any other character."""
+    return _base64(body.translate(None, b"="))
+
+
+_PADS = re.compile(rb"=++")
+_MANY_PADS = 1000
+
+
+def base64_to_padding(body: bytes) -> bytes:
+    """base64 up to the padding that completes a group of four; single `=` elsewhere are skipped."""
+    data = body.translate(None, _NOT_BASE64)
+    used = at = 0
+    for pads in islice(_PADS.finditer(data), _MANY_PADS):  # beyond them, it is the beginning of base64_without_padding
+        used += pads.start() - at
+        if used % 4 == 3 or (used % 4 == 2 and len(pads[0]) > 1):
+            return base64_without_padding(data[: pads.start()])
+        at = pads.end()
+    return base64_without_padding(data)
+
+
+_ZERO_FOR_PAD = bytes.maketrans(b"=", b"A")
+_IS_PAD = bytes(octet == 61 for octet in range(256))
+
+
+def groups_of_base64(body: bytes) -> bytes:
+    """base64 in groups of four characters, padding included: each `=` of a group means an octet less, wherever it is."""
+    data = body.translate(None, _NOT_BASE64)
+    data += b"=" * (-len(data) % 4)
+    octets = binascii.a2b_base64(data.translate(_ZERO_FOR_PAD))
+    # The paddings of all groups are counted at once: a loop would be slow for a body that is all padding.
+    is_pad = data.translate(_IS_PAD)
+    count = sum(int.from_bytes(is_pad[place::4], "big") for place in range(4)).to_bytes(len(data) // 4, "big")
+    kept = bytearray(len(octets))
+    for place in range(3):
+        kept[place::3] = count.translate(bytes(pads < 3 - place for pads in range(256)))
+    return bytes(compress(octets, kept))
+
+
 def _quoted_printable(body: bytes) -> bytes:
     if any(blank in body for blank in (b" \n", b"\t\n", b" \r\n", b"\t\r\n")):
         body = _TRAILING.sub(b"", body)  # RFC 2045, 6.7 (3): added in transport; may hide a soft line break
     return binascii.a2b_qp(body)
 
 
-def uu_line(line: bytes) -> bytes:
+def _uu_line(line: bytes) -> bytes:
     """The octets of one uuencoded line, as many as its first character says: encoders leave rubbish after them, and white
     space may be lost or added in transport. binascii.Error for an invalid line."""
     characters = (((line[0] - 32) & 63) * 4 + 5) // 3 if line else 0
@@ -54,20 +99,77 @@ def uu_line(line: bytes) -> bytes:
 
 def _uuencoded(body: bytes) -> bytes:
     begin = _UU_BEGIN.search(body)
-    if not begin:
-        return body
+    return uu_lines(body[begin.end() :]) if begin else body
+
+
+def uu_lines(lines: bytes) -> bytes:
+    """uuencoded lines up to `end`; those that are not valid are skipped."""
     out: list[bytes] = []
-    for line in body[begin.end() :].split(b"\n"):
+    for line in lines.split(b"\n"):
         line = line.rstrip(b"\r")
         if line.strip() in (b"end", b"`", b""):
             if line.strip() == b"end":
                 break
             continue
         try:
-            out.append(uu_line(line))
+            out.append(_uu_line(line))
         except binascii.Error:
             continue
     return b"".join(out)
+
+
+_UU_TO_BASE64 = bytes(_ALPHABET[(octet - 32) & 63] for octet in range(256))
+
+
+def _lenient_uu_line(line: bytes) -> bytes:
+    length = (line[0] - 32) & 63
+    data = line[1 : 1 + (length + 2) // 3 * 4].translate(_UU_TO_BASE64)
+    data += b"A" * ((length + 2) // 3 * 4 - len(data))
+    return binascii.a2b_base64(data)[:length]
+
+
+def lenient_uu_lines(lines: bytes) -> bytes:
+    """uuencoded lines up to `end`, read without looking whether they are valid: only six bits of each character count, and
+    what is missing is zero."""
+    out: list[bytes] = []
+    for line in lines.split(b"\n"):
+        text = line.strip()
+        if text == b"end":
+            break
+        if text:
+            out.append(_lenient_uu_line(line.rstrip(b"\r")))
+    return b"".join(out)
+
+
+# yEnc 1.3: each octet plus 42; NUL, LF, CR and `=` as `=` and the sum plus 64.
+_Y_BEGIN = re.compile(rb"^=ybegin [^\n]*+(?:\n=ypart [^\n]*+)?\n", re.MULTILINE)
+_Y_END = re.compile(rb"^=yend(?![^ \r\n])", re.MULTILINE)
+_Y_PLAIN = bytes((octet - 42) & 255 for octet in range(256))
+_Y_ESCAPED = bytes((octet - 42 - 64) & 255 for octet in range(256))
+_Y_ESCAPES = bytes(255 * (octet == 61) for octet in range(256))
+_Y_KEPT = bytes(octet != 61 for octet in range(256))
+
+
+def yenc_lines(lines: bytes) -> bytes:
+    """The octets of yEnc's lines, without those that begin with `=y`."""
+    # Two `=` are an escaped `=`; written as the octet of the same meaning, every other `=` escapes what is behind it. All
+    # are replaced at once: a loop would be slow for a body that is all escapes.
+    text = lines.translate(None, b"\r\n").replace(b"==", bytes([(61 - 64) & 255]))
+    escaped = int.from_bytes(b"\0" + text.translate(_Y_ESCAPES)[:-1], "big")
+    plain = int.from_bytes(text.translate(_Y_PLAIN), "big")
+    other = int.from_bytes(text.translate(_Y_ESCAPED), "big")
+    octets = (plain ^ ((plain ^ other) & escaped)).to_bytes(len(text) + 1, "big")
+    return bytes(compress(octets[1:], text.translate(_Y_KEPT)))
+
+
+def yenc_files(text: bytes) -> Iterator[tuple[str, bytes]]:
+    """The names and octets of the yEnc files within a text. A file without an end lasts to the end of the text."""
+    at = 0
+    while begin := _Y_BEGIN.search(text, at):
+        end = _Y_END.search(text, begin.end())
+        at = end.start() if end else len(text)
+        name = begin[0].partition(b"\n")[0].partition(b" name=")[2]
+        yield name.strip().decode("ascii", "replace"), yenc_lines(text[begin.end() : at])
 
 
 DECODERS: dict[str, Callable[[bytes], bytes]] = {

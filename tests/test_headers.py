@@ -5,9 +5,20 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.timing import assert_linear
 
 from sieveav import headers, limits, mime
-from sieveav.headers import characters, decode_words, field_octets, fields, header_end, keyword, newline_of, unfold
+from sieveav.headers import (
+    characters,
+    decode_words,
+    field_octets,
+    fields,
+    header_end,
+    keyword,
+    newline_of,
+    uncommented,
+    unfold,
+)
 
 # ---- fields
 
@@ -140,3 +151,44 @@ def test_copies_of_fields() -> None:
 )
 def test_keyword(value: str, word: str) -> None:
     assert keyword(value) == word
+
+
+@pytest.mark.parametrize(
+    ("value", "rest"),
+    [
+        ("plain", "plain"),
+        ("a(b)c", "a c"),
+        ("(a (b) c) d (e)", "  d  "),
+        ('a "(b)" (c)', 'a "(b)"  '),
+        (r"a (b \) c) d", "a   d"),
+        (r"a (b \( c) d", "a   d"),
+        ('(a "b) c', "  c"),
+        ("a) b", "a) b"),
+        ("a (b (c) d", "a  (b (c) d"),
+        (r"a \(b", r"a \(b"),
+    ],
+)
+def test_values_without_comments(value: str, rest: str) -> None:
+    assert uncommented(value) == rest
+
+
+@given(st.text('()\\" ab', max_size=30))
+def test_comments_of_any_value(value: str) -> None:
+    assert set(uncommented(value)) <= {*value, " "}
+
+
+@pytest.mark.parametrize("unit", ["(", "()", "(a", "\\(", '"(', "(()"])
+def test_hostile_comments_take_linear_time(unit: str) -> None:
+    assert_linear(lambda size: uncommented(unit * size), 1 << 14)
+
+
+# ---- structured values
+
+
+def test_values_that_are_well_formed() -> None:
+    for value in ("text/plain", 'a/b (c); d=e; f="g;h"', "a/b;"):
+        assert headers.is_well_formed(value)
+    for value in ("text", "a/b c", "a/b; c=d e", "(a) b/c", "\u00a0a/b"):
+        assert not headers.is_well_formed(value)
+    assert headers.media_type_of(" A / b; c=d") == ("A", "b")
+    assert headers.parameters_of("x; A=b; a=c") == headers.parameters_in(headers.settings_of("x; A=b")) == {"a": "b"}

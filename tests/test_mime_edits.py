@@ -1,4 +1,4 @@
-"""Tests of mime.replaced: that one part is another and all else is as it was, whatever the octets; and of transfer's
+"""Tests of replacing: that one part is another and all else is as it was, whatever the octets; and of transfer's
 encoders, which write what is put into an encoded part."""
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sieveav import composing, limits
 from sieveav.headers import fields
-from sieveav.mime import Part, parse, replaced, walk, with_header
+from sieveav.mime import Part, parse, walk, with_header
+from sieveav.replacing import replaced
 from sieveav.transfer import ENCODERS
 
 Path = tuple[int, ...]

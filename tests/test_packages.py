@@ -22,7 +22,11 @@ LEAVES = {
     "values": [],
     "composing": ["headers"],
     "headers": ["limits"],
-    "mime": ["limits", "headers", "transfer", "composing"],
+    "readings": ["headers", "transfer"],
+    "entity": ["headers", "transfer"],
+    "dividing": ["limits"],
+    "mime": ["limits", "headers", "transfer", "readings", "entity", "dividing"],
+    "replacing": ["composing", "headers", "mime", "transfer"],
 }
 """Modules that every package may import, and what they import themselves."""
 

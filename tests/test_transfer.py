@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.timing import assert_linear
 
+from sieveav import transfer
 from sieveav.mime import Part, parse
 from sieveav.transfer import DECODERS, ENCODERS
 
@@ -50,6 +51,61 @@ def test_rubbish_after_a_uuencoded_line_hides_nothing(rubbish: bytes) -> None:
     line = binascii.b2a_uu(b"what a reader shows").rstrip(b"\n")
     raw = b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n" + line + rubbish + b"\n`\nend\n"
     assert parse(raw).decoded() == b"what a reader shows"
+
+
+# ---- other readings of an encoding
+
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+CODES = st.text("AQz+/===\n*").map(str.encode)
+
+
+def groups_one_by_one(body: bytes) -> bytes:
+    """base64 in groups of four, the `=` of a group being zeros of which none is given."""
+    data = bytes(octet for octet in body if octet in ALPHABET + b"=")
+    out = b""
+    for at in range(0, len(data), 4):
+        group = data[at : at + 4].ljust(4, b"=")
+        out += base64.b64decode(group.replace(b"=", b"A"))[: max(0, 3 - group.count(b"="))]
+    return out
+
+
+def octet_by_octet(body: bytes) -> bytes:
+    """base64 as decoders read it that skip an `=` unless it completes a group, and stop there."""
+    characters, pads = b"", 0
+    for octet in body:
+        if octet == 61:
+            pads += 1
+            if len(characters) % 4 >= 2 and len(characters) % 4 + pads >= 4:
+                break
+        elif octet in ALPHABET:
+            characters, pads = characters + bytes([octet]), 0
+    return DECODERS["base64"](characters)
+
+
+@given(CODES)
+def test_paddings_amid_base64(body: bytes) -> None:
+    assert transfer.groups_of_base64(body) == groups_one_by_one(body)
+    assert transfer.base64_to_padding(body) == octet_by_octet(body)
+    assert transfer.base64_without_padding(body) == DECODERS["base64"](body.replace(b"=", b"*"))
+    lines = [DECODERS["base64"](line) for line in body.split(b"\n")]
+    assert transfer.runs_of_base64(body) == b"".join(lines)
+
+
+@given(st.binary(), st.binary(max_size=9))
+def test_lenient_uuencode_gives_what_was_encoded(octets: bytes, rubbish: bytes) -> None:
+    lines = [binascii.b2a_uu(octets[at : at + 45]) for at in range(0, len(octets), 45)]
+    assert transfer.lenient_uu_lines(b"".join(lines) + b"`\nend\n" + rubbish) == octets
+    transfer.lenient_uu_lines(rubbish + b"\n" + b"".join(lines))
+
+
+def test_yenc_files() -> None:
+    body = b"=ybegin line=9 name= a b\nk=n\r\n=yend\n=ybegin b\n=ypart c\n==\xff\n=yendless\n=yend\n=ybegin"
+    first, second = transfer.yenc_files(body)
+    assert first == ("a b", b"A\x04")
+    assert second[0] == ""
+    assert second[1][:2] == bytes([(61 - 64 - 42) % 256, 255 - 42])
+    assert transfer.yenc_lines(b"") == b""
+    assert transfer.yenc_lines(b"k=") == b"A"
 
 
 # ---- encoders

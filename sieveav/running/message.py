@@ -166,10 +166,10 @@ class Message(HeaderSource):
         return chain
 
     def replaced(self, path: Path, octets: bytes) -> bytes:
-        """The message with the header and body of the part at `path` replaced by `octets`: see `mime.replaced`."""
-        from sieveav import mime
+        """The message with the header and body of the part at `path` replaced by `octets`: see `replacing`."""
+        from sieveav.replacing import replaced
 
-        return mime.replaced(self.structure, path, octets) if path else octets
+        return replaced(self.structure, path, octets) if path else octets
 
     @property
     def newline(self) -> bytes:
@@ -216,10 +216,10 @@ class EditedHeader(Message):
     @cached_property
     def _with_same_parts(self) -> Message:
         """The earliest message with the same parts: this one, if its edit may have changed the parts."""
-        from sieveav import mime
+        from sieveav.entity import STRUCTURAL
 
         message: Message = self
-        while isinstance(message, EditedHeader) and message._edit.name.lower() not in mime.STRUCTURAL:
+        while isinstance(message, EditedHeader) and message._edit.name.lower() not in STRUCTURAL:
             message = message._base
         return message
 

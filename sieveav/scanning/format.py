@@ -13,22 +13,28 @@ from dataclasses import dataclass
 from functools import cache
 
 from sieveav.plugins import Plugin, Plugins
-from sieveav.scanning.layers import Budget, Item, Layer, Obstacle, Opener
+from sieveav.scanning.layers import Budget, Item, Layer, Obstacle, Opener, doubtfully, safely
 from sieveav.verdict import Status
 
 Magic = tuple[int, bytes]
 """Octets of every file of a format, and their offset; a negative one is from the end."""
 
 
+ANY = "*"
+"""In `Layer.opened`: nothing is looked for in these octets. They begin like an archive only by chance."""
+
+
 @dataclass(frozen=True)
 class Format(Plugin):
     """The declaration of a format, at the top level of its file. A layer is in it if it has one of `magics`, or if it
-    `looks_like` it; `open` gives what is in it."""
+    `looks_like` it; `open` gives what is in it. `holds` are the names of formats whose files occur within its octets, where
+    nobody looks for them: they are opened too, but what of them is broken is no obstacle."""
 
     name: str
     open: Opener
     magics: tuple[Magic, ...] = ()
     looks_like: Callable[[Layer], bool] | None = None
+    holds: tuple[str, ...] = ()
 
     def fits(self, layer: Layer) -> bool:
         """Whether the layer may be in this format."""
@@ -77,17 +83,20 @@ SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
 
 _LHA = re.compile(rb"..-(?:lh[0-9dx]|lz[s245]|pm[0-2s])-", re.DOTALL)
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
-_BINHEX = re.compile(rb"\(This file must be converted with BinHex", re.IGNORECASE)
 
-_SEALED_BY_PATTERN = (("lzh", _LHA.match, 21), ("cpio", _CPIO.match, 110), ("binhex", _BINHEX.search, 2048))
+_SEALED_BY_PATTERN = (("lzh", _LHA.match, 21), ("cpio", _CPIO.match, 110))
 """Those of them that are known by a pattern in so many of their first octets."""
 
 
 def openers(layer: Layer) -> list[Opener]:
     """What opens the layer: an opener for each format that it may be in."""
+    if layer.opened == ANY:
+        return []
+    found = [each for each in _opened() if each.fits(layer)]
+    held = {name for each in found for name in each.holds}
     return [
-        *(each.open for each in _opened() if each.fits(layer)),
-        *(_refuse(name) for name in _sealed(layer.data)),
+        *(_doubtfully(each.open) if layer.doubtful or each.name in held else each.open for each in found),
+        *(_refuse(name) for name in _sealed(layer.data) if not layer.doubtful),
     ]
 
 
@@ -114,6 +123,10 @@ def _has(data: bytes, magics: tuple[Magic, ...]) -> bool:
         if at >= 0 and data.startswith(magic, at):
             return True
     return False
+
+
+def _doubtfully(open_: Opener) -> Opener:
+    return lambda layer, budget: doubtfully(safely(open_(layer, budget), layer.name))
 
 
 def _refuse(name: str) -> Opener:

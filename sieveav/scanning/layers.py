@@ -40,11 +40,13 @@ CHUNK = MIB
 
 class Layer(NamedTuple):
     """Octets to scan, with the path to them: `name/member/member`. `opened` is the name of a format whose contents come
-    anyway: it is not looked for in these octets."""
+    anyway: it is not looked for in these octets. A `doubtful` layer is one of several readings of the same octets, or is where
+    nobody looks for it: what of it is broken is no obstacle."""
 
     name: str
     data: bytes
     opened: str = ""
+    doubtful: bool = False
 
 
 class Obstacle(NamedTuple):
@@ -99,6 +101,15 @@ def safely(items: Iterator[Item], name: str) -> Iterator[Item]:
         yield from items
     except Exception as error:
         yield _obstacle(error, name)
+
+
+def doubtfully(items: Iterator[Item]) -> Iterator[Item]:
+    """`items` of a doubtful layer."""
+    for item in items:
+        if isinstance(item, Layer):
+            yield item._replace(doubtful=True)
+        elif item.status is not Status.UNSCANNABLE:
+            yield item
 
 
 def _obstacle(error: Exception, name: str) -> Obstacle:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from operator import add
 from typing import NamedTuple
@@ -185,7 +186,8 @@ def _worst_with_values(verdict: Verdict, *others: Verdict) -> Verdict:
 
 class Decomposed(EngineWrapper):
     """Has `inner` scan a message and `for_parts` each of its decoded parts, because a virus may be hidden from the engine's
-    own MIME parser. A virus ends the scan."""
+    own MIME parser. A virus ends the scan. Where mail clients decode a part in several ways, each is scanned, and what is
+    broken in other ways than the first does not count."""
 
     def __init__(self, inner: Engine, for_parts: Engine) -> None:
         super().__init__(inner)
@@ -194,16 +196,23 @@ class Decomposed(EngineWrapper):
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The worst of all verdicts."""
         verdict = self._inner.scan(content, deadline)
-        for part in mime.walk(content.structure) if content.is_message else ():
+        for octets, is_first in _decoded(content):
             if verdict.status is Status.INFECTED:
                 break
-            if part.parts:
-                continue
             if deadline.left() <= 0:
                 return _worst_with_values(verdict, self._error("timeout"))
-            decoded = Content(part.decoded(), is_message=False, envelope=content.envelope)
-            verdict = _worst_with_values(verdict, self._for_parts.scan(decoded, deadline))
+            of_part = self._for_parts.scan(Content(octets, is_message=False, envelope=content.envelope), deadline)
+            if is_first or of_part.status is not Status.UNSCANNABLE:
+                verdict = _worst_with_values(verdict, of_part)
         return verdict
+
+
+def _decoded(content: Content) -> Iterator[tuple[bytes, bool]]:
+    """The readings of each part of a message, and whether it is the first of that part."""
+    for part in mime.walk(content.structure) if content.is_message else ():
+        if not part.parts:
+            for number, octets in enumerate(part.readings()):
+                yield octets, number == 0
 
 
 class DefectCheck(EngineWrapper):

@@ -132,7 +132,6 @@ def test_what_is_before_a_fault_is_scanned() -> None:
         b"EGGA\0\1",
         b"!<arch>\ndebian-binary",
         b"070701" + b"0" * 104,
-        b"(This file must be converted with BinHex 4.0)",
         b"x" * 600 + b"koly" + b"x" * 508,
         b"\x50\x2a\x4d\x18",
     ],

@@ -283,6 +283,21 @@ def test_decomposed_leaves_parts_alone_and_ends_in_time(ask: Ask) -> None:
     assert len(fake.seen) < 10
 
 
+def test_every_reading_of_a_part_is_scanned_and_a_find_counts(ask: Ask) -> None:
+    """Some clients read on behind padding, some stop there: what is broken in one reading only is no fault of the part."""
+
+    class OnlyOne(Fake):
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            self.status = Status.CLEAN if content.raw == b"onexx" else Status.UNSCANNABLE
+            return super().scan(content, deadline)
+
+    parts = OnlyOne()
+    raw = b"Content-Transfer-Encoding: base64\n\nb25l\n=%s\n"
+    assert ask(Decomposed(Fake(), parts), raw % b"eHg=", is_message=True).status is Status.CLEAN
+    assert len(parts.seen) > 1
+    assert ask(Decomposed(Fake(), parts), raw % b"dmlydXM=", is_message=True).status is Status.INFECTED
+
+
 def test_ambiguous(ask: Ask) -> None:
     verdict = ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=True)
     assert (verdict.status, verdict.info) == (Status.UNSCANNABLE, "ambiguous MIME: duplicate-boundary")

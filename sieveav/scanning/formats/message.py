@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sieveav import mime
-from sieveav.scanning.format import Format
+from sieveav.scanning.format import Format, openers
 from sieveav.scanning.layers import Budget, Item, Layer, Obstacle
 from sieveav.verdict import Status
 
@@ -20,7 +20,16 @@ def parts(name: str, structure: mime.Part) -> Iterator[Item]:
             yield Obstacle(Status.UNSCANNABLE, f"ambiguous MIME: {defect}")
     for part in mime.walk(structure):
         if not part.parts:
-            yield Layer(f"{name}/{part.filename or part.content_type}", part.decoded())
+            yield from _readings(f"{name}/{part.filename or part.content_type}", part)
+
+
+def _readings(name: str, part: mime.Part) -> Iterator[Layer]:
+    """What mail clients may show for a part. If the first is an archive, another that is broken is the same one with more or
+    fewer octets, as a footer below base64 gives; if it is nothing, one that nobody can open is not clean."""
+    layer = None
+    for octets in part.readings():
+        layer = Layer(name, octets, doubtful=layer is not None and (layer.doubtful or bool(openers(layer))))
+        yield layer
 
 
 def _is_named_so(layer: Layer) -> bool:

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 
 from sieveav.scanning.format import Format
-from sieveav.scanning.layers import plainly
-from sieveav.transfer import uu_line
+from sieveav.scanning.layers import Budget, Item, Layer, member
+from sieveav.transfer import DECODERS, lenient_uu_lines, uu_lines
 
-_UUENCODED = re.compile(rb"begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n")
+_BEGIN = re.compile(rb"begin(?:-base64)?[ \t]++[0-7]{1,7}(?![^ \t\r\n])([^\n]*+)\n")
+_END = re.compile(rb"^(?:end|={4})[ \t\r]*+$", re.MULTILINE)
 
 
 def _begin(data: bytes, position: int) -> re.Match[bytes] | None:
     """The next line from `position` that begins a uuencoded file; its group 1 is the file's name."""
-    for match in _UUENCODED.finditer(data, position):  # begins with a literal, so it is as fast as a search
+    for match in _BEGIN.finditer(data, position):  # begins with a literal, so it is as fast as a search
         if data[max(0, match.start() - 1) : match.start()] in (b"", b"\n"):
             return match
     return None
 
 
-def _files(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The uuencoded files within a text; each ends at the first line that is not uuencoded."""
-    position = 0
-    while begin := _begin(data, position):
-        decode = base64.b64decode if begin[0].startswith(b"begin-base64") else uu_line
-        position = begin.end()
-        pieces: list[bytes] = []
-        while position < len(data):
-            end = data.find(b"\n", position) + 1 or len(data)
-            line = data[position:end].rstrip()
-            if line in (b"end", b"===="):
-                break
-            try:
-                pieces.append(decode(line))
-            except binascii.Error:
-                break
-            position = end
-        yield begin[1].decode("ascii", "replace"), b"".join(pieces)
+def _files(data: bytes) -> Iterator[tuple[str, bytes, bytes]]:
+    """The names and octets of the uuencoded files within a text, and octets that differ for a lenient reader if a line of the
+    file is broken. A file without an end lasts until the next begins."""
+    begin = _begin(data, 0)
+    while begin:
+        start = begin.end()
+        following = _begin(data, start)
+        stop = following.start() if following else len(data)
+        end = _END.search(data, start, stop)
+        lines = data[start : end.start() if end else stop]
+        name = begin[1].strip().decode("ascii", "replace")
+        if begin[0].startswith(b"begin-base64"):
+            octets = lenient = DECODERS["base64"](lines)
+        else:
+            octets, lenient = uu_lines(lines), lenient_uu_lines(lines)
+        yield name, octets, lenient
+        begin = following
 
 
-uuencode = Format("uuencode", plainly(_files), looks_like=lambda layer: _begin(layer.data, 0) is not None)
+def _open(layer: Layer, budget: Budget) -> Iterator[Item]:
+    for name, octets, lenient in _files(layer.data):
+        yield from member(f"{layer.name}/{name}", iter((octets,)), budget, len(octets))
+        if lenient != octets:
+            yield Layer(f"{layer.name}/{name}", lenient, doubtful=True)
+
+
+uuencode = Format("uuencode", _open, looks_like=lambda layer: _begin(layer.data, 0) is not None)
