@@ -17,7 +17,7 @@ variables (Momentum; see vctx).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sieveav.extending import (
@@ -119,8 +119,14 @@ class Antivirus(MatchingValues):
         return is_literal and fold(key) not in statuses
 
     def values(self, run: Run) -> Sequence[str]:
-        part = None
-        if self.of_part:
-            part = run.focus(PART).part.decoded()
-        answer = run.ask(Scan(self.engines, part))
-        return (self.field.of(worst_verdict(answer.verdicts)),)
+        return (self.field.of(worst_verdict(self._verdicts(run))),)
+
+    def _verdicts(self, run: Run) -> Iterator[Verdict]:
+        """The engines' verdicts. A part that mail clients decode in several ways is scanned in each; what is broken in other
+        ways than the first does not count."""
+        if not self.of_part:
+            yield from run.ask(Scan(self.engines, None)).verdicts
+            return
+        for number, octets in enumerate(run.focus(PART).part.readings()):
+            verdicts = run.ask(Scan(self.engines, octets)).verdicts
+            yield from (verdict for verdict in verdicts if number == 0 or verdict.status != Status.UNSCANNABLE)

@@ -10,7 +10,7 @@ A program uses these names; each is imported when it is first used:
 
 `load` reads a site's configuration (`embedded` is the site without one); `decide` runs all of its scripts for a message;
 `Conversation` runs those of each phase of an SMTP connection as its commands arrive. `check` checks a script, `scan` asks the
-engines alone.
+engines alone; `Antivirus` does so in the shape of Momentum's Lua functions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sieveav.api import check, scan
+    from sieveav.av import Antivirus
     from sieveav.language.checking import Checked
     from sieveav.language.problems import Problem, Severity, Source, report
     from sieveav.running.message import Message
@@ -33,6 +34,7 @@ __version__ = "0.1"
 
 _MODULES = {
     "api": ("check", "scan"),
+    "av": ("Antivirus",),
     "language.checking": ("Checked",),
     "language.problems": ("Problem", "Severity", "Source", "report"),
     "running.message": ("Message",),
@@ -45,7 +47,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [  # imported by __getattr__
-    "Action", "Checked", "Conversation", "Decision", "Fault", "Message", "Outcome", "Problem", "RecipientDecision",
+    "Action", "Antivirus", "Checked", "Conversation", "Decision", "Fault", "Message", "Outcome", "Problem", "RecipientDecision",
     "Refused", "Response", "Session", "Severity", "Site", "Source", "Status", "Transaction", "Verdict", "__version__",
     "check", "decide", "embedded", "load", "report", "scan",
 ]  # fmt: skip

@@ -64,6 +64,10 @@ AMBIGUOUS = frozenset(DEFECTS) - {
 }
 """The defects for which a scanner and a mail client may see different parts; the others are ordinary sloppy mail."""
 
+HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
+"""Those that ordinary mail has too (bounces that truncate a message, file names with spaces and no quotes) and that hide
+nothing by themselves."""
+
 # ---- parts
 
 _MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})  # RFC 2046, 5.2.1; RFC 6532, 3.7

@@ -41,8 +41,9 @@ IMPORTS = {
     "extending": ["language", "running"],
     "extensions": ["extending"],
     "api": ["language", "scanning", "site"],
+    "av": ["scanning", "site"],
     "__main__": ["frontends"],
-    "": ["api", "language", "running", "site"],
+    "": ["api", "av", "language", "running", "site"],
 }
 """Package (or module) -> the packages that it may import, beside itself and the leaves; "" is sieveav/__init__.py, which
 imports each when it is first used."""
@@ -59,6 +60,9 @@ PACKAGES_OF_OTHERS = {
     "re2": ["extensions/regex.py", "extensions/virustest.py"],
 }
 """Package of others -> the only files that may import it. An engine or a format says so itself, with PACKAGE = "name"."""
+
+PYTHON = sys.stdlib_module_names | {"compression"}
+"""Packages of Python: `compression` only from 3.14 on, which may be newer than the one that runs the tests."""
 
 FILES = sorted([*(ROOT / "sieveav").rglob("*.py"), *(ROOT / "extensions").rglob("*.py")])
 
@@ -90,7 +94,7 @@ def packages_of_others(path: Path) -> Iterator[tuple[int, str]]:
     """Line and name of each package, neither ours nor Python's, that a file imports."""
     for line, name in imports(path):
         package = name.partition(".")[0]
-        if package != "sieveav" and package not in sys.stdlib_module_names:
+        if package != "sieveav" and package not in PYTHON:
             yield line, package
 
 

@@ -6,7 +6,10 @@ one is asked (`failover`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from sieveav.engines import clamav_wire as wire
@@ -14,8 +17,9 @@ from sieveav.scanning.connecting import Address
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType
 from sieveav.scanning.daemon import failover, options
 from sieveav.scanning.failover import Unreached
+from sieveav.scanning.format import USUAL
 from sieveav.scanning.naming import CLAMAV, Naming
-from sieveav.verdict import Verdict, plain
+from sieveav.verdict import Status, Verdict, plain
 
 PORT = 3310
 """clamd's default port."""
@@ -67,6 +71,33 @@ def _make(name: str, values: Mapping[str, Any]) -> Engine:
     return failover(name, values, "daemon", PORT, lambda address: Clamd(name, address, signatures))
 
 
+NESTED = 20
+"""Archives within archives: more than clamd's MaxRecursion of 17, and harmless."""
+
+OLD = timedelta(days=7)
+"""Definitions are new every day."""
+
+
+def _doubts(engine: Engine, deadline: Deadline) -> Iterator[str]:
+    """Old definitions, and contents beyond clamd's limits that it calls OK."""
+    _, _, published = engine.version(deadline).rpartition("/")
+    try:
+        age = datetime.now() - datetime.strptime(published, "%a %b %d %H:%M:%S %Y")  # its local time
+    except ValueError:
+        yield "clamd does not say how old its definitions are"
+    else:
+        if age > OLD:
+            yield f"the definitions of clamd are {age.days} days old: does freshclam run?"
+    nested = b"harmless"
+    for _ in range(NESTED):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            archive.writestr("a.zip", nested)
+        nested = stream.getvalue()
+    if engine.scan(Content(nested, is_message=False), deadline).status is Status.CLEAN:
+        yield f"clamd calls {NESTED} archives within archives OK: write AlertExceedsMax yes in clamd.conf"
+
+
 engine = EngineType(
     name="clamav",
     summary="ClamAV's clamd, over TCP or a unix socket",
@@ -74,6 +105,8 @@ engine = EngineType(
     options=options(PORT, "clamd"),
     make=_make,
     punctual=True,
+    doubts=_doubts,
+    opens=(*USUAL, "dmg", "egg", "szdd", "xar"),
     details=(
         "Clean only if clamd answers exactly that. By default clamd answers OK to content beyond its limits: set "
         "AlertExceedsMax yes in its configuration, and AlertEncrypted and AlertOLE2Macros if a policy needs them. "

@@ -22,6 +22,7 @@ from sieveav.scanning.contract import Content, EngineType
 from sieveav.scanning.daemon import TLS, Protocol, maker, options
 from sieveav.scanning.dialogue import Answer, Dialogue, Octets, Question, Request, Say, error, found
 from sieveav.scanning.failover import ProtocolError
+from sieveav.scanning.format import USUAL
 from sieveav.scanning.http import Head
 from sieveav.scanning.naming import CLAMAV
 from sieveav.verdict import Status, plain
@@ -280,6 +281,7 @@ engine = EngineType(
     ),
     make=maker(protocol, "server"),
     punctual=True,
+    opens=USUAL,
     details=(
         "Clean only after 204, or 200 with the very content that was sent, and no field that names a virus. The service must be"
         " set up to scan contents of all types and sizes: what it passes without a scan looks clean. A violation by a"

@@ -18,8 +18,9 @@ import re
 
 from sieveav.scanning.contract import EngineType
 from sieveav.scanning.daemon import Protocol, maker, options
-from sieveav.scanning.dialogue import Answer, Dialogue, Line, Question, Request, Say, error, found, text
+from sieveav.scanning.dialogue import Answer, Dialogue, Line, Question, Request, Say, error, found, text, together
 from sieveav.scanning.failover import ProtocolError
+from sieveav.scanning.format import USUAL
 from sieveav.verdict import Status
 
 LINES = 10_000
@@ -75,15 +76,14 @@ def _scan(request: Request) -> Dialogue[Answer]:
 
 def _answer(is_ok: bool, code: int, said: str, names: list[str]) -> Answer:
     """`DONE OK 0000` alone is clean: a code that is not known may be anything."""
-    if names:
-        return found(names[0], code=code)
+    finds = [found(name, code=code) for name in names]
+    if is_ok and code == VIRUS:
+        return together(finds or [found("", code=code)])
     if is_ok and code == 0:
-        return Answer(Status.CLEAN, code=code)
-    if is_ok and code == VIRUS:  # without its name
-        return found("", code=code)
+        return together([*finds, Answer(Status.CLEAN, code=code)])
     if code == ENCRYPTED:
-        return Answer(Status.ENCRYPTED, said or "encrypted", code=code)
-    return Answer(Status.ERROR, f"{code:04X} {said}".strip(), code=code)
+        return together([*finds, Answer(Status.ENCRYPTED, said or "encrypted", code=code)])
+    return together([*finds, error(f"{code:04X} {said}".strip(), code=code)])
 
 
 def _probe(request: Request) -> Dialogue[bool]:  # noqa: ARG001  # has the signature of all probes
@@ -117,5 +117,6 @@ engine = EngineType(
     options=options(protocol.port, "savdid"),
     make=maker(protocol),
     punctual=True,
+    opens=USUAL,
     details="Clean only after DONE OK 0000. An encrypted archive is encrypted; data longer than maxscandata is limits.",
 )

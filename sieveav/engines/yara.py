@@ -166,6 +166,7 @@ engine = EngineType(
     pool="CPU",
     options=(Option("rules", FILES, (), "the site's own files of YARA rules, besides those included"),),
     make=_make,
+    opens=("*",),
     details=(
         "Includes rules for the EICAR test file, documents with macros, and encrypted documents. Scans the whole message, each "
         "decoded part, and the contents of zip, gzip, bzip2, xz, lzma, tar, TNEF and uuencode; an archive of any other format "

@@ -25,6 +25,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from sieveav.frontends import showing
 from sieveav.frontends.message_log import Answered
 from sieveav.frontends.output import as_json
 from sieveav.frontends.supervising import Worker, last_result
@@ -156,7 +157,7 @@ def _known(names: Iterable[str]) -> str:
 
 def _engine_statistics(controlled: Controlled, request: Request, arguments: Arguments) -> Any:  # noqa: ARG001
     scanners = _engines(controlled, arguments[0])
-    return [{"engine": each.name, **each.engine.statistics.snapshot()._asdict()} for each in scanners]
+    return [showing.statistics_json(each.name, each.engine.statistics.snapshot()) for each in scanners]
 
 
 def _versions(controlled: Controlled, request: Request, arguments: Arguments) -> Any:  # noqa: ARG001

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sieveav.frontends.output import Cell, columns, counted, is_terminal, paint
 from sieveav.language.problems import Place, Problem, Severity, Source, report
@@ -12,6 +13,9 @@ from sieveav.running.effects import Refuse
 from sieveav.running.outcome import Fault, Note, Outcome, Response, Step
 from sieveav.site.transaction import Decision, RecipientDecision
 from sieveav.verdict import FOUND, Status, Verdict, plain
+
+if TYPE_CHECKING:
+    from sieveav.scanning.wrapping import Counts
 
 # ---- verdicts
 
@@ -42,9 +46,49 @@ def verdict_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
+def self_test_json(sample: str, verdict: Verdict, *, passed: bool) -> dict[str, object]:
+    """What an engine says of a sample of the self-test, for programs."""
+    return {"sample": sample, "passed": passed, "verdict": verdict_json(verdict)}
+
+
 def scan_json(name: str, verdicts: Iterable[Verdict]) -> dict[str, object]:
     """The verdicts on one message for programs."""
     return {"message": name, "engines": [verdict_json(verdict) for verdict in verdicts]}
+
+
+# ---- statistics
+
+_COUNTS = {
+    "Messages checked:": "messages",
+    "MIME parts checked:": "parts",
+    "Viruses detected:": "viruses",
+    "Viruses cured:": "cured",
+}
+
+
+def statistics_json(name: str, counts: Counts) -> dict[str, Any]:
+    """What an engine has done for programs; times in milliseconds."""
+    return {"engine": name, **counts._asdict()}
+
+
+def statistics_lines(engines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The statistics of engines, as `statistics_json` gives them, in the form of Momentum's console."""
+    for each in engines:
+        yield each["engine"]
+        yield from numbers(_COUNTS, each)
+        yield average("Avg. time/message", each["message_ms"], each["messages"])
+        yield average("Avg. time/MIME part", each["part_ms"], each["parts"])
+
+
+def numbers(names: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each number, from its label to its name among the values."""
+    for label, name in names.items():
+        yield f"  {label:<19} {values[name]}"
+
+
+def average(label: str, ms: float, number: int) -> str:
+    """A line for an average; `nanms` if there is nothing to divide by."""
+    return f"  {label:<19} {ms / number if number else math.nan:.3f}ms"
 
 
 # ---- decisions

@@ -53,7 +53,8 @@ class Scanned:
 
 class Scan(Question[Scanned]):
     """The verdicts of the named engines on the message; without names, of all configured engines. `part` is the decoded
-    content of one MIME part, if only that is to be scanned."""
+    content of one MIME part, if only that is to be scanned. `edited` is the message with the edits of earlier scripts, if
+    there are any: the run adds it, for the engines that are to scan that."""
 
     otherwise: ClassVar[Scanned] = Scanned(())
     remembered: ClassVar[Remembered] = (
@@ -62,6 +63,7 @@ class Scan(Question[Scanned]):
 
     engines: tuple[str, ...] = ()
     part: bytes | None = None
+    edited: Message | None = None
 
     def __str__(self) -> str:
         return f"scan {'a part' if self.part is not None else 'the message'} with {', '.join(self.engines) or 'all engines'}"

@@ -132,7 +132,7 @@ class Run(View):
     def __init__(self, program: Program, case: Case, before: Outcome = UNDECIDED) -> None:
         self.program = program
         self.case = case
-        self.message = case.message
+        self.message = self._begun = case.message
         self.envelope = case.envelope
         self.context = case.context
         self.before = before
@@ -150,7 +150,7 @@ class Run(View):
         self._foci = []
         self._records: dict[str, Record] = {}
         if before is not UNDECIDED:
-            self.message = _edited(case.message, before)
+            self.message = self._begun = _edited(case.message, before)
             if before.implicit is not IMPLICIT_KEEP:
                 self._earlier_implicit = before.implicit
         self.tracer: Tracer | None = None
@@ -209,6 +209,8 @@ class Run(View):
     def ask(self, question: Question[A]) -> A:
         """The host's answer to a question; waiting for it does not count towards the time limit. A scan sets its context
         variables, whichever word asked."""
+        if isinstance(question, Scan) and question.part is None and self._begun is not self.case.message:
+            question = Scan(question.engines, edited=self._begun)  # type: ignore[assignment]  # A is Scanned here
         remembered = self.tracer is not None and self.case.host.remembers(question)
         answer: A = self._off_the_clock(self.case.host.answer, question)
         if self.tracer is not None:

@@ -6,7 +6,7 @@
 *Never*: knows Sieve, names an engine, raises for a fault of the environment, waits beyond the deadline.
 *Begin at*: `contract.py` (what an engine is), then `assembling.py` (how a configuration nests wrappers around it).
 
-For authors of engines: `connecting.py` (asking a daemon), `failover.py` (several of them), `naming.py` (names of signatures),
-`unpacking.py` (the layers of a content), `format.py` and `formats/` (what is opened, one file for each
-format).
+For authors of engines: `connecting.py` (asking a daemon), `programs.py` (a program), `failover.py` (several daemons),
+`naming.py` (names of signatures), `unpacking.py` (the layers of a content), `format.py` and `formats/` (what is opened, one
+file for each format).
 """

@@ -4,9 +4,10 @@ The wrappers, from the outside in, and the reason for their order:
 
     Counted         counts every question and the answer that goes out
     Timed           one time limit for everything inside: waiting, retries and parts
-    Paranoid        (paranoid) and AmbiguityCheck look at the structure, whatever the engine answers
+    Paranoid        (paranoid) looks at the structure of the message, whatever the engine answers
     Decomposed      (mime_decompose) the message, then part by part; each part is cached separately
     Cached          (cache_size) a remembered verdict needs no thread; nor does one that other nodes share
+    StructureCheck  what the engine may not open or see; with its verdict, it is remembered
     Pooled          (pool, max_concurrency) only scans that do happen take a thread, or a place in the pool
     the engine      with its own failover inside
 """
@@ -14,18 +15,19 @@ The wrappers, from the outside in, and the reason for their order:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from sieveav import __version__
 from sieveav.scanning.caching import Cached, Shared
-from sieveav.scanning.contract import Engine, EngineType
+from sieveav.scanning.contract import Deadline, Engine, EngineType
 from sieveav.scanning.failover import Failover
+from sieveav.scanning.format import ANY
 from sieveav.scanning.pools import Pools
 from sieveav.scanning.settings import EngineSettings
+from sieveav.scanning.structure import StructureCheck
 from sieveav.scanning.wrapping import (
-    AmbiguityCheck,
     Counted,
     Decomposed,
     EngineWrapper,
@@ -38,7 +40,7 @@ from sieveav.verdict import Verdict
 
 OUTSIDE = frozenset(
     """enabled debug_level action cache_size context_variable error_code file_base max_concurrency pool skip_context_variable
-    timeout""".split()
+    timeout infected suspicious encrypted macro limits unscannable error""".split()
 )
 """The options of every engine on which its verdicts do not depend. Nodes that share verdicts may differ in these."""
 
@@ -71,6 +73,10 @@ class Assembled(EngineWrapper):
         """Name of each server of the engine -> whether it is asked, because it answers. Empty if it has none."""
         return self._made.servers if isinstance(self._made, Failover) else {}
 
+    def doubts(self, deadline: Deadline) -> Iterable[str]:
+        """What in the set-up of what it asks may hide a virus, in words."""
+        return self.kind.doubts(self._made, deadline)
+
     def flush(self) -> int:
         """Forget all remembered verdicts; returns how many there were."""
         return self._cache.flush() if self._cache else 0
@@ -89,12 +95,13 @@ def assemble(
     cache: Cached | None = None
     made = kind.make(name, settings.common() | options)
     engine: Engine = Pooled(made, pool, settings.max_concurrency, punctual=kind.punctual)
+    if ANY not in kind.opens:
+        engine = StructureCheck(engine, kind.opens)
     if settings.cache_size and kind.cacheable:
         origin = _origin(kind, settings, options) if shared else ""
         engine = cache = Cached(engine, settings.cache_size, origin, statistics=statistics, shared=shared)
     if settings.mime_decompose:
         engine = Decomposed(engine, Counted(Timed(engine), statistics, is_answer=False))
-    engine = AmbiguityCheck(engine)
     if settings.paranoid:
         engine = Paranoid(engine)
     return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache, made)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sieveav.options import ValueType
 from sieveav.scanning.contract import Deadline
@@ -106,7 +106,7 @@ class Connection:
         """Whether the daemon has sent nothing that was not asked for."""
         return not self._buffer
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         self.open()
         return self
 
@@ -138,6 +138,12 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
+
+    def end(self) -> None:
+        """Say nothing more: the daemon sees the end of what is said, and may still answer. Not over TLS."""
+        if isinstance(self._socket, socket.socket):
+            with suppress(OSError):  # a daemon that has gone is noticed when its answer is waited for
+                self._socket.shutdown(socket.SHUT_WR)
 
     def send(self, chunks: Iterable[bytes], hears: int = 0) -> bool:
         """Send all `chunks`, unless the daemon speaks first (`hears` octets are kept for later) or closes the connection: then

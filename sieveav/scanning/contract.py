@@ -164,6 +164,17 @@ def status_variables(name: str, settings: EngineSettings, verdict: Verdict) -> d
     }
 
 
+def value_variables(*names: str) -> Callable[[str, EngineSettings, Verdict], Mapping[str, str]]:
+    """The `EngineType.variables` of an engine whose verdicts have values of these names: they are variables too. They are set
+    if the content is clean, those that are missing to "": so it is known which variables belong to the engine."""
+
+    def variables(name: str, settings: EngineSettings, verdict: Verdict) -> dict[str, str]:
+        missing = dict.fromkeys(names, "") if verdict.status is Status.CLEAN else {}
+        return {**missing, **status_variables(name, settings, verdict)}
+
+    return variables
+
+
 @dataclass(frozen=True)
 class EngineType(Plugin):
     """The declaration of an engine, at the top level of the engine's file. TypeError if it is invalid.
@@ -189,8 +200,14 @@ class EngineType(Plugin):
     punctual: bool = False
     """Whether each scan ends by its deadline by itself, as one that only waits for sockets can. It then runs in the thread of
     whoever asks, and takes one of the pool's places, but none of its threads."""
+    opens: tuple[str, ...] = ()
+    """The formats that it opens by itself, of those that nothing here opens (`format.SEALED`); "*" if it takes every content
+    apart by `unpacking`, so that nothing needs to be looked for around it."""
+    doubts: Callable[[Engine, Deadline], Iterable[str]] = lambda *_: ()
+    """What in the set-up of what an engine asks may hide a virus, in words: asked by a self-test."""
     action: str = "{}_avscan"
-    """The name of its Sieve action, with {} for the engine's name; "" for none."""
+    """The name of its Sieve action, with {} for the engine's name; "" for none. That of an engine only at the top level need
+    not contain {}: one such engine is enough."""
     variables: Callable[[str, EngineSettings, Verdict], Mapping[str, str]] = status_variables
     """The context variables that a verdict sets, from the engine's name, its settings and the verdict."""
     within: tuple[str, ...] = ("", "antivirus")
@@ -206,7 +223,10 @@ class EngineType(Plugin):
             (not callable(self.make), "make must be a function"),
             (not callable(self.variables), "variables must be a function"),
             (not _are(self.within, str) or not self.within, "within must be a tuple of stanza types"),
-            (not _is_action(self.action), 'the action must contain {} and otherwise letters, digits and _, or be ""'),
+            (
+                not _is_action(self.action, self.within),
+                'the action must contain {} and otherwise letters, digits and _, or be ""',
+            ),
         ):
             if wrong:
                 raise TypeError(f"engine {self.name!r}: {message}")
@@ -219,8 +239,11 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_-]*", name) is not None
 
 
-def _is_action(action: object) -> bool:
-    return isinstance(action, str) and re.fullmatch(r"|(?:[a-z][a-z0-9_]*)?\{\}[a-z0-9_]*", action) is not None
+def _is_action(action: object, within: object) -> bool:
+    if not isinstance(action, str):
+        return False
+    is_word = re.fullmatch(r"[a-z][a-z0-9_]*", action) is not None
+    return (is_word and within == ("",)) or re.fullmatch(r"|(?:[a-z][a-z0-9_]*)?\{\}[a-z0-9_]*", action) is not None
 
 
 def _are(values: object, kind: type) -> bool:

@@ -21,7 +21,7 @@ from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.scanning.dialogue import Answer, Dialogue, Request, run
 from sieveav.scanning.failover import Failover, ProtocolError, Server, Unreached
 from sieveav.scanning.naming import Class, Naming
-from sieveav.verdict import Status, Verdict
+from sieveav.verdict import Status, Verdict, worst
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -46,6 +46,8 @@ class Protocol:
 class Daemon:
     """One daemon, as a server of the engine `engine`."""
 
+    idle = IDLE
+
     def __init__(
         self,
         engine: str,
@@ -60,23 +62,27 @@ class Daemon:
         self._address = address
         self._protocol = protocol
         self._values = values
+        self._idle: list[tuple[float, Connection]] = []  # first, because it is closed if what follows fails
         self._signatures = Naming.of(values, protocol.classes)
-        self._idle: list[tuple[float, Connection]] = []
 
     def attempt(self, content: Content, deadline: Deadline) -> Verdict:
         """The verdict of one scan. Raises Unreached if not one octet of an answer came, ProtocolError if it is not whole."""
         with ExitStack() as stack:
             path: Path | None = None
             if self._protocol.needs_file:
-                path = stack.enter_context(content.file(self._values["file_base"]))
+                path = stack.enter_context(content.file(self._values["file_base"])).absolute()
+                if not str(path).isprintable():  # it is part of a line
+                    raise ProtocolError("the name of the file has control characters")
             request = Request(content, deadline, self._host, path, self._values)
             answer = self._ask(lambda: self._protocol.scan(request), deadline)
-        if answer.is_find:
-            verdict = self._signatures.verdict(self._engine, answer.info)
-        else:
-            verdict = Verdict(self._engine, answer.status, answer.info)
+        verdict = worst(map(self._verdict, (answer, *answer.others)), self._engine)
         more = {name: value for name in _MORE if (value := getattr(answer, name))}
         return replace(verdict, **more) if more else verdict
+
+    def _verdict(self, answer: Answer) -> Verdict:
+        if answer.is_find:
+            return self._signatures.verdict(self._engine, answer.info, answer.status)
+        return Verdict(self._engine, answer.status, answer.info)
 
     def probe(self, deadline: Deadline) -> bool:
         """Whether it works."""
@@ -109,9 +115,13 @@ class Daemon:
             except Unreached:  # it was closed meanwhile
                 if deadline.left() <= 0:
                     raise
+        return self._asked(self._connect(deadline), question())
+
+    def _connect(self, deadline: Deadline) -> Connection:
+        """A new connection."""
         connection = Connection(self._address, deadline, self._tls)
         connection.open()
-        return self._asked(connection, question())
+        return connection
 
     def _asked(self, connection: Connection, dialogue: Dialogue[Answer]) -> Answer:
         is_kept = False
@@ -136,7 +146,7 @@ class Daemon:
                 used, connection = self._idle.pop()
             except IndexError:
                 return None
-            if time.monotonic() - used < IDLE and connection.is_idle:
+            if time.monotonic() - used < self.idle and connection.is_idle:
                 return connection
             connection.close()
 
@@ -153,6 +163,13 @@ def _doubted(answer: Answer, why: str) -> Answer:
 
 
 _MORE = ("code", "version", "cured", "values", "by_recipient")
+
+
+READS_FILES = (
+    "It scans a file of mode 0600 in file_base, so it must run on the same host, as root or as the user that sieveav runs as."
+    " If it has a /tmp of its own, file_base must be a directory that both see."
+)
+"""For the details of an engine whose daemon reads files."""
 
 
 TLS = (

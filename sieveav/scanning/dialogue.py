@@ -15,7 +15,7 @@ understand: never clean. `daemon.py` makes an engine of it.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -56,10 +56,12 @@ class Say(NamedTuple):
 
 class Question(NamedTuple):
     """Ask, with pieces that are sent one after the other: what the daemon says from now on is its answer. Hears whether all was
-    sent before the daemon spoke. In a full duplex protocol the daemon may speak meanwhile, `hears` octets at most."""
+    sent before the daemon spoke. In a full duplex protocol the daemon may speak meanwhile, `hears` octets at most. `is_last`:
+    nothing more is said, and the daemon sees the end of what is said."""
 
     pieces: Iterable[bytes]
     hears: int = 0
+    is_last: bool = False
 
 
 Step = Line | Octets | Rest | Say | Question
@@ -82,9 +84,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a daemon answers. `info` is the name of a signature (then `is_find`: what it counts as is up to `naming`) or the
-    reason of another status; both are untrusted. The rest is as in a `Verdict`; `is_open` says that the connection may be used
-    for another question."""
+    """What a daemon answers. `info` is the name of a signature (then `is_find`: what it counts as is up to `naming`, and
+    `status` if that has no class for it) or the reason of another status; both are untrusted. `others` is what else it says of
+    the content: it counts if the site allows the signature, or takes it for something better. The rest is as in a `Verdict`;
+    `is_open` says that the connection may be used for another question."""
 
     status: Status
     info: str = ""
@@ -95,11 +98,22 @@ class Answer:
     values: Mapping[str, str] = field(default_factory=dict)
     by_recipient: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     is_open: bool = False
+    others: tuple[Answer, ...] = ()
 
 
-def found(name: str, **more: Any) -> Answer:
+def found(name: str, status: Status = Status.INFECTED, **more: Any) -> Answer:
     """The answer that a signature of this name has hit."""
-    return Answer(Status.INFECTED, name or "unknown", is_find=True, **more)
+    return Answer(status, name or "unknown", is_find=True, **more)
+
+
+_ORDER = tuple(Status)
+
+
+def together(answers: Iterable[Answer]) -> Answer:
+    """One answer of several: the worst, the first of those that are equally bad, and the others with it. ValueError for
+    none."""
+    worst, *others = sorted(answers, key=lambda answer: _ORDER.index(answer.status))
+    return replace(worst, others=tuple(others))
 
 
 def error(reason: str | bytes, **more: Any) -> Answer:
@@ -133,7 +147,10 @@ def _play(connection: Connection, step: Step) -> Any:
         return connection.rest(step.limit)
     if isinstance(step, Say):
         return connection.send((step.octets,))
-    return connection.question(step.pieces, step.hears)
+    heard_all = connection.question(step.pieces, step.hears)
+    if step.is_last:
+        connection.end()
+    return heard_all
 
 
 class Played(NamedTuple, Generic[T]):

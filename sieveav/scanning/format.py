@@ -8,12 +8,13 @@ time (a text that ends like a zip archive and contains uuencode): each that fits
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from sieveav.plugins import Plugin, Plugins
-from sieveav.scanning.layers import Budget, Item, Layer, Obstacle, Opener, doubtfully, safely
+from sieveav.scanning.layers import Budget, Item, Layer, Obstacle, Opener, doubtfully, safely, unusually
 from sieveav.verdict import Status
 
 Magic = tuple[int, bytes]
@@ -28,13 +29,15 @@ ANY = "*"
 class Format(Plugin):
     """The declaration of a format, at the top level of its file. A layer is in it if it has one of `magics`, or if it
     `looks_like` it; `open` gives what is in it. `holds` are the names of formats whose files occur within its octets, where
-    nobody looks for them: they are opened too, but what of them is broken is no obstacle."""
+    nobody looks for them: they are opened too, but what of them is broken is no obstacle. `unusual` formats are those that many
+    scanners do not know."""
 
     name: str
     open: Opener
     magics: tuple[Magic, ...] = ()
     looks_like: Callable[[Layer], bool] | None = None
     holds: tuple[str, ...] = ()
+    unusual: bool = False
 
     def fits(self, layer: Layer) -> bool:
         """Whether the layer may be in this format."""
@@ -55,9 +58,8 @@ SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
     ("ace", ((7, b"**ACE**"),)),
     ("zoo", ((20, b"\xdc\xa7\xc4\xfd"),)),
     ("iso", ((0x8001, b"CD001"), (0x8801, b"CD001"), (0x9001, b"CD001"))),
+    ("udf", tuple((at + 1, magic) for at in range(0x8000, 0x10000, 0x800) for magic in (b"NSR02", b"NSR03"))),
     ("xar", ((0, b"xar!\x00"),)),
-    ("zstd", ((0, b"\x28\xb5\x2f\xfd"),)),
-    ("zstd or lz4", tuple((0, bytes((octet,)) + b"\x2a\x4d\x18") for octet in range(0x50, 0x60))),  # a skippable frame
     ("lz4", ((0, b"\x04\x22\x4d\x18"), (0, b"\x02\x21\x4c\x18"))),
     ("compress", ((0, b"\x1f\x9d"), (0, b"\x1f\xa0"))),
     ("pack", ((0, b"\x1f\x1e"),)),
@@ -81,11 +83,37 @@ SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
 )
 """The formats that are known, and not opened."""
 
+USUAL = ("7z", "InstallShield cab", "arj", "cab", "chm", "cpio", "iso")
+"""Those of them that the usual virus scanners open: see `EngineType.opens`."""
+
 _LHA = re.compile(rb"..-(?:lh[0-9dx]|lz[s245]|pm[0-2s])-", re.DOTALL)
 _CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
 
-_SEALED_BY_PATTERN = (("lzh", _LHA.match, 21), ("cpio", _CPIO.match, 110))
-"""Those of them that are known by a pattern in so many of their first octets."""
+_RAR = re.compile(
+    rb"Rar!\x1a\x07(?:\x00..\x73.[\x00-\x03]|\x01\x00.{4}(?:[\x80-\xff]{0,2}[\x01-\x7f])[\x01\x04][\x00-\x07])",
+    re.DOTALL,
+)
+"""The marker, and the header of the archive behind it: RAR 4 or RAR 5. Its checksum may be wrong: programs go on then."""
+
+_7Z = re.compile(rb"7z\xbc\xaf\x27\x1c\x00.(.{4})(.{20})", re.DOTALL)
+"""Signature, version, and a checksum of the next 20 octets, by which programs find an archive behind something else."""
+
+_CAB = re.compile(rb"MSCF\x00{4}(?!\x00{4}).{4}\x00{4}(?!\x00{4}).{4}\x00{4}\x03\x01", re.DOTALL)
+"""CFHEADER up to its version. [MS-CAB] 2.1."""
+
+
+def _holds_7z(data: bytes) -> bool:
+    return any(zlib.crc32(start[2]) == int.from_bytes(start[1], "little") for start in _7Z.finditer(data))
+
+
+_SEALED_BY_PATTERN: tuple[tuple[str, Callable[[bytes], object]], ...] = (
+    ("lzh", _LHA.match),
+    ("cpio", _CPIO.match),
+    ("rar", _RAR.search),
+    ("7z", _holds_7z),
+    ("cab", _CAB.search),
+)
+"""Those of them that are known by a pattern; the last ones may be behind a program, or anything else."""
 
 
 def openers(layer: Layer) -> list[Opener]:
@@ -95,7 +123,7 @@ def openers(layer: Layer) -> list[Opener]:
     found = [each for each in _opened() if each.fits(layer)]
     held = {name for each in found for name in each.holds}
     return [
-        *(_doubtfully(each.open) if layer.doubtful or each.name in held else each.open for each in found),
+        *(_opener(each, layer.doubtful or each.name in held) for each in found),
         *(_refuse(name) for name in _sealed(layer.data) if not layer.doubtful),
     ]
 
@@ -111,8 +139,8 @@ def _sealed(data: bytes) -> Iterator[str]:
         if _has(data, magics):
             yield name
             return
-    for name, matches, octets in _SEALED_BY_PATTERN:
-        if matches(data[:octets]):
+    for name, matches in _SEALED_BY_PATTERN:
+        if matches(data):
             yield name
             return
 
@@ -125,12 +153,22 @@ def _has(data: bytes, magics: tuple[Magic, ...]) -> bool:
     return False
 
 
-def _doubtfully(open_: Opener) -> Opener:
-    return lambda layer, budget: doubtfully(safely(open_(layer, budget), layer.name))
+def _opener(format_: Format, is_doubtful: bool) -> Opener:
+    """What opens a format, so that its layers are marked."""
+    open_ = format_.open
+    if format_.unusual:
+        open_ = partial(_marked, unusually, open_)
+    return partial(_marked, doubtfully, open_) if is_doubtful else open_
+
+
+def _marked(
+    mark: Callable[[Iterator[Item]], Iterator[Item]], open_: Opener, layer: Layer, budget: Budget
+) -> Iterator[Item]:
+    return mark(safely(open_(layer, budget), layer.name))
 
 
 def _refuse(name: str) -> Opener:
     def opener(layer: Layer, budget: Budget) -> Iterator[Item]:  # noqa: ARG001  # has the signature of all openers
-        yield Obstacle(Status.UNSCANNABLE, f"{name} archive: {layer.name}")
+        yield Obstacle(Status.UNSCANNABLE, f"{name} archive: {layer.name}", name)
 
     return opener

@@ -7,15 +7,22 @@ does not end where it says. Whatever breaks the protocol raises ProtocolError.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from sieveav.limits import KIB
 from sieveav.scanning.contract import cut
-from sieveav.scanning.dialogue import Dialogue, Line, Octets, Rest, play, text
+from sieveav.scanning.dialogue import Dialogue, Line, Octets, Question, Rest, play, text
 from sieveav.scanning.failover import ProtocolError
 
 LINES = 1000
 """The most lines of a header."""
+
+ANSWER = 64 * KIB
+"""The most octets of a body that is an answer, not a content."""
+
+Fields = Iterable[tuple[str, object]]
+"""Names and values of header fields."""
 
 _STATUS = re.compile(rb"([A-Z]+)(/[0-9]\.[0-9]) ([1-9][0-9]{2})(?: (.*))?")
 _FIELD = re.compile(rb"([!#$%&'*+.^`|~\w-]+):(.*)", re.DOTALL)
@@ -45,16 +52,43 @@ class Head(NamedTuple):
         options = self.tokens("connection")
         return "close" not in options and (self.version != "HTTP/1.0" or "keep-alive" in options)
 
+    @property
+    def has_length(self) -> bool:
+        """Whether it says where its body ends. Else nobody notices that the body is cut (RFC 7230, 3.4)."""
+        return not self.fields.keys().isdisjoint(("content-length", "transfer-encoding"))
+
     def __str__(self) -> str:
         return f"{self.code} {self.reason}".strip()
 
 
-def request(line: str, fields: Iterable[tuple[str, object]]) -> bytes:
+def printable(fields: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Those of `fields` that have a value, and nothing in it that could end a line. Others are left out: whoever sends a
+    message chooses their values, and must not prevent that it is scanned."""
+    return ((name, value) for name, value in fields if value and value.isprintable())
+
+
+def request(line: str, fields: Fields) -> bytes:
     """The header of a request, whose first line is `line`. ValueError if something would end a line."""
     lines = [line, *(f"{name}: {value}" for name, value in fields), "", ""]
     if any("\r" in written or "\n" in written for written in lines):
         raise ValueError("a line end in a request")
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def ask(line: str, host: str, fields: Fields = (), pieces: Sequence[bytes] = ()) -> Dialogue[Head]:
+    """Ask with the request `line` and a body of these pieces, and hear the header of the response."""
+    length = (("Content-Length", sum(map(len, pieces))),) if pieces else ()
+    yield Question((request(line, (("Host", host), ("User-Agent", "sieveav"), *fields, *length)), *pieces))
+    return (yield from head())
+
+
+def fetch(line: str, host: str, fields: Fields = (), pieces: Sequence[bytes] = ()) -> Dialogue[tuple[Head, bytes]]:
+    """The same, and hear the body of the response, at most ANSWER octets. ProtocolError if the status is not 200."""
+    response = yield from ask(line, host, fields, pieces)
+    if response.code != 200:
+        raise ProtocolError(str(response))
+    octets = yield from body(response, ANSWER)
+    return response, octets
 
 
 def head(protocol: str = "HTTP") -> Dialogue[Head]:
@@ -63,7 +97,7 @@ def head(protocol: str = "HTTP") -> Dialogue[Head]:
     status = _STATUS.fullmatch(line)
     if status is None or text(status[1]) != protocol:
         raise ProtocolError(f"not {protocol}: {text(line)}")
-    fields = yield from _fields()
+    fields = yield from header()
     return Head(text(status[1] + status[2]), int(status[3]), text(status[4] or b""), fields)
 
 
@@ -71,14 +105,14 @@ def parsed(octets: bytes, protocol: str = "HTTP") -> Head:
     """The header of a response that is there as a whole."""
     if not octets.endswith(b"\n"):
         raise ProtocolError("a header without its end")
-    header, _, unheard = play(head(protocol), octets)
+    response, _, unheard = play(head(protocol), octets)
     if unheard:
         raise ProtocolError("a header that ends before it should")
-    return header
+    return response
 
 
-def _fields() -> Dialogue[dict[str, list[str]]]:
-    """Hear header fields up to an empty line, folded ones too (RFC 2616, 4.2, which ICAP refers to)."""
+def header() -> Dialogue[dict[str, list[str]]]:
+    """Hear header fields up to an empty line, folded ones too (RFC 2616, 4.2, which ICAP refers to); as in `Head.fields`."""
     fields: dict[str, list[str]] = {}
     last: list[str] = []
     for _ in range(LINES):
@@ -124,7 +158,7 @@ def chunks(limit: int) -> Dialogue[bytes]:
             raise ProtocolError(f"not the size of a chunk: {text(line)}")
         length = int(size[1], 16)
         if not length:
-            yield from _fields()
+            yield from header()
             break
         left -= length
         if left < 0:

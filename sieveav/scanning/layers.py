@@ -41,19 +41,22 @@ CHUNK = MIB
 class Layer(NamedTuple):
     """Octets to scan, with the path to them: `name/member/member`. `opened` is the name of a format whose contents come
     anyway: it is not looked for in these octets. A `doubtful` layer is one of several readings of the same octets, or is where
-    nobody looks for it: what of it is broken is no obstacle."""
+    nobody looks for it: what of it is broken is no obstacle. An `unusual` one may be what other scanners do not see."""
 
     name: str
     data: bytes
     opened: str = ""
     doubtful: bool = False
+    unusual: bool = False
 
 
 class Obstacle(NamedTuple):
-    """Something that could not be opened, as the status and reason of a verdict."""
+    """Something that could not be opened, as the status and reason of a verdict; and the name of its `format` if it is not
+    broken, but nothing here opens it."""
 
     status: Status
     reason: str
+    format: str = ""
 
 
 Item = Layer | Obstacle
@@ -108,8 +111,14 @@ def doubtfully(items: Iterator[Item]) -> Iterator[Item]:
     for item in items:
         if isinstance(item, Layer):
             yield item._replace(doubtful=True)
-        elif item.status is not Status.UNSCANNABLE:
+        elif item.status is not Status.UNSCANNABLE or item.format:
             yield item
+
+
+def unusually(items: Iterator[Item]) -> Iterator[Item]:
+    """`items` of a layer in an unusual format."""
+    for item in items:
+        yield item._replace(unusual=True) if isinstance(item, Layer) else item
 
 
 def _obstacle(error: Exception, name: str) -> Obstacle:

@@ -5,7 +5,7 @@ Imports nothing of an engine before it is asked: most commands ask none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
         def variables(self, verdict: Verdict) -> Mapping[str, str]:
             """The context variables that `verdict` sets."""
+            ...
+
+        def doubts(self, deadline: Deadline) -> Iterable[str]:
+            """What in the set-up of what it asks may hide a virus, in words."""
             ...
 
         def flush(self) -> int:
@@ -83,6 +87,9 @@ class LazyEngine:
 
     def variables(self, verdict: Verdict) -> Mapping[str, str]:
         return self._kind.variables(self.name, self._settings, verdict)
+
+    def doubts(self, deadline: Deadline) -> Iterable[str]:
+        return self._engine.doubts(deadline)
 
     def flush(self) -> int:
         return self._engine.flush()

@@ -73,9 +73,9 @@ def parse_classes(texts: Iterable[str]) -> tuple[Class, ...]:
     return tuple(map(_class, texts))
 
 
-def classify(name: str, classes: Sequence[Class]) -> Status:
-    """What a hit of the signature `name` counts as: the first class that matches, else infected."""
-    return next((status for glob, status in classes if fnmatchcase(name, glob)), Status.INFECTED)
+def classify(name: str, classes: Sequence[Class], otherwise: Status = Status.INFECTED) -> Status:
+    """What a hit of the signature `name` counts as: the first class that matches, or `otherwise`."""
+    return next((status for glob, status in classes if fnmatchcase(name, glob)), otherwise)
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class Naming:
 
     @classmethod
     def of(cls, values: Mapping[str, Any], table: Sequence[Class] = ()) -> Naming:
-        """From the values of `OPTIONS` and the engine's own table. ValueError with a reason."""
-        return cls((*parse_classes(values["classes"]), *table), tuple(values["allow"]))
+        """From the values of `OPTIONS`, if the engine has them, and the engine's own table. ValueError with a reason."""
+        return cls((*parse_classes(values.get("classes", ())), *table), tuple(values.get("allow", ())))
 
-    def verdict(self, engine: str, name: str) -> Verdict:
-        """The verdict of `engine` when its signature `name` hits. An allowed one is logged."""
+    def verdict(self, engine: str, name: str, otherwise: Status = Status.INFECTED) -> Verdict:
+        """The verdict of `engine` when its signature `name` hits: `otherwise` if no class matches. An allowed one is logged."""
         if any(fnmatchcase(name, glob) for glob in self.allow):
             _log.warning("%s: %s found but allowed", engine, plain(name))
             return Verdict(engine, Status.CLEAN)
-        return Verdict(engine, classify(name, self.classes), name)
+        return Verdict(engine, classify(name, self.classes, otherwise), name)

@@ -15,13 +15,13 @@ from sieveav.options import (
     DIRECTORY,
     DURATION,
     INTEGER,
-    NOT_YET,
     TEXT,
     Option,
     ValueType,
     integer,
     one_of,
 )
+from sieveav.verdict import Status
 
 if TYPE_CHECKING:
     from sieveav.scanning.contract import EngineType
@@ -46,21 +46,21 @@ def _warn_of_5xx(code: int) -> str:
 _REJECT_OR_PASS = one_of("reject", "pass")
 _ACTION = ValueType(_REJECT_OR_PASS.name, _action)
 _VARIABLE = ValueType("name of a context variable", _variable)
+_POLICY = one_of("pass", "reject", "tempfail")
 _POOL = ValueType("thread pool", str.upper)
 
 
 def _option(
-    kind: ValueType,
-    default: Any,
-    meaning: str,
-    *,
-    name: str = "",
-    unless_default: str = "",
-    warn: Callable[[Any], str] | None = None,
+    kind: ValueType, default: Any, meaning: str, *, name: str = "", warn: Callable[[Any], str] | None = None
 ) -> Any:
     """A field that is an option, called `name` where that is not the field's name."""
-    option = Option(name, kind, default, meaning, unless_default, warn)
+    option = Option(name, kind, default, meaning, warn=warn)
     return field(default=default, metadata={"option": option})
+
+
+def _policy(what: str) -> Any:
+    """A field that says what is done with some mail, "" for what `action` says."""
+    return _option(_POLICY, "", f"what is done with {what}: pass, reject or tempfail; by default what action says")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class EngineSettings:
     kind: str
     instance: str
     active: bool = _option(BOOLEAN, True, "false: scan only when a script asks (passive)", name="enabled")
-    debug_level: int = _option(INTEGER, 0, "how much is logged", unless_default=NOT_YET)
+    debug_level: int = _option(INTEGER, 0, "1 or more: every verdict is logged; 0: only infections and errors")
     action: str = _option(_ACTION, "pass", "reject: refuse infected and unscannable mail; pass: leave it to scripts")
     cache_size: int = _option(integer(0, 1_000_000), 1000, "entries in the cache of verdicts; 0: no cache")
     context_variable: str = _option(
@@ -88,9 +88,23 @@ class EngineSettings:
     skip_context_variable: str = _option(TEXT, "skip_virus_check", "if this variable is set, nothing is scanned")
     timeout: float = _option(DURATION, 10.0, "for connecting, sending, scanning, receiving and retries together")
     use_wire_rep: bool = _option(
-        BOOLEAN, True, "false: scan the message with the edits of earlier scripts", unless_default=NOT_YET
+        BOOLEAN, True, "false: scan the message with the edits of earlier scripts, not as it was received"
     )
+    infected: str = _policy("infected mail")
+    suspicious: str = _policy("mail that is suspicious, but with no known virus")
+    encrypted: str = _policy("mail that nobody can look into")
+    macro: str = _policy("documents with macros")
+    limits: str = _policy("what is too large, or nested too deeply, to be scanned")
+    unscannable: str = _policy("what is broken or cannot be opened")
+    error: str = _policy("mail that an engine failed to scan")
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def policy(self, status: Status) -> str:
+        """What is done with mail of this status: "pass" (scripts decide), "reject" or "tempfail"."""
+        if status in (Status.CLEAN, Status.SKIPPED):
+            return "pass"
+        by_action = "pass" if self.action == "pass" else "tempfail" if status is Status.ERROR else "reject"
+        return str(getattr(self, status) or by_action)
 
     @classmethod
     def defaults(cls, kind: str, *, active: bool = True) -> EngineSettings:

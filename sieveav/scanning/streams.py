@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Mapping
 from typing import Protocol
 
 from sieveav.scanning.layers import CHUNK, MEMORY
@@ -55,8 +55,13 @@ class Inflate:
 
 
 def xz() -> lzma.LZMADecompressor:
-    """A decompressor of xz and of lzma alone."""
-    return lzma.LZMADecompressor(memlimit=MEMORY)
+    """A decompressor of xz."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+
+
+def lzma_alone() -> lzma.LZMADecompressor:
+    """A decompressor of .lzma, with any properties."""
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY)
 
 
 def stream(
@@ -77,10 +82,19 @@ def stream(
     return position - len(decompressor.unused_data)
 
 
-def streams(make: Callable[[], Decompressor], magic: bytes, data: bytes) -> Iterator[bytes]:
-    """Chunks of all streams concatenated in `data`, which gzip, bzip2 and xz allow; zeros may follow."""
+def streams(make: Callable[[], Decompressor], magic: bytes, data: bytes) -> Generator[bytes, None, int]:
+    """Chunks of all streams concatenated in `data`, which gzip, bzip2 and xz allow; returns where the last one ends."""
     position = 0
     while data.startswith(magic, position):
         position = yield from stream(make(), data, position)  # a chunk of an empty one too: the deadline is checked
-    if data[position:].strip(b"\0"):
-        raise ValueError("something follows the compressed stream")
+    return position
+
+
+def unpacked_name(name: str, suffixes: Mapping[str, str]) -> str:
+    """The name of the file in a compressed one: the last part of `name` with what replaces its suffix, as programs name it;
+    "content" if it has none of `suffixes`. Windows ignores dots and blanks at its end."""
+    last = name.rpartition("/")[2].rstrip(". ")
+    for suffix, instead in suffixes.items():
+        if last.lower().endswith(suffix) and len(last) > len(suffix):
+            return last[: -len(suffix)] + instead
+    return "content"

@@ -18,10 +18,6 @@ from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.scanning.pools import Pool
 from sieveav.verdict import FOUND, Status, Verdict, worst
 
-HARMLESS = frozenset({"unterminated-multipart", "no-part", "bad-content-type"})
-"""MIME defects that ordinary mail has too (bounces that truncate a message, file names with spaces and no quotes) and that
-hide nothing by themselves. `Paranoid` ignores these, and no others."""
-
 GRACE = 0.05
 """How much longer than the time left, as a share of it, an engine may take to end by itself. An engine that keeps its
 deadline has a better reason than "timeout"; and all stays within a tenth of the time."""
@@ -176,7 +172,7 @@ class Counted(EngineWrapper):
         return verdict
 
 
-def _worst_with_values(verdict: Verdict, *others: Verdict) -> Verdict:
+def worst_with_values(verdict: Verdict, *others: Verdict) -> Verdict:
     """The worst of all, with the values of the first, which is that of the engine on the whole message."""
     decisive = worst((verdict, *others))
     if decisive is verdict or not (verdict.values or verdict.by_recipient):
@@ -200,10 +196,10 @@ class Decomposed(EngineWrapper):
             if verdict.status is Status.INFECTED:
                 break
             if deadline.left() <= 0:
-                return _worst_with_values(verdict, self._error("timeout"))
+                return worst_with_values(verdict, self._error("timeout"))
             of_part = self._for_parts.scan(Content(octets, is_message=False, envelope=content.envelope), deadline)
             if is_first or of_part.status is not Status.UNSCANNABLE:
-                verdict = _worst_with_values(verdict, of_part)
+                verdict = worst_with_values(verdict, of_part)
         return verdict
 
 
@@ -215,41 +211,17 @@ def _decoded(content: Content) -> Iterator[tuple[bytes, bool]]:
                 yield octets, number == 0
 
 
-class DefectCheck(EngineWrapper):
-    """Adds to the verdict of `inner` on a message a verdict for each MIME defect that `counts`; the worst is returned."""
-
-    status: Status
-    info: str
-
-    def counts(self, defect: str) -> bool:
-        """Whether there is a verdict for this defect."""
-        raise NotImplementedError
+class Paranoid(EngineWrapper):
+    """Makes a message infected that looks built to evade scanners: any MIME defect that is not harmless."""
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The verdict of `inner`, or that of a defect if it is worse."""
         verdict = self._inner.scan(content, deadline)
         if not content.is_message:
             return verdict
-        counted = filter(self.counts, mime.defects(content.structure))
-        found = [Verdict(self.name, self.status, f"{self.info}{defect}") for defect in counted]
-        return _worst_with_values(verdict, *found) if found else verdict
-
-
-class AmbiguityCheck(DefectCheck):
-    """Makes a message unscannable if a mail client may see other parts than a scanner does (CVE-2024-28054)."""
-
-    status = Status.UNSCANNABLE
-    info = "ambiguous MIME: "
-
-    def counts(self, defect: str) -> bool:
-        return defect in mime.AMBIGUOUS
-
-
-class Paranoid(DefectCheck):
-    """Makes a message infected that looks built to evade scanners: any MIME defect that is not HARMLESS."""
-
-    status = Status.INFECTED
-    info = "Paranoid.MIME."
-
-    def counts(self, defect: str) -> bool:
-        return defect not in HARMLESS
+        found = [
+            Verdict(self.name, Status.INFECTED, f"Paranoid.MIME.{defect}")
+            for defect in mime.defects(content.structure)
+            if defect not in mime.HARMLESS
+        ]
+        return worst_with_values(verdict, *found) if found else verdict

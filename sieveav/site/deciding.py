@@ -194,7 +194,7 @@ class Conversation:
         return Decision(
             whole,
             decided,
-            tuple(scans.verdicts),
+            scans.verdicts,
             self.context.copy(),
             phase if whole is not None else "",
             outcome.fault,

@@ -6,7 +6,7 @@ outbox, and what scripts remember are in memory; results are collected. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -111,6 +111,9 @@ class _Arranged:
         from sieveav.scanning.contract import status_variables
 
         return status_variables(self.name, self._settings, verdict)
+
+    def doubts(self, deadline: Deadline) -> Iterable[str]:  # noqa: ARG002  # has the signature of all engines
+        return ()
 
     def flush(self) -> int:
         return 0

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -33,12 +34,14 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Scanner:
     """An engine of the site with its settings. `name` is what scripts and people call it, `action` the pattern of its
-    action's name, "" if it has no action."""
+    action's name, "" if it has no action; `turn` the name of the framework whose engines are asked one after the other up to
+    the first that finds a virus, "" if they scan at the same time."""
 
     name: str
     settings: EngineSettings
     engine: SiteEngine
     action: str = "{}_avscan"
+    turn: str = ""
 
     @property
     def variables(self) -> set[str]:
@@ -47,12 +50,19 @@ class Scanner:
         return {*set_by_scans, self.settings.skip_context_variable}
 
 
-REFUSALS = {
-    **dict.fromkeys(FOUND, (550, "5.7.1", "This message was refused by the content policy of this site")),
-    **dict.fromkeys(UNSCANNABLE, (550, "5.7.1", "This message was refused: its content could not be scanned")),
-    Status.ERROR: (451, "4.7.1", "This message could not be scanned at this time, please try again later"),
+REFUSED = {
+    **dict.fromkeys(FOUND, "This message was refused by the content policy of this site"),
+    **dict.fromkeys(UNSCANNABLE, "This message was refused: its content could not be scanned"),
+    Status.ERROR: "This message was refused: it could not be scanned",
 }
-"""What a framework with action = "reject" answers. Nothing of the engine's words, because they would help the sender."""
+DEFERRED = {
+    **dict.fromkeys(FOUND, "This message is not accepted at this time by the content policy of this site"),
+    **dict.fromkeys(
+        UNSCANNABLE, "The content of this message could not be scanned at this time, please try again later"
+    ),
+    Status.ERROR: "This message could not be scanned at this time, please try again later",
+}
+"""What a framework answers. Nothing of the engine's words, because they would help the sender."""
 
 
 class Scans:
@@ -68,16 +78,21 @@ class Scans:
         session: Session | None = None,
     ) -> None:
         self.scanners = scanners
-        self.verdicts: list[Verdict] = []
-        """Each engine's verdict on the message, in the order in which they were given."""
         self._message = message
         self._envelope = envelope or Envelope()
         self._recipients = tuple(recipients)
         self._session = session or Session()
-        self._scans: dict[tuple[str, bytes | None], Verdict] = {}
+        self._scans: dict[_Key, Verdict] = {}
         self._on_parts: dict[str, float] = {}
         """Seconds that each engine has spent on parts: those of one message have the timeout of one together."""
         self._locks = {scanner.name: threading.Lock() for scanner in scanners}
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Each engine's verdict on the message so far, in the order of the engines."""
+        given = list(self._scans.items())
+        names = [scanner.name for scanner in self.scanners]
+        return tuple(verdict for name in names for key, verdict in given if key[0] == name and key[1] is None)
 
     @cached_property
     def _content(self) -> Content:
@@ -89,36 +104,47 @@ class Scans:
         )
         return contract.Content(message.raw, structure=lambda: message.structure, envelope=envelope)
 
-    def verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
-        """The verdict of an engine on the message as received, or on the content of a part."""
-        key = (scanner.name, part)
+    def verdict(self, scanner: Scanner, part: bytes | None, edited: Message | None = None) -> Verdict:
+        """The verdict of an engine on the message, or on the content of a part. The message is as it was received, or as
+        earlier scripts have edited it, if the engine is to scan that."""
+        key = _key(scanner, part, edited)
         verdict = self._scans.get(key)
         if verdict is not None:
             return verdict
         with self._locks[scanner.name]:
             if key not in self._scans:
-                self._scans[key] = self._scan(scanner, part)
+                self._scans[key] = self._scan(scanner, part, None if scanner.settings.use_wire_rep else edited)
             return self._scans[key]
 
-    def knows(self, scanner: Scanner, part: bytes | None) -> bool:
+    def knows(self, scanner: Scanner, part: bytes | None, edited: Message | None = None) -> bool:
         """Whether an engine has scanned the message, or the content of a part, already."""
-        return (scanner.name, part) in self._scans
+        return _key(scanner, part, edited) in self._scans
 
-    def _scan(self, scanner: Scanner, part: bytes | None) -> Verdict:
+    def _scan(self, scanner: Scanner, part: bytes | None, edited: Message | None) -> Verdict:
         from sieveav.scanning.contract import Content, Deadline
 
         content = self._content
         if part is not None:
             content = Content(part, is_message=False, envelope=content.envelope)
+        elif edited is not None:
+            content = Content(edited.raw, structure=edited.structure, envelope=content.envelope)
         spent = 0.0 if part is None else self._on_parts.get(scanner.name, 0.0)
         verdict = scanner.engine.scan(content, Deadline.after(scanner.settings.timeout - spent))
-        if part is None:
-            self.verdicts.append(verdict)
-        else:
+        if part is not None:
             self._on_parts[scanner.name] = spent + verdict.ms / 1000
         if verdict.status in (Status.ERROR, Status.INFECTED):
             _log.warning("%s: %s %s", scanner.name, verdict.status, verdict.info)
+        elif scanner.settings.debug_level > 0:
+            _log.info("%s: %s %s", scanner.name, verdict.status, verdict.info)
         return verdict
+
+
+_Key = tuple[str, bytes | None, bytes | None]
+
+
+def _key(scanner: Scanner, part: bytes | None, edited: Message | None) -> _Key:
+    """What decides whether a scan is the same as an earlier one."""
+    return scanner.name, part, None if edited is None or scanner.settings.use_wire_rep else edited.raw
 
 
 class Asker(Host):
@@ -157,53 +183,71 @@ class Asker(Host):
             return super().remembers(question)
         named = {name.lower() for name in question.engines}
         scanners = [s for s in self._scans.scanners if not named or s.name.lower() in named]
-        return all(self._scans.knows(scanner, question.part) for scanner in scanners)
+        return all(self._scans.knows(scanner, question.part, question.edited) for scanner in scanners)
 
     def scan_active_engines(self) -> None:
         """Scan with the engines that are not passive, before any script, and set their variables."""
         active = [scanner for scanner in self._scans.scanners if scanner.settings.active]
         if active:
-            self._ask(active, None)
+            self._ask(active, Scan())
 
     def _scanned(self, question: Scan) -> Scanned:
         scanners = self._scans.scanners
         if not question.engines:
-            return self._ask(scanners, question.part)
+            return self._ask(scanners, question)
         named = {name.lower(): name for name in question.engines}
-        answer = self._ask([s for s in scanners if s.name.lower() in named], question.part)
+        answer = self._ask([s for s in scanners if s.name.lower() in named], question)
         missing = [name for low, name in named.items() if all(low != s.name.lower() for s in scanners)]
         unknown = [Verdict(name, Status.ERROR, "no such engine") for name in missing]
         return Scanned((*answer.verdicts, *unknown), answer.variables)
 
-    def _ask(self, scanners: Sequence[Scanner], part: bytes | None) -> Scanned:
+    def _ask(self, scanners: Sequence[Scanner], question: Scan) -> Scanned:
         """The verdicts of these engines. A scan of the message sets the variables, whoever has asked; the run that asked sets
         them in its own context."""
         verdicts = []
         values: dict[str, str] = {}
+        self._scan_together([scanner for scanner in scanners if not scanner.turn], question)
+        ended: set[str] = set()
         for scanner in scanners:
-            verdict = self._verdict(scanner, part)
+            if scanner.turn in ended:
+                continue
+            verdict = self._verdict(scanner, question)
             verdicts.append(verdict)
-            if part is None:
+            if scanner.turn and verdict.status in FOUND:
+                ended.add(scanner.turn)
+            if question.part is None:
                 values.update(scanner.engine.variables(verdict))
         self._context.message.update(values)
         return Scanned(tuple(verdicts), values)
 
-    def _verdict(self, scanner: Scanner, part: bytes | None) -> Verdict:
+    def _scan_together(self, scanners: Iterable[Scanner], question: Scan) -> None:
+        """Have those engines that have not scanned this yet scan it at the same time, if they are several."""
+        part, edited = question.part, question.edited
+        fresh = [each for each in scanners if not self._skips(each) and not self._scans.knows(each, part, edited)]
+        if len(fresh) > 1:
+            with ThreadPoolExecutor(len(fresh)) as threads:
+                list(threads.map(lambda each: self._scans.verdict(each, part, edited), fresh))
+
+    def _skips(self, scanner: Scanner) -> str:
+        """The variable because of which an engine does not scan, "" if it does."""
         skip = scanner.settings.skip_context_variable
-        if skip and self._context.get(skip) is not None:
+        return skip if skip and self._context.get(skip) is not None else ""
+
+    def _verdict(self, scanner: Scanner, question: Scan) -> Verdict:
+        skip = self._skips(scanner)
+        if skip:
             return Verdict(scanner.name, Status.SKIPPED, f"{skip} is set")
-        verdict = self._scans.verdict(scanner, part).for_recipient(self._recipient)
-        if scanner.settings.action == "reject" and part is None:
-            self._refuse(scanner, verdict)
+        verdict = self._scans.verdict(scanner, question.part, question.edited).for_recipient(self._recipient)
+        if question.part is None:
+            self._apply(scanner.settings, verdict.status)
         return verdict
 
-    def _refuse(self, scanner: Scanner, verdict: Verdict) -> None:
-        """A permanent refusal outranks a temporary one (RFC 5321, 4.2.1)."""
-        if verdict.status not in REFUSALS:
+    def _apply(self, settings: EngineSettings, status: Status) -> None:
+        """What the framework does with mail of this status. A permanent refusal outranks a temporary one (RFC 5321, 4.2.1)."""
+        policy = settings.policy(status)
+        if policy == "pass":
             return
-        code, enhanced, text = REFUSALS[verdict.status]
-        if verdict.status is Status.ERROR:
-            code = scanner.settings.error_code
-            enhanced = f"{code // 100}.7.1"
+        code = 550 if policy == "reject" else settings.error_code if status is Status.ERROR else 451
+        texts = REFUSED if policy == "reject" else DEFERRED
         if self.refusal is None or self.refusal.code < code:
-            self.refusal = Response(code, enhanced, text)
+            self.refusal = Response(code, f"{code // 100}.7.1", texts[status])

@@ -6,8 +6,10 @@ The suffix says the dialect: files ending in `.siv` are Momentum's, which needs 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,9 +22,6 @@ from sieveav.language.vocabulary import Vocabulary
 from sieveav.site.users import DIALECTS
 
 _log = logging.getLogger(__name__)
-
-KEPT = 1000
-"""Checked scripts that are kept; beyond that, the one that was not used for the longest time is dropped."""
 
 KEPT_COST = 200_000
 """What the programs that are kept may cost together, in steps and keys: each takes up to 1 KB of memory."""
@@ -50,11 +49,13 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What is kept of a script: the file's stamp, what it was checked to, and the last that had no errors."""
+    """What is kept of a script: the file's stamp, what it was checked to, the last that had no errors, and until when, on the
+    monotonic clock."""
 
     stamp: Stamp
     checked: Checked
     good: Checked | None
+    until: float
 
     @property
     def cost(self) -> int:
@@ -67,11 +68,14 @@ Key = tuple[str, str]
 
 
 class Scripts:
-    """The scripts of a site; `vocabulary(phase, dialect)` makes the words that they may use. Safe to use from several
-    threads, which wait for each other only if they want the same script."""
+    """The scripts of a site; `vocabulary(phase, dialect)` makes the words that they may use. `size` of them are kept at most,
+    those that were used last, and each for `life` seconds; 0 means until its file changes. Safe to use from several threads,
+    which wait for each other only if they want the same script."""
 
-    def __init__(self, vocabulary: Callable[[str, str], Vocabulary]) -> None:
+    def __init__(self, vocabulary: Callable[[str, str], Vocabulary], size: int = 1000, life: float = 0.0) -> None:
         self._vocabulary = vocabulary
+        self._size = size
+        self._life = life or math.inf
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._cost = 0
         self._lock = threading.Lock()
@@ -117,7 +121,7 @@ class Scripts:
     def _look_up(self, key: Key, stamp: Stamp) -> _Kept | None:
         with self._lock:
             kept = self._kept.get(key)
-            if kept is None or kept.stamp != stamp:
+            if kept is None or kept.stamp != stamp or kept.until < time.monotonic():
                 return None
             self._kept.move_to_end(key)
             return kept
@@ -132,9 +136,9 @@ class Scripts:
                 error = checked.first_error
                 place = Place(checked.source, error.span.start)
                 _log.error("script %s: %s; it runs as it was before", place, error.message)
-            kept = self._kept[key] = _Kept(stamp, checked, good)
+            kept = self._kept[key] = _Kept(stamp, checked, good, time.monotonic() + self._life)
             self._cost += kept.cost - (before.cost if before else 0)
-            while len(self._kept) > KEPT or (self._cost > KEPT_COST and len(self._kept) > 1):
+            while len(self._kept) > self._size or (self._cost > KEPT_COST and len(self._kept) > 1):
                 _, dropped = self._kept.popitem(last=False)
                 self._cost -= dropped.cost
         return kept

@@ -98,9 +98,11 @@ class _Placing:
         return None
 
     def _check_name(self, stanza: Stanza, stanza_type: StanzaType[Any], parent: str) -> None:
-        # A top-level engine stanza is the only one of its type: the name is for those inside antivirus.
+        # The name is for engines inside antivirus: the top-level stanza of one that may be there is the only one of its type.
         name, report = stanza_type.name, self.building.report
-        never = stanza_type.named is Named.NEVER or (stanza_type.named is Named.MAY and parent == TOP)
+        never = stanza_type.named is Named.NEVER or (
+            stanza_type.named is Named.MAY and parent == TOP and stanza_type.within != (TOP,)
+        )
         if never and stanza.instance_span is not None:
             message = f"{name} takes no name {_inside(parent)}"
             report.error("stanza-name", message, stanza.instance_span, f"write {name} {{ … }}")

@@ -69,7 +69,8 @@ class Site:
         self.library = library or Library()
         self.source = source or Source("", "")
         self.warnings = warnings
-        self.scripts = Scripts(self.vocabulary)
+        policy = self.settings[SIEVE]
+        self.scripts = Scripts(self.vocabulary, policy.cache_size, policy.cache_life)
         self.lists = lists.Lists(self.settings[LISTS])
         memory = self.settings[STATE]
         self.state, self.verdicts, self.outage = memory.state, memory.verdicts, memory.outage
@@ -244,5 +245,6 @@ def _scanners(settings: Settings, report: Report) -> tuple[Scanner, ...]:
                 message = reason if span else f"{kind}: {error}"
                 report.error("value-invalid", message, span or engine.span)
                 continue
-            scanners.append(Scanner(name, engine.settings, assembled, engine.type.action))
+            turn = framework.instance if framework.in_turn else ""
+            scanners.append(Scanner(name, engine.settings, assembled, engine.type.action, turn))
     return tuple(scanners)

@@ -9,14 +9,16 @@ import signal
 import threading
 import time
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.daemons import Clamd, StartClamd
 from support.scanning import Ask, MakeClamav
 
-from sieveav.scanning.contract import Deadline, Engine
-from sieveav.verdict import Status
+from sieveav.engines import clamav
+from sieveav.scanning.contract import Content, Deadline, Engine
+from sieveav.verdict import Status, Verdict
 
 pytestmark = pytest.mark.real
 
@@ -174,3 +176,31 @@ def test_reloading(concurrent: str, start_clamd: StartClamd, make: MakeClamav, a
     for _ in range(10):
         assert ask(engine, eicar, 20.0).status is Status.INFECTED
         assert ask(engine, b"nothing", 20.0).status is Status.CLEAN
+
+
+@pytest.mark.parametrize(("setting", "passes"), [("yes", False), ("no", True)])
+def test_doubts_about_its_limits(setting: str, passes: bool, start_clamd: StartClamd, make: MakeClamav) -> None:
+    """By default clamd calls OK what is beyond its limits. The tests' own database has no date."""
+    engine = make(start_clamd(AlertExceedsMax=setting).socket)
+    doubts = list(clamav.engine.doubts(engine, Deadline.after(30)))
+    assert doubts[0] == "clamd does not say how old its definitions are"
+    assert [doubt for doubt in doubts if "AlertExceedsMax" in doubt] == doubts[1:]
+    assert len(doubts) == 1 + passes
+
+
+@pytest.mark.parametrize(
+    ("days", "doubt"), [(0, ""), (6, ""), (8, "the definitions of clamd are 8 days old: does freshclam run?")]
+)
+def test_doubts_about_the_age_of_definitions(days: int, doubt: str) -> None:
+    published = datetime.now() - timedelta(days=days)
+
+    class Answers:
+        name = "clamav"
+
+        def version(self, deadline: Deadline) -> str:
+            return f"ClamAV 1.4.3/27800/{published:%a %b %e %H:%M:%S %Y}" if deadline.left() else ""
+
+        def scan(self, content: Content, deadline: Deadline) -> Verdict:
+            return Verdict(self.name, Status.LIMITS if content.raw and deadline.left() else Status.ERROR)
+
+    assert list(clamav.engine.doubts(Answers(), Deadline.after(5))) == ([doubt] if doubt else [])

@@ -9,7 +9,8 @@ import pytest
 from support.accepting import Accepted
 from support.sieve import FakeHost, MakeVerdict, Sieve
 
-from sieveav.verdict import Status
+from sieveav.running.questions import Scan, Scanned
+from sieveav.verdict import Status, Verdict
 
 REQUIRE = 'require ["antivirus", "vctx", "relational", "comparator-i;ascii-numeric", "variables", "fileinto"];'
 
@@ -218,6 +219,21 @@ def test_part(sieve: Sieve, fake_host: type[FakeHost], verdict: MakeVerdict) -> 
     foreverypart { if antivirus :part "infected" { discard; } }"""
     assert sieve.actions(script, PARTS, host=host) == ["discard"]
     assert b"evil" in [question.part for question in host.asked]
+
+
+@pytest.mark.parametrize(("status", "actions"), [("infected", ["discard"]), ("unscannable", ["implicit keep"])])
+def test_every_reading_of_a_part(status: str, actions: list[str], sieve: Sieve, fake_host: type[FakeHost]) -> None:
+    """Some clients read on behind padding: what they see is scanned too, and counts unless it is only broken."""
+
+    class Host(fake_host):  # type: ignore[misc, valid-type]
+        def _scanned(self, question: Scan) -> Scanned:
+            return Scanned((Verdict("yara", Status(status if question.part == b"A" else "clean")),), {})
+
+    script = """require ["antivirus", "foreverypart"];
+    foreverypart { if not antivirus :part "clean" { discard; } }"""
+    host = Host()
+    assert sieve.actions(script, PARTS.replace(b"ZXZpbA==", b"QQ=ZXZpbA=="), host=host) == actions
+    assert len({question.part for question in host.asked}) > 2
 
 
 @pytest.mark.parametrize(

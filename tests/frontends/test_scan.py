@@ -236,8 +236,83 @@ def test_ping_of_an_engine_that_reports_no_version(
     assert done.json == {"engine": "yara", "answers": reason is None, "version": "", "reason": reason}
 
 
-@pytest.mark.parametrize("arguments", [["--ping", "clean.eml"], []])
-def test_ping_and_paths_exclude_each_other(cli: Cli, arguments: list[Any]) -> None:
+@pytest.mark.parametrize("arguments", [["--ping", "clean.eml"], ["--self-test", "clean.eml"], []])
+def test_what_scans_no_files_takes_no_paths(cli: Cli, arguments: list[Any]) -> None:
     done = cli("scan", *arguments)
     assert (done.status, done.out) == (2, "")
     assert "PATH" in done.err
+    assert cli("scan", "--ping", "--self-test").status == 2
+
+
+# ---- --self-test
+
+
+def test_self_test(cli: Cli) -> None:
+    done = cli("scan", "--self-test")
+    assert (done.status, done.err, done.lines[0]) == (0, "", "yara")
+    rows = [columns(line) for line in done.lines[1:]]
+    assert rows[0] == ["a harmless message", "passed", "clean"]
+    assert rows[-1] == ["in a zip archive", "passed", "infected", "Eicar_Test_File"]
+    assert {row[1] for row in rows} == {"passed"}
+    objects = cli("scan", "--self-test", "--format", "json").objects
+    assert [(each["verdict"]["engine"], each["passed"]) for each in objects] == [("yara", True)] * 5
+
+
+@pytest.mark.parametrize(("verdict", "status"), [(CLEAN, 1), (FOUND, 1), (LATER, 1), (FAILED, 2)])
+def test_self_test_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, status: int) -> None:
+    """Where a virus is not found, or one is found in a harmless message, or nothing is scanned."""
+    answer(monkeypatch, lambda: verdict)
+    done = cli("scan", "--self-test", "--format", "json")
+    assert done.status == status
+    assert {each["passed"] for each in done.objects} == ({True, False} if verdict in (CLEAN, FOUND) else {False})
+
+
+@pytest.mark.parametrize(
+    ("engine", "script", "warned"),
+    [
+        ("", "", True),
+        ('action = "reject"', "", False),
+        ("", 'require "ec_action"; if antivirus "error" { ec_action 451 "later"; }', False),
+        ("", 'if antivirus "infected" { discard; }', True),
+    ],
+)
+def test_self_test_warns_of_mail_that_is_accepted_when_no_engine_works(
+    cli: Cli, here: Path, engine: str, script: str, warned: bool
+) -> None:
+    (here / "policy.siv").write_text(script)
+    (here / "self.conf").write_text(
+        f'yara {{}} antivirus "a" {{ yara "y" {{ {engine} }} }}'
+        'sieve "s" { script "data_phase1" { source = "policy.siv" } }'
+    )
+    done = cli("scan", "--self-test", "--config", "self.conf")
+    assert done.status == int(warned)
+    assert ("accepted when no engine works" in done.out) == warned
+
+
+def test_self_test_warns_of_a_permanent_error(cli: Cli, here: Path) -> None:
+    (here / "self.conf").write_text('yara {} antivirus "a" { yara "y" { action = "reject" error_code = 554 } }')
+    done = cli("scan", "--self-test", "--config", "self.conf", "--format", "json")
+    assert done.status == 1
+    assert [each["warning"][:16] for each in done.objects if "warning" in each] == ["error_code = 554"]
+
+
+# ---- --stats
+
+
+def test_stats(cli: Cli) -> None:
+    done = cli("scan", "--stats", "eicar.eml", "clean.eml")
+    at = done.lines.index("yara")
+    assert [line.rpartition(" ")[0].rstrip() for line in done.lines[at:]] == [
+        "",
+        "  Messages checked:",
+        "  MIME parts checked:",
+        "  Viruses detected:",
+        "  Viruses cured:",
+        "  Avg. time/message",
+        "  Avg. time/MIME part",
+    ]
+    assert [line.split()[-1] for line in done.lines[at + 1 : at + 5]] == ["2", "0", "1", "0"]
+    assert done.lines[-1] == "  Avg. time/MIME part nanms"
+    objects = cli("scan", "--stats", "eicar.eml", "--format", "json").objects
+    (counts,) = objects[-1]["stats"]
+    assert (counts["engine"], counts["messages"], counts["viruses"]) == ("yara", 1, 1)

@@ -12,7 +12,15 @@ from support.accepting import Accepted
 
 from sieveav import mime
 from sieveav.options import TEXT, Option
-from sieveav.scanning.contract import Content, Deadline, Engine, EngineType, Envelope, status_variables
+from sieveav.scanning.contract import (
+    Content,
+    Deadline,
+    Engine,
+    EngineType,
+    Envelope,
+    status_variables,
+    value_variables,
+)
 from sieveav.scanning.lazy import LazyEngine
 from sieveav.scanning.settings import EngineSettings
 from sieveav.verdict import Status, Verdict
@@ -116,6 +124,7 @@ INVALID: dict[str, dict[str, Any]] = {
     "action without the engine": {"action": "scan"},
     "action with the engine twice": {"action": "{}{}"},
     "action that is not a word": {"action": "{}-scan"},
+    "action of an engine at the top level that is not a word": {"action": "acme-scan", "within": ("",)},
     "action that is not a string": {"action": None},
 }
 
@@ -129,7 +138,16 @@ def test_an_invalid_declaration(case: str, accepted: Accepted) -> None:
 
 
 @pytest.mark.parametrize(
-    "valid", [{"name": "f-secure"}, {"action": ""}, {"action": "{}_scan"}, {"within": ("",)}], ids=str
+    "valid",
+    [
+        {"name": "f-secure"},
+        {"action": ""},
+        {"action": "{}_scan"},
+        {"within": ("",)},
+        {"within": ("",), "action": "{}_scan"},
+        {"within": ("",), "action": "acme_scan"},
+    ],
+    ids=str,
 )
 def test_a_valid_declaration(valid: dict[str, Any]) -> None:
     assert EngineType(**VALID | valid).cacheable
@@ -169,6 +187,16 @@ def test_an_engines_values_do_not_replace_its_status() -> None:
     verdict = Verdict("e", Status.INFECTED, "why", values={"e_status": "clean", "score": "5"})
     variables = status_variables("e", EngineSettings.defaults("e"), verdict)
     assert (variables["e_status"], variables["score"]) == ("virus", "5")
+
+
+def test_the_names_of_an_engines_values() -> None:
+    """They are known without an answer of the engine: a script of a user must not set them."""
+    variables = value_variables("score", "class")
+    settings = EngineSettings.defaults("e")
+    assert variables("e", settings, Verdict("e", Status.CLEAN, values={"score": "5"})) == {"score": "5", "class": ""}
+    assert variables("e", settings, Verdict("e", Status.SKIPPED)) == {}
+    failed = Verdict("e", Status.ERROR, "why", values={"class": "x"})
+    assert variables("e", settings, failed) == status_variables("e", settings, failed)
 
 
 # -- LazyEngine -----------------------------------------------------------------------------------------------------

@@ -27,11 +27,17 @@ from sieveav.scanning.dialogue import (
     error,
     found,
     play,
+    together,
 )
 from sieveav.scanning.failover import ProtocolError
 from sieveav.verdict import Status
 
-KNOWN = {b"clean": Answer(Status.CLEAN, is_open=True), b"virus": found("Evil\r\nX: y", code=7, values={"score": "9"})}
+KNOWN = {
+    b"clean": Answer(Status.CLEAN, is_open=True),
+    b"virus": found("Evil\r\nX: y", code=7, values={"score": "9"}),
+    b"two": together([Answer(Status.CLEAN), found("Tool", Status.SUSPICIOUS), found("A"), found("B")]),
+    b"partly": together([Answer(Status.LIMITS, "too big"), found("A")]),
+}
 
 
 def scan(request: Request) -> Dialogue[Answer]:
@@ -109,7 +115,7 @@ def test_a_connection_that_was_closed_meanwhile(serve: Serve, ask: Ask) -> None:
 
 
 def test_a_connection_that_was_kept_too_long(serve: Serve, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(daemon, "IDLE", 0.0)
+    monkeypatch.setattr(daemon.Daemon, "idle", 0.0)
     server = serve(says([b"clean\n"] * 2))
     engine = engine_of(TOY, server.address)
     assert [ask(engine).status for _ in range(2)] == [Status.CLEAN] * 2
@@ -150,6 +156,34 @@ def test_what_an_answer_brings(serve: Serve, ask: Ask) -> None:
         7,
         {"score": "9"},
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "values", "expected"),
+    [
+        (b"two", {}, (Status.INFECTED, "A")),
+        (b"two", {"allow": ("A",)}, (Status.INFECTED, "B")),
+        (b"two", {"allow": ("A", "B")}, (Status.SUSPICIOUS, "Tool")),
+        (b"two", {"allow": ("A", "B", "T*")}, (Status.CLEAN, "")),
+        (b"two", {"classes": ("A=macro", "B=limits", "Tool=infected")}, (Status.INFECTED, "Tool")),
+        (b"partly", {}, (Status.INFECTED, "A")),
+        (b"partly", {"allow": ("A",)}, (Status.LIMITS, "too big")),
+    ],
+)
+def test_all_that_is_found_counts(
+    answer: bytes, values: dict[str, Any], expected: tuple[Status, str], serve: Serve, ask: Ask
+) -> None:
+    """A signature that the site allows hides no other, and nothing that was not scanned."""
+    verdict = ask(engine_of(TOY, serve(says([answer + b"\n"])).address, **values))
+    assert (verdict.status, verdict.info) == expected
+
+
+def test_together() -> None:
+    answers = [Answer(status, number) for number in "12" for status in (Status.CLEAN, Status.ERROR)]
+    first = together(answers)
+    assert (first.status, first.info, [each.info for each in first.others]) == (Status.ERROR, "1", ["2", "1", "2"])
+    with pytest.raises(ValueError, match="unpack"):
+        together([])
 
 
 def test_a_file_for_the_daemon(serve: Serve, ask: Ask, tmp_path: Path) -> None:

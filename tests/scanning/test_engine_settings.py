@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
 
 from sieveav.engines import clamav, yara
 from sieveav.options import TEXT, Option
 from sieveav.scanning.contract import EngineType
 from sieveav.scanning.settings import COMMON, GLOBAL, EngineSettings, options_of
+from sieveav.verdict import FOUND, UNSCANNABLE, Status
 
 
 def test_the_common_options() -> None:
     assert sorted(option.name for option in COMMON) == [
-        "action", "cache_size", "context_variable", "debug_level", "enabled", "error_code", "file_base",
-        "max_concurrency", "mime_decompose", "paranoid", "pool", "skip_context_variable", "timeout", "use_wire_rep",
+        "action", "cache_size", "context_variable", "debug_level", "enabled", "encrypted", "error", "error_code", "file_base",
+        "infected", "limits", "macro", "max_concurrency", "mime_decompose", "paranoid", "pool", "skip_context_variable",
+        "suspicious", "timeout", "unscannable", "use_wire_rep",
     ]  # fmt: skip
     assert [option.name for option in GLOBAL] == ["enabled", "debug_level"]
     assert all(option.meaning for option in COMMON)
@@ -30,6 +35,26 @@ def test_defaults_are_those_of_the_options() -> None:
     assert settings.context_variable == "clamav_status"
     values = {option.name: option.default for option in COMMON}
     assert settings.common() == values | {"enabled": False, "context_variable": "clamav_status"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "status", "policy"),
+    [
+        ({}, Status.INFECTED, "pass"),
+        ({"action": "reject"}, Status.INFECTED, "reject"),
+        ({"action": "reject"}, Status.ENCRYPTED, "reject"),
+        ({"action": "reject"}, Status.ERROR, "tempfail"),
+        ({"action": "reject"}, Status.CLEAN, "pass"),
+        ({"action": "reject"}, Status.SKIPPED, "pass"),
+        ({"action": "reject", "macro": "pass"}, Status.MACRO, "pass"),
+        ({"encrypted": "tempfail"}, Status.ENCRYPTED, "tempfail"),
+        ({"encrypted": "tempfail"}, Status.LIMITS, "pass"),
+        ({"error": "tempfail"}, Status.ERROR, "tempfail"),
+        *(({str(status): "reject"}, status, "reject") for status in FOUND | UNSCANNABLE | {Status.ERROR}),
+    ],
+)
+def test_policy(settings: dict[str, Any], status: Status, policy: str) -> None:
+    assert replace(EngineSettings.defaults("yara"), **settings).policy(status) == policy
 
 
 def test_settings_of_all_values() -> None:

@@ -95,3 +95,46 @@ def test_chunks_are_the_content() -> None:
     sent = b"".join(http.chunked((b"hello", b"", b" world"), 4))
     assert sent == b"4\r\nhell\r\n1\r\no\r\n4\r\n wor\r\n2\r\nld\r\n0\r\n\r\n"
     assert play(http.chunks(11), sent) == (b"hello world", b"", b"")
+
+
+def test_a_question_with_its_answer() -> None:
+    octets = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    (head, body), said, unheard = play(http.fetch("POST /x HTTP/1.1", "a:1", (("X", 1),), (b"con", b"tent")), octets)
+    assert (head.code, body, unheard) == (200, b"hello", b"")
+    assert said == b"POST /x HTTP/1.1\r\nHost: a:1\r\nUser-Agent: sieveav\r\nX: 1\r\nContent-Length: 7\r\n\r\ncontent"
+    (_, body), said, _ = play(http.fetch("GET /x HTTP/1.1", "a:1"), octets)
+    assert said == b"GET /x HTTP/1.1\r\nHost: a:1\r\nUser-Agent: sieveav\r\n\r\n"
+
+
+def test_only_200_has_an_answer() -> None:
+    octets = b"HTTP/1.1 503 Too\x1b busy\r\nContent-Length: 5\r\n\r\nhello"
+    with pytest.raises(ProtocolError, match="503 Too busy"):
+        play(http.fetch("GET /x HTTP/1.1", "a:1"), octets)
+    assert play(http.ask("GET /x HTTP/1.1", "a:1"), octets).answer.code == 503
+
+
+def test_the_length_of_an_answer_is_bounded() -> None:
+    octets = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(http.ANSWER)
+    assert len(play(http.fetch("GET /x HTTP/1.1", "a:1"), octets).answer[1]) == http.ANSWER
+    with pytest.raises(ProtocolError, match="more than 65536 octets"):
+        play(http.fetch("GET /x HTTP/1.1", "a:1"), octets.replace(b"\r\n\r\n", b"\r\nContent-Length: 65537\r\n\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [("Content-Length: 5", True), ("Transfer-Encoding: chunked", True), ("Connection: close", False)],
+)
+def test_whether_a_body_has_a_length(field: str, expected: bool) -> None:
+    assert http.parsed(f"HTTP/1.1 200 OK\r\n{field}\r\n\r\n".encode()).has_length is expected
+
+
+def test_fields_that_cannot_be_sent_are_left_out() -> None:
+    fields = (
+        ("A", "a@example.com"),
+        ("B", ""),
+        ("C", "c\r\nX: y"),
+        ("D", "d\0"),
+        ("E", "é@example.com"),
+        ("F", "\udc80"),
+    )
+    assert list(http.printable(fields)) == [("A", "a@example.com"), ("E", "é@example.com")]

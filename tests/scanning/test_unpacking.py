@@ -242,8 +242,9 @@ def test_more_members_than_allowed() -> None:
         for number in range(50):
             archive.writestr(str(number), b"")
     assert [o.status for o in opened(stream.getvalue(), Budget(Deadline.after(60), members=20))[1]] == [Status.LIMITS]
-    directory = b"PK\1\2" * (bounds.MEMBERS + 1)
-    assert statuses(b"PK\3\4" + directory) == {Status.LIMITS}
+    directory = (b"PK\1\2" + bytes(42)) * (bounds.MEMBERS + 1)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0, 0, len(directory), 4, 0)
+    assert statuses(b"PK\3\4" + directory + end) == {Status.LIMITS}
 
 
 def test_deeper_than_allowed() -> None:
@@ -383,3 +384,13 @@ def test_any_octets_raise_nothing(raw: bytes, is_message: bool) -> None:
     first, *_ = layers(Content(raw, is_message=is_message), Budget(Deadline.after(10)))
     assert isinstance(first, Layer)
     assert first.data == raw
+
+
+def test_what_is_broken_in_a_doubtful_layer_is_no_obstacle_but_what_nothing_opens_is() -> None:
+    broken, unknown = zipped()[:-30], bytearray(zipped())
+    for at in (8, unknown.index(b"PK\1\2") + 10):  # the method, in the entry's header and in the directory's
+        unknown[at] = 97
+    budget = Budget(Deadline.after(60))
+    for data, statuses in ((broken, set()), (bytes(unknown), {Status.UNSCANNABLE})):
+        items = list(unpack((Layer("x", data, doubtful=True),), budget))
+        assert {item.status for item in items if isinstance(item, Obstacle)} == statuses

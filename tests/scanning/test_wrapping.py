@@ -25,8 +25,8 @@ from sieveav.scanning.caching import CLEAN_LIFE, SHARED_TIME, VERSION_LIFE, Cach
 from sieveav.scanning.contract import Content, Deadline, Engine, EngineType, Envelope
 from sieveav.scanning.pools import Pool, Pools
 from sieveav.scanning.settings import EngineSettings
+from sieveav.scanning.structure import StructureCheck
 from sieveav.scanning.wrapping import (
-    AmbiguityCheck,
     Counted,
     Counts,
     Decomposed,
@@ -243,7 +243,7 @@ def test_a_fault_of_the_system_is_an_error(punctual: bool, ask: Ask) -> None:
     assert (verdict.status, verdict.info) == (Status.ERROR, "No space left on device")
 
 
-# -- Decomposed, AmbiguityCheck, Paranoid ------------------------------------------------------------------------------
+# -- Decomposed, Paranoid -------------------------------------------------------------------------------------------
 
 
 def test_decomposed_scans_the_whole_and_each_decoded_part(ask: Ask) -> None:
@@ -298,19 +298,10 @@ def test_every_reading_of_a_part_is_scanned_and_a_find_counts(ask: Ask) -> None:
     assert ask(Decomposed(Fake(), parts), raw % b"dmlydXM=", is_message=True).status is Status.INFECTED
 
 
-def test_ambiguous(ask: Ask) -> None:
-    verdict = ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=True)
-    assert (verdict.status, verdict.info) == (Status.UNSCANNABLE, "ambiguous MIME: duplicate-boundary")
-    assert ask(AmbiguityCheck(Fake()), AMBIGUOUS + b"virus", is_message=True).status is Status.INFECTED
-    assert ask(AmbiguityCheck(Fake(Status.ERROR)), AMBIGUOUS, is_message=True).status is Status.ERROR
-    assert ask(AmbiguityCheck(Fake()), AMBIGUOUS, is_message=False).status is Status.CLEAN
-    assert ask(AmbiguityCheck(Fake()), UNENDED, is_message=True).status is Status.CLEAN
-
-
 def test_a_worse_verdict_keeps_the_values_of_the_engine(ask: Ask) -> None:
     scored = Answering(Verdict("fake", Status.CLEAN, values={"score": "5"}, by_recipient={"a@b": {"score": "6"}}))
     for engine, raw in (
-        (AmbiguityCheck(scored), AMBIGUOUS),
+        (StructureCheck(scored), AMBIGUOUS),
         (Paranoid(scored), AMBIGUOUS),
         (Decomposed(scored, Fake()), multipart(b"virus")),
     ):
@@ -567,7 +558,7 @@ def test_assembled_with_everything(ask: Ask) -> None:
     assert ask(engine, raw, is_message=True).status is Status.CLEAN
     assert ask(engine, raw, is_message=True).status is Status.CLEAN
     assert ask(engine, AMBIGUOUS, is_message=True).info == "Paranoid.MIME.duplicate-boundary"
-    assert fake.seen == [raw, b"one", b"two", AMBIGUOUS, b"x"]
+    assert fake.seen == [raw, b"one", b"two", AMBIGUOUS, b"x", b"x"]  # twice: once because it is unusual
     counts = engine.statistics.snapshot()
     assert (counts.messages, counts.parts, counts.viruses) == (3, 5, 1)
     assert counts.message_ms > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -359,6 +360,62 @@ def test_error_code(site: MakeSite, decided: Decide, shown: Show, engines: Engin
     assert shown(decided(site(active("reject", f"error_code = {code}"))))[0].startswith("all 550 5.7.1 ")
 
 
+@pytest.mark.parametrize(
+    ("status", "options", "answer"),
+    [
+        ("infected", 'infected = "reject"', "550 5.7.1 This message was refused by"),
+        ("encrypted", 'infected = "reject"', ""),
+        ("encrypted", "encrypted = tempfail", "451 4.7.1 The content of this message could not"),
+        ("infected", "infected = tempfail", "451 4.7.1 This message is not accepted at this time"),
+        ("macro", "action = reject macro = pass", ""),
+        ("limits", "action = reject macro = pass", "550 5.7.1"),
+        ("error", "error = tempfail error_code = 452", "452 4.7.1"),
+        ("error", "error = reject", "550 5.7.1 This message was refused: it could not"),
+    ],
+)
+def test_a_policy_for_each_status(
+    site: MakeSite, decided: Decide, shown: Show, engines: Engines, status: str, options: str, answer: str
+) -> None:
+    engines.said["av"] = (status, "Secret")
+    found = shown(decided(site(f'av {{}} antivirus "a" {{ {options} av "av1" {{}} }}')))
+    assert found[0].startswith(f"all {answer}" if answer else "alice implicit keep")
+    assert "Secret" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("order", "said", "asked"),
+    [
+        ("first", ("infected", "infected"), ["av"]),
+        ("first", ("suspicious", "infected"), ["av"]),
+        ("first", ("error", "infected"), ["av", "f-secure"]),
+        ("first", ("clean", "clean"), ["av", "f-secure"]),
+        ("all", ("infected", "infected"), ["av", "f-secure"]),
+    ],
+)
+def test_the_order_of_engines(
+    site: MakeSite, decided: Decide, engines: Engines, order: str, said: tuple[str, str], asked: list[str]
+) -> None:
+    engines.said |= {name: (status, "x") for name, status in zip(("av", "f-secure"), said, strict=True)}
+    config = f'av {{}} f-secure {{}} antivirus "a" {{ order = {order} av "x" {{}} f-secure "y" {{}} }}'
+    decision = decided(site(config))
+    assert sorted(engines.asked) == asked
+    assert [(verdict.engine, verdict.status) for verdict in decision.verdicts] == list(zip(asked, said, strict=False))
+
+
+def test_engines_scan_at_the_same_time(site: MakeSite, decided: Decide, engines: Engines) -> None:
+    """Each waits until the other has begun."""
+    both = threading.Barrier(2)
+
+    class Waiting(dict[str, tuple[str, str]]):
+        def get(self, *asked: Any) -> Any:
+            both.wait(20)
+            return super().get(*asked)
+
+    engines.said = Waiting()
+    decision = decided(site('av {} f-secure {} antivirus "a" { av "x" {} f-secure "y" {} }'))
+    assert [verdict.status for verdict in decision.verdicts] == ["clean", "clean"]
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_refusal_for_good_outranks_one_for_now(
     site: MakeSite, decided: Decide, shown: Show, engines: Engines, swapped: bool
@@ -368,7 +425,7 @@ def test_a_refusal_for_good_outranks_one_for_now(
     )
     config = 'av {} f-secure {} antivirus "a" { action = "reject" av "x" {} f-secure "y" {} }'
     assert shown(decided(site(config)))[0].startswith("all 550 5.7.1 ")
-    assert engines.asked == ["av", "f-secure"]
+    assert sorted(engines.asked) == ["av", "f-secure"]
 
 
 def test_no_script_runs_after_a_refusal(site: MakeSite, decided: Decide, shown: Show, engines: Engines) -> None:
@@ -755,9 +812,8 @@ def test_a_changed_script_is_checked_anew(site: MakeSite, decided: Decide, shown
     assert shown(decided(made)) == ["alice implicit keep"]
 
 
-def test_not_all_scripts_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sieveav.site.scripts.KEPT", 2)
-    scripts = Scripts(Site().vocabulary)
+def test_not_all_scripts_are_remembered(tmp_path: Path) -> None:
+    scripts = Scripts(Site().vocabulary, size=2)
     paths = [tmp_path / f"{n}.sieve" for n in range(3)]
     for path in paths:
         path.write_text("keep;")
@@ -765,6 +821,19 @@ def test_not_all_scripts_are_remembered(tmp_path: Path, monkeypatch: pytest.Monk
     for path in paths:
         scripts.checked(path, "each_rcpt")
     assert scripts.checked(paths[0], "each_rcpt") is not first
+
+
+def test_a_script_is_remembered_for_some_time(site: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.sieve").write_text("keep;")
+    now = 1000.0
+    monkeypatch.setattr("sieveav.site.scripts.time.monotonic", lambda: now)
+    for life, again in ((0, False), (9, True)):
+        scripts = site(f'sieve "s" {{ cache_size = 5 cache_life = {life} }}').scripts
+        first = scripts.checked(tmp_path / "a.sieve", "each_rcpt")
+        now += 8
+        assert scripts.checked(tmp_path / "a.sieve", "each_rcpt") is first
+        now += 2
+        assert (scripts.checked(tmp_path / "a.sieve", "each_rcpt") is not first) == again
 
 
 # ---- without a configuration, and what a configuration is read from

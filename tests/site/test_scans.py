@@ -96,6 +96,37 @@ def test_a_message_is_parsed_once(site: Site, engine: SpamEngine, monkeypatch: p
     assert parses == [MESSAGE]
 
 
+EDITS = 'require "editheader"; addheader "X-A" "%s";'
+
+
+@pytest.mark.parametrize("wire", ["true", "false"])
+def test_use_wire_rep(wire: str, tmp_path: Path, engine: SpamEngine) -> None:
+    """With false, an engine that is asked by a script scans the message with the edits of the scripts before it; recipients
+    with the same edits share the scan."""
+    (tmp_path / "edit.siv").write_text(EDITS % "1")
+    (tmp_path / "scan.siv").write_text(f'{EDITS % "2"} spam_avscan; if antivirus "infected" {{ discard; }}')
+    (tmp_path / "site.conf").write_text(
+        f'spam {{}} antivirus "a" {{ spam "s" {{ enabled = false use_wire_rep = {wire} }} }}'
+        'sieve "s" { script "data_phase1" { source = "edit.siv" } script "each_rcpt_phase1" { source = "scan.siv" } }'
+    )
+    kind = EngineType("spam", "for tests", "CPU", (), lambda *_: engine, cacheable=False)
+    made = load(tmp_path / "site.conf", engines={"spam": kind})
+    decide(made, Transaction(Message(MESSAGE), "bob@example.org", ("a@x.org", "b@x.org")))
+    (content,) = engine.contents
+    assert content.raw == (MESSAGE if wire == "true" else b"X-A: 1\r\n" + MESSAGE)
+    assert len(content.structure.parts) == 2
+
+
+@pytest.mark.parametrize(("level", "logged"), [(0, False), (1, True)])
+def test_debug_level(level: int, logged: bool, tmp_path: Path, engine: SpamEngine, caplog: Any) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "site.conf").write_text(f'spam {{}} antivirus "a" {{ spam "s" {{ debug_level = {level} }} }}')
+    kind = EngineType("spam", "for tests", "CPU", (), lambda *_: engine, cacheable=False)
+    made = load(tmp_path / "site.conf", engines={"spam": kind})
+    decide(made, Transaction(Message(MESSAGE), "bob@example.org", ("a@x.org",)))
+    assert ("spam: clean" in caplog.text) == logged
+
+
 def test_a_message_is_freed_when_it_is_decided(site: Site, engine: SpamEngine) -> None:
     """At once: until a garbage collection, there may be many large ones."""
     message = Message(MESSAGE)

@@ -32,6 +32,7 @@ from sieveav.site.stanzas.sieveav import SIEVEAV, ServerSettings
 from sieveav.site.stanzas.state import STATE
 from sieveav.site.stanzas.users import USERS
 from sieveav.site.users import Users
+from sieveav.verdict import Verdict
 
 
 def make(name: str, values: Mapping[str, Any]) -> Engine:
@@ -75,6 +76,44 @@ def one_engine(inner: str, base: Path = Path("/nowhere")) -> Any:
     return settings[ANTIVIRUS][0].engines[0].settings
 
 
+def stand_alone(text: str) -> tuple[list[tuple[str, str, bool]], list[Problem]]:
+    """The type, instance and activity of each engine if `spam` cannot be inside antivirus, and the problems."""
+
+    def variables(name: str, settings: EngineSettings, verdict: Verdict) -> dict[str, str]:  # noqa: ARG001
+        return {"spam-class": "x"}
+
+    kind = EngineType("spam", "for tests", "IO", (DAEMON,), make, variables=variables, within=("",))
+    stanzas, _ = read(source(text))
+    settings, problems = check(stanzas, Building(source=source(text), engines=ENGINES | {"spam": kind}))
+    engines = [engine.settings for framework in settings[ANTIVIRUS] for engine in framework.engines]
+    return [(engine.kind, engine.instance, engine.active) for engine in engines], problems
+
+
+@pytest.mark.parametrize(
+    ("text", "engine"),
+    [
+        ("spam {}", ("spam", "spam", True)),
+        ("spam { enabled = false }", ("spam", "spam", False)),
+        ('spam "spam1" {}', ("spam", "spam1", True)),
+        ('spam "spam1" { daemon = x }', ("spam", "spam1", True)),
+    ],
+)
+def test_an_engine_that_is_alone_at_the_top_level(text: str, engine: tuple[str, str, bool]) -> None:
+    assert stand_alone(text) == ([engine], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('antivirus "a" { spam "b" {} }', "stanza-misplaced"),
+        ('spam "a" {} spam "b" { context_variable = v }', "variable-repeated"),
+        ("spam {} spam {}", "stanza-repeated"),
+    ],
+)
+def test_mistakes_with_such_an_engine(text: str, rule: str) -> None:
+    assert rule in [problem.rule for problem in stand_alone(text)[1]]
+
+
 # Stanzas to settings.
 
 DOCUMENTED = """
@@ -113,6 +152,7 @@ def test_defaults() -> None:
         "context_variable": "clamav_status", "debug_level": 0, "error_code": 451, "file_base": None, "max_concurrency": 0,
         "mime_decompose": False, "paranoid": False, "skip_context_variable": "skip_virus_check", "timeout": 10.0,
         "pool": "IO", "use_wire_rep": True,
+        **dict.fromkeys(["infected", "suspicious", "encrypted", "macro", "limits", "unscannable", "error"], ""),
         "options": {"daemon": ("127.0.0.1:3310",)},
     }  # fmt: skip
     settings, problems = checked("")
@@ -131,6 +171,14 @@ ROWS: list[tuple[str, str, Any]] = [
     ("paranoid", "1", True),
     ("skip_context_variable", "skip", "skip"),
     ("timeout", "1m", 60.0),
+    ("infected", "reject", "reject"),
+    ("suspicious", "tempfail", "tempfail"),
+    ("encrypted", "tempfail", "tempfail"),
+    ("macro", "pass", "pass"),
+    ("limits", "tempfail", "tempfail"),
+    ("unscannable", "reject", "reject"),
+    ("error", "tempfail", "tempfail"),
+    ("use_wire_rep", "off", False),
 ]
 
 
@@ -146,7 +194,7 @@ def test_an_option_that_works(name: str, written: str, value: Any, tmp_path: Pat
 
 
 def test_every_common_option_has_a_row() -> None:
-    others = {"enabled", "debug_level", "mime_decompose", "pool", "use_wire_rep"}
+    others = {"enabled", "debug_level", "mime_decompose", "pool"}
     assert {option.name for option in COMMON} == {name for name, _, _ in ROWS} | others
 
 
@@ -171,6 +219,22 @@ def test_passive(above: str, inside: str, active: bool) -> None:
     settings, problems = checked(f'clamav {{ {above} }} antivirus "a" {{ clamav "c" {{ {inside} }} }}')
     assert problems == []
     assert settings[ANTIVIRUS][0].engines[0].settings.active is active
+
+
+@pytest.mark.parametrize(
+    ("above", "within", "inside", "level"),
+    [
+        ("debug_level = 1", "", "", 1),
+        ("debug_level = 1", "debug_level = 2", "", 2),
+        ("debug_level = 1", "debug_level = 2", "debug_level = 3", 3),
+        ("", "", "", 0),
+    ],
+)
+def test_debug_level(above: str, within: str, inside: str, level: int) -> None:
+    """Of the three places where it may be, the inmost counts."""
+    settings, problems = checked(f'clamav {{ {above} }} antivirus "a" {{ {within} clamav "c" {{ {inside} }} }}')
+    assert problems == []
+    assert settings[ANTIVIRUS][0].engines[0].settings.debug_level == level
 
 
 @pytest.mark.parametrize(
@@ -209,6 +273,9 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
     (ENGINE % "timeout = ( 1 2 )", [("value-invalid", "( 1 2 )")]),
     (ENGINE % "enabled = maybe", [("value-invalid", "maybe")]),
     (ENGINE % "action = quarantine", [("value-invalid", "quarantine")]),
+    (ENGINE % "encrypted = drop", [("value-invalid", "drop")]),
+    (ENGINE % "order = first", [("option-misplaced", "order")]),
+    ('clamav {} antivirus "a" { order = any clamav "c" {} }', [("value-invalid", "any")]),
     (ENGINE % "cache_size = -1", [("value-invalid", "-1")]),
     (ENGINE % 'context_variable = ""', [("value-invalid", '""')]),
     (ENGINE % "error_code = 200", [("value-invalid", "200")]),
@@ -219,14 +286,9 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
     (ENGINE % "actions = 3", [("option-misplaced", "actions")]),
     ('antivirus "a" { daemon = x }', [("engine-unused", "antivirus"), ("option-misplaced", "daemon")]),
     # not in this version
-    (ENGINE % "debug_level = 1", [("option-unsupported", "1")]),
     (ENGINE % "pool = mine", [("pool-unknown", "mine")]),
-    (ENGINE % "use_wire_rep = false", [("option-unsupported", "false")]),
     ('sieve "s" { cache_size = 200 cache_life = 260 }', []),
-    (
-        'sieve "s" { cache_size = 201 cache_life = 0 }',
-        [("option-unsupported", "201"), ("option-unsupported", "0")],
-    ),
+    ('sieve "s" { cache_size = 0 }', [("value-invalid", "0")]),
     ('sieveav { workers = 2 user = "sieveav" log = text }', []),
     ("sieveav { log = json }", []),
     (
@@ -244,7 +306,7 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
         'milter "m" { listen = "unix:/m" refuse_only = true submit = "smtp:127.0.0.1:1" fileinto = plus }',
         [("option-conflict", "submit"), ("option-conflict", "fileinto")],
     ),
-    ('csapi {} antivirus "a" { csapi "c" { x = 1 } }', [("stanza-unsupported", "csapi")] * 2),
+    ('opswat {} antivirus "a" { opswat "c" { x = 1 } }', [("stanza-unsupported", "opswat")] * 2),
     # engines
     ('antivirus "a" { clamav "c" {} }', [("engine-not-global", "clamav")]),
     ("clamav {}", [("engine-unused", "clamav")]),

@@ -102,7 +102,7 @@ def validator(definition: str) -> Draft202012Validator:
 def validate(arguments: tuple[str, ...], out: str) -> None:
     """Fail if the JSON that a command line has printed does not follow the schema."""
     command = arguments[0]
-    special = {"--ping": "ping", "-n": "settings", "-d": "defaults"}
+    special = {"--ping": "ping", "--self-test": "self-test", "-n": "settings", "-d": "defaults"}
     definition = next((special[option] for option in arguments if option in special), command)
     assert out.isascii()
     for line in out.splitlines():

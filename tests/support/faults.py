@@ -12,6 +12,7 @@ What is called hears, octets are said; the last octets are the answer.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,12 @@ def chunks(peer: Peer) -> bytes:
     return received
 
 
+def request(peer: Peer) -> bytes:
+    """Hear a whole request of HTTP with a Content-Length; its body."""
+    length = re.search(rb"\r\nContent-Length: ([0-9]+)\r\n", head(peer), re.IGNORECASE)
+    return peer.exactly(int(length[1])) if length else b""
+
+
 Say = Callable[[Peer, bytes], None]
 
 
@@ -118,7 +125,8 @@ def _twice(peer: Peer, answer: bytes) -> None:
     peer.send(answer + answer)
 
 
-def _instead(octets: bytes) -> Say:
+def instead(octets: bytes) -> Say:
+    """Says this in place of the answer."""
     return lambda peer, _: peer.send(octets)
 
 
@@ -143,20 +151,20 @@ ANSWERS: dict[str, Say] = {
     "silence": _silent,
     "reset": _reset,
     "two answers in one segment": _twice,
-    "garbage": _instead(bytes(range(256)) * 4),
+    "garbage": instead(bytes(range(256)) * 4),
     "garbage before the answer": _before(b"\xff\xfe\0garbage\r\n"),
     "garbage after the answer": _after(b"\xff"),
-    "an empty line": _instead(b"\r\n" * 50),
-    "a line of 1 MB": _instead(b"x" * 1_000_000 + b"\r\n"),
-    "1 MB without a line": _instead(b"x" * 1_000_000),
+    "an empty line": instead(b"\r\n" * 50),
+    "a line of 1 MB": instead(b"x" * 1_000_000 + b"\r\n"),
+    "1 MB without a line": instead(b"x" * 1_000_000),
     "NUL octets": _before(bytes(100)),
-    "invalid UTF-8": _instead(b"\xff\xff\r\n" * 20),
+    "invalid UTF-8": instead(b"\xff\xff\r\n" * 20),
     "slow-loris": _slow_loris,
 }
 """What a daemon says in place of its answer. None of it is clean."""
 
 
-def engine_of(protocol: Protocol, *addresses: str, **values: Any) -> Engine:
+def engine_of(protocol: Protocol, /, *addresses: str, **values: Any) -> Engine:
     """An engine that asks the daemons at these addresses."""
     every = {"allow": (), "classes": (), "file_base": None, **values, "daemon": addresses}
     return maker(protocol)("engine", every)

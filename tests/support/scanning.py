@@ -44,6 +44,7 @@ class Serve(Protocol):
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts scripted servers, which end with the test. Then no thread or descriptor of the test may be left."""
+    gc.collect()  # what earlier tests have left
     threads, descriptors = set(threading.enumerate()), _descriptors()
     with ExitStack() as stack:
 

@@ -21,13 +21,13 @@ Exit status: 0; 1 if the script has an error, or the configuration is not reload
 from __future__ import annotations
 
 import json
-import math
 import socket
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sieveav.frontends import showing
 from sieveav.frontends.arguments import Stop, UsageError, add_format
 from sieveav.frontends.command import Command
 from sieveav.frontends.output import Report, counted, print_error
@@ -111,13 +111,6 @@ def _failed(answer: Any) -> bool:
 
 # ---- text
 
-_ENGINE = {
-    "Messages checked:": "messages",
-    "MIME parts checked:": "parts",
-    "Viruses detected:": "viruses",
-    "Viruses cured:": "cured",
-}
-
 _SCRIPTS = {
     "Messages decided:": "messages",
     "Recipients:": "recipients",
@@ -133,23 +126,6 @@ def _lines(words: Sequence[str], answer: Any) -> Iterator[str]:
     return write(name, answer) if write else iter(["done"])
 
 
-def _numbers(names: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[str]:
-    for label, name in names.items():
-        yield f"  {label:<19} {values[name]}"
-
-
-def _average(label: str, ms: float, number: int) -> str:
-    return f"  {label:<19} {ms / number if number else math.nan:.3f}ms"
-
-
-def _engine_statistics(_: str, engines: Any) -> Iterator[str]:
-    for each in engines:
-        yield each["engine"]
-        yield from _numbers(_ENGINE, each)
-        yield _average("Avg. time/message", each["message_ms"], each["messages"])
-        yield _average("Avg. time/MIME part", each["part_ms"], each["parts"])
-
-
 def _versions(_: str, engines: Any) -> Iterator[str]:
     for each in engines:
         product, _, definitions = each["version"].partition("/")
@@ -161,8 +137,8 @@ def _versions(_: str, engines: Any) -> Iterator[str]:
 
 def _script_statistics(name: str, values: Any) -> Iterator[str]:
     yield name
-    yield from _numbers(_SCRIPTS, values)
-    yield _average("Avg. time/message", values["ms"], values["messages"])
+    yield from showing.numbers(_SCRIPTS, values)
+    yield showing.average("Avg. time/message", values["ms"], values["messages"])
 
 
 def _problems(_: str, problems: Any) -> Iterator[str]:
@@ -179,7 +155,7 @@ def _forgotten(noun: str) -> Callable[[str, Any], Iterator[str]]:
 
 
 _WRITERS: Mapping[tuple[str, str], Callable[[str, Any], Iterator[str]]] = {
-    ("antivirus", "stats"): _engine_statistics,
+    ("antivirus", "stats"): lambda _, engines: showing.statistics_lines(engines),
     ("antivirus", "version"): _versions,
     ("sieve", "stats"): _script_statistics,
     ("sieve", "flush"): _forgotten("script"),

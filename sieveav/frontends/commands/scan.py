@@ -5,7 +5,8 @@ ones too.
 
 Exit status: 0 if everything is clean; 1 if something is not (infected, suspicious, or could not be looked into: encrypted,
 macro, limits, unscannable, skipped); 2 if an engine failed or a file could not be read, whatever else was found, and for
-wrong use or a configuration with errors. With --ping: 0 if all engines answer, else 2.
+wrong use or a configuration with errors. With --ping: 0 if all engines answer, else 2. With --self-test: 0 if every engine
+finds the virus in each sample and nothing is warned of; 1 if not; 2 if an engine failed.
 """
 
 from __future__ import annotations
@@ -60,13 +61,28 @@ def arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="scan no files; show for each engine whether it answers, with the version of it and its definitions, or why not",
     )
+    parser.add_argument(
+        "--self-test",
+        action="store_true",
+        help="scan no files; show whether each engine finds the EICAR test file, in several forms, and warn of what may let a "
+        "virus through: old definitions, settings of clamd, a site that accepts mail when no engine works",
+    )
+    parser.add_argument(
+        "--stats", action="store_true", help="print what each engine has done, at the end, as Momentum's console does"
+    )
     add_format(parser, is_line=True)
 
 
 def run(args: Namespace) -> int:
-    if args.ping == bool(args.paths):
-        raise UsageError("--ping takes no PATH" if args.ping else "PATH is missing (see sieveav scan --help)")
-    scanners = _chosen(site_of(args), args)
+    asked = [option for option, given in (("--ping", args.ping), ("--self-test", args.self_test)) if given]
+    if len(asked) > 1:
+        raise UsageError("write either --ping or --self-test")
+    if bool(asked) == bool(args.paths):
+        raise UsageError(f"{asked[0]} takes no PATH" if asked else "PATH is missing (see sieveav scan --help)")
+    site = site_of(args)
+    scanners = _chosen(site, args)
+    if args.self_test:
+        return _self_test(args, site, scanners)
     return _ping(args, scanners) if args.ping else _scan(args, scanners)
 
 
@@ -109,6 +125,37 @@ def _answer(engine: Engine) -> tuple[str, str | None]:
     return "", (verdict.info or "unknown error") if verdict.status is Status.ERROR else None
 
 
+def _self_test(args: Namespace, site: Site, scanners: Sequence[Scanner]) -> int:
+    from sieveav.frontends import self_test  # other scans need none of it
+
+    report = Report(args.format)
+    status = 0
+    for scanner in scanners:
+        rows: list[list[Cell]] = []
+        answers = True
+        for result in self_test.results(scanner):
+            answers = answers and result.verdict.status is not Status.ERROR
+            status = max(status, int(not result.passed) if answers else 2)
+            report.json(lambda: showing.self_test_json(result.sample, result.verdict, passed=result.passed))  # noqa: B023
+            rows.append([(result.sample, ""), ("passed", "good") if result.passed else ("FAILED", "bad")])
+            rows[-1] += showing.verdict_row(result.verdict)[1:3]
+        report.lines([paint(printable(scanner.name), "bold"), *columns(rows, 2)])
+        if answers:
+            status = _warned(report, scanner.name, self_test.warnings_of_engine(scanner), status)
+    if args.config:
+        status = _warned(report, "", self_test.warnings_of_policy(site), status)
+    return status
+
+
+def _warned(report: Report, engine: str, warnings: Iterable[str], status: int) -> int:
+    """Report warnings about an engine or the site; the exit status, which was `status` before."""
+    for warning in warnings:
+        status = max(status, 1)
+        report.json(lambda: {"engine": engine, "warning": warning})  # noqa: B023
+        report.lines([f"  {paint('warning', 'odd')}: {printable(warning)}"])
+    return status
+
+
 def _scan(args: Namespace, scanners: Sequence[Scanner]) -> int:
     report = Report(args.format)
     begun = time.monotonic()
@@ -132,6 +179,10 @@ def _scan(args: Namespace, scanners: Sequence[Scanner]) -> int:
             report.lines([tally.text(len(files.names), seconds)])
             if args.summary:
                 report.json(lambda: tally.as_json(len(files.names), seconds))
+        if args.stats:
+            counts = [showing.statistics_json(each.name, each.engine.statistics.snapshot()) for each in scanners]
+            report.lines(showing.statistics_lines(counts))
+            report.json(lambda: {"stats": counts})
     return max(tally.status, files.status)
 
 

@@ -77,4 +77,4 @@ def _expanded(packed: bytes) -> Iterator[bytes]:
     yield bytes(out + packed[at:])
 
 
-binhex = Format("binhex", _open, looks_like=_looks_like)
+binhex = Format("binhex", _open, looks_like=_looks_like, unusual=True)

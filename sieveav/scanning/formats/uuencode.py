@@ -44,7 +44,7 @@ def _open(layer: Layer, budget: Budget) -> Iterator[Item]:
     for name, octets, lenient in _files(layer.data):
         yield from member(f"{layer.name}/{name}", iter((octets,)), budget, len(octets))
         if lenient != octets:
-            yield Layer(f"{layer.name}/{name}", lenient, doubtful=True)
+            yield Layer(f"{layer.name}/{name}", lenient, doubtful=True, unusual=True)
 
 
-uuencode = Format("uuencode", _open, looks_like=lambda layer: _begin(layer.data, 0) is not None)
+uuencode = Format("uuencode", _open, looks_like=lambda layer: _begin(layer.data, 0) is not None, unusual=True)

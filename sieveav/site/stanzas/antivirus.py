@@ -1,8 +1,8 @@
 """antivirus: the engines of the site, with all of their settings.
 
 An engine runs if its stanza is both at the top level and inside antivirus, or at the top level with options beyond `enabled`
-(the older form, on the page about Momentum's Sieve). A value that an engine does not write is its framework's, or else the
-default.
+(the older form, on the page about Momentum's Sieve). An engine that cannot be inside antivirus runs in any case. A value that
+an engine does not write is its framework's, or else the default.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from sieveav.language.problems import Span
+from sieveav.options import Option, one_of
 from sieveav.scanning.contract import EngineType
 from sieveav.scanning.settings import COMMON, GLOBAL, EngineSettings, options_of
 from sieveav.site.stanza import TOP, Building, Named, Placed, StanzaType
@@ -31,11 +32,12 @@ class Configured:
 
 @dataclass(frozen=True)
 class Framework:
-    """An `antivirus` stanza and its engines, in the order of the file; an engine of the older form is one too, with the name
-    of its type."""
+    """An `antivirus` stanza and its engines, in the order of the file; an engine at the top level is one too, with its own
+    name or that of its type. `in_turn`: they are asked one after the other, up to the first that finds a virus."""
 
     instance: str
     engines: tuple[Configured, ...]
+    in_turn: bool = False
 
 
 def engine_stanza(engine: EngineType) -> StanzaType[None]:
@@ -56,16 +58,24 @@ def _build(stanzas: Sequence[Placed], building: Building) -> tuple[Framework, ..
         if placed in stanzas:
             _report_unused(building, placed, top)
             engines = tuple(builder.engine(engine, placed, top.get(engine.type.name)) for engine in placed.inner)
-            frameworks.append(Framework(placed.instance, engines))
+            frameworks.append(Framework(placed.instance, engines, placed.value("order") == "first"))
         elif name in types and _is_whole(building, placed, within_antivirus=name in inner_types):
-            frameworks.append(Framework(name, (builder.engine(placed, None, placed),)))
+            frameworks.append(Framework(placed.instance, (builder.engine(placed, None, placed),)))
     return tuple(frameworks)
 
 
 ANTIVIRUS = StanzaType(
     "antivirus",
     "the framework that its engines run in; its values are its engines' defaults",
-    COMMON,
+    (
+        *COMMON,
+        Option(
+            "order",
+            one_of("all", "first"),
+            "all",
+            "all: its engines scan at the same time; first: one after the other, up to the first that finds a virus",
+        ),
+    ),
     Named.MUST,
     build=_build,
     details='Example: clamav {} antivirus "antivirus1" { clamav "clamav1" { daemon = "127.0.0.1:3310" } }',
@@ -87,10 +97,13 @@ def _report_unused(building: Building, framework: Placed, top: Mapping[str, Plac
 
 
 def _is_whole(building: Building, engine: Placed, *, within_antivirus: bool) -> bool:
-    """Whether a top-level stanza is an engine by itself (the older form); reports what it may not contain."""
+    """Whether a top-level stanza is an engine by itself: one that cannot be inside antivirus, or the older form.
+    Reports what it may not contain."""
+    if engine.type.within == (TOP,):
+        return True
     name, report = engine.type.name, building.report
     beyond = [option for option in engine.written if option not in _GLOBAL]
-    if not within_antivirus and not beyond and TOP in engine.type.within:
+    if not within_antivirus and not beyond:
         hint = f'write antivirus "antivirus1" {{ {name} "{name}1" {{ … }} }} too'
         report.warn("engine-unused", f"{name} is never used", engine.stanza.kind_span, hint)
     if within_antivirus:
@@ -113,8 +126,10 @@ class _Builder:
         self.variables: dict[str, str] = {}
 
     def engine(self, engine: Placed, framework: Placed | None, top: Placed | None) -> Configured:
-        """One engine: its own values, then the framework's, then the defaults."""
-        above = {} if framework is None else {n: v for n, v in framework.written.items() if n in engine.options}
+        """One engine: its own values, then the framework's, then that of debug_level at the top level, then the defaults."""
+        above = {} if top is None else {n: v for n, v in top.written.items() if n == "debug_level"}
+        if framework is not None:
+            above |= {n: v for n, v in framework.written.items() if n in engine.options}
         written = {**above, **engine.written}
         values = engine.values() | {name: value.value for name, value in written.items()}
         report = self.building.report

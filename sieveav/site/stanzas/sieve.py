@@ -11,8 +11,8 @@ from typing import Any
 
 from sieveav.language.extension import SMTP_PHASES
 from sieveav.language.problems import did_you_mean
-from sieveav.options import BOOLEAN, FILE, INTEGER, SECONDS, Option, one_of
-from sieveav.site.stanza import NOT_YET, Building, Named, Placed, StanzaType
+from sieveav.options import BOOLEAN, FILE, SECONDS, Option, integer, one_of
+from sieveav.site.stanza import Building, Named, Placed, StanzaType
 
 PHASES = tuple(f"{phase}_{part}" for phase in SMTP_PHASES for part in ("phase1", "phase2"))
 """The phases that run scripts, in their order: of each phase of SMTP the site's (phase1), then a vendor's (phase2)."""
@@ -21,11 +21,14 @@ PHASES = tuple(f"{phase}_{part}" for phase in SMTP_PHASES for part in ("phase1",
 @dataclass(frozen=True)
 class Policy:
     """The site's scripts: `phases` has every phase that has scripts, in the order of phases; `runtime_error` is "fail"
-    (a fault defers the message) or "continue"; `send_infected`: scripts may redirect and answer infected messages."""
+    (a fault defers the message) or "continue"; `send_infected`: scripts may redirect and answer infected messages. Checked
+    scripts are kept, `cache_size` of them and for `cache_life` seconds at most, 0 for no end."""
 
     phases: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     runtime_error: str = "fail"
     send_infected: bool = False
+    cache_size: int = 1000
+    cache_life: float = 0.0
 
     def of(self, phase: str) -> tuple[Path, ...]:
         """The scripts of both parts of a phase, in their order."""
@@ -59,7 +62,7 @@ def _build(stanzas: Sequence[Placed], building: Building) -> Policy:
     return Policy(ordered, **{name: _agreed(name, stanzas, building) for name in _AGREED}) if stanzas else Policy()
 
 
-_AGREED = ("runtime_error", "send_infected")
+_AGREED = ("runtime_error", "send_infected", "cache_size", "cache_life")
 """Options of the whole site."""
 
 
@@ -90,8 +93,10 @@ SIEVE = StanzaType(
     "sieve",
     "the site's scripts",
     (
-        Option("cache_size", INTEGER, 200, "compiled scripts kept", NOT_YET),
-        Option("cache_life", SECONDS, 260.0, "seconds that a compiled script is kept", NOT_YET),
+        Option("cache_size", integer(1, 1_000_000), Policy.cache_size, "how many checked scripts are kept at most"),
+        Option(
+            "cache_life", SECONDS, Policy.cache_life, "how long a checked script is kept; 0: until its file changes"
+        ),
         Option("runtime_error", one_of("fail", "continue"), "fail", "what a script's fault does: 4xx, or nothing"),
         Option("send_infected", BOOLEAN, False, "whether scripts may redirect and answer infected messages"),
     ),
