@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NOT_YET = "not in this version"
-"""The usual value of `Option.unless_default`."""
-
 Written = str | tuple[str, ...]
 """A value as the configuration file writes it: one word or string, or a list in parentheses."""
 
@@ -56,14 +53,12 @@ class ValueType:
 
 @dataclass(frozen=True)
 class Option:
-    """One setting. `unless_default` says why a value other than the default is refused (`NOT_YET`); `warn` returns a
-    warning about a value that is accepted, or ""."""
+    """One setting. `warn` returns a warning about a value that is accepted, or ""."""
 
     name: str
     kind: ValueType
     default: Any
     meaning: str
-    unless_default: str = ""
     warn: Callable[[Any], str] | None = None
 
     def value(self, written: Written) -> Any:

@@ -2,7 +2,7 @@
 
 *Takes*: a `Content` (the octets of a message or a part) and a `Deadline`.
 *Gives*: a `Verdict`; `clean` only after an exact, complete, well-terminated clean reply.
-*Imports*: scanning, itself, the leaves; the vendor packages clamd and yara_x, each where it is first used.
+*Imports*: scanning, itself, the leaves; the vendor packages clamd, yara_x and re2, each where it is first used.
 *Never*: knows Sieve, raises for a fault of the environment, waits beyond the deadline, starts a shell.
 *Begin at*: `clamav.py` or `yara.py` (one engine, one file).
 

@@ -282,6 +282,7 @@ engine = EngineType(
     make=maker(protocol, "server"),
     punctual=True,
     opens=USUAL,
+    products=tuple(PROFILES),
     details=(
         "Clean only after 204, or 200 with the very content that was sent, and no field that names a virus. The service must be"
         " set up to scan contents of all types and sizes: what it passes without a scan looks clean. A violation by a"

@@ -35,7 +35,7 @@ def option_json(option: Option) -> dict[str, str]:
         "name": option.name,
         "type": f"list of: {option.kind.name}" if option.kind.many else option.kind.name,
         "default": option.kind.show(option.default),
-        "meaning": f"{option.meaning} ({option.unless_default})" if option.unless_default else option.meaning,
+        "meaning": option.meaning,
     }
 
 

@@ -22,11 +22,12 @@ from sieveav.language.rules import RULES as CHECKER_RULES
 from sieveav.lint.rule import RULES
 from sieveav.plugins import identifier
 from sieveav.running.base import base
-from sieveav.scanning.contract import ENGINES, EngineType, status_variables
+from sieveav.scanning.contract import ENGINES, WORDS, EngineType
+from sieveav.scanning.settings import EngineSettings
 from sieveav.site.library import DOCUMENTED, Library
 from sieveav.site.rules import RULES as SITE_RULES
 from sieveav.site.stanza import Building, StanzaType
-from sieveav.verdict import Status
+from sieveav.verdict import Status, Verdict
 
 STATUSES: Mapping[Status, str] = {
     Status.INFECTED: "contains malware (context variable: virus)",
@@ -129,12 +130,18 @@ def of_extension(extension: Extension) -> str:
 
 
 def engines() -> list[dict[str, Any]]:
-    """Every type of engine: its name, a sentence, its pool, the options that only it has."""
+    """Every type of engine: its name, a sentence, its pool, its action, the variables that its scans set (with the words of the
+    status), and the options that only it has."""
     return [
         {
             "name": kind.name,
             "summary": kind.summary,
             "pool": kind.pool,
+            "action": kind.action.replace("{}", identifier(kind.name)),
+            "variables": [
+                f"{name} ({', '.join(dict.fromkeys(WORDS.values()))})" if name == f"{kind.name}_status" else name
+                for name, _ in _variables(kind)
+            ],
             "options": [option_json(o) for o in kind.options],
         }
         for kind in ENGINES.everything().values()
@@ -320,9 +327,12 @@ def _of_scanning(wanted: str) -> Iterator[Entry]:
 
 def _variables(engine: EngineType) -> Iterator[tuple[str, str]]:
     """The context variables that an engine sets by default, with their meanings."""
-    if engine.variables is status_variables:
-        for pattern, meaning in VARIABLES.items():
-            yield pattern.replace("{}", engine.name), meaning.replace("{}", engine.name)
+    known = {pattern.replace("{}", engine.name): meaning for pattern, meaning in VARIABLES.items()}
+    settings = EngineSettings.defaults(engine.name)
+    verdicts = [Verdict(engine.name, status) for status in Status]
+    for name in sorted({name for each in verdicts for name in engine.variables(engine.name, settings, each)}):
+        meaning = known.get(name, "what {} reports: see sieveav explain {}")
+        yield name, meaning.replace("{}", engine.name)
 
 
 def _engine(kind: EngineType) -> Entry:
@@ -346,7 +356,7 @@ def _of_configuration(wanted: str) -> Iterator[Entry]:
     owners: dict[tuple[str, ...], list[str]] = {}
     for stanza in stanzas().values():
         for option in stanza.options:
-            if option.name == wanted:
+            if option.name.lower() == wanted:
                 owners.setdefault(tuple(option_json(option).values()), []).append(stanza.name)
     for values, on in owners.items():
         shown = dict(zip(("name", "type", "default", "meaning"), values, strict=True))

@@ -96,11 +96,11 @@ def assemble(
     made = kind.make(name, settings.common() | options)
     engine: Engine = Pooled(made, pool, settings.max_concurrency, punctual=kind.punctual)
     if ANY not in kind.opens:
-        engine = StructureCheck(engine, kind.opens)
+        engine = StructureCheck(engine, kind.opens, whole=kind.whole)
     if settings.cache_size and kind.cacheable:
         origin = _origin(kind, settings, options) if shared else ""
         engine = cache = Cached(engine, settings.cache_size, origin, statistics=statistics, shared=shared)
-    if settings.mime_decompose:
+    if settings.mime_decompose and not kind.whole:
         engine = Decomposed(engine, Counted(Timed(engine), statistics, is_answer=False))
     if settings.paranoid:
         engine = Paranoid(engine)

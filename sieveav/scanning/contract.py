@@ -201,10 +201,14 @@ class EngineType(Plugin):
     """Whether each scan ends by its deadline by itself, as one that only waits for sockets can. It then runs in the thread of
     whoever asks, and takes one of the pool's places, but none of its threads."""
     opens: tuple[str, ...] = ()
-    """The formats that it opens by itself, of those that nothing here opens (`format.SEALED`); "*" if it takes every content
-    apart by `unpacking`, so that nothing needs to be looked for around it."""
+    """The formats that it opens by itself, of those that nothing here opens (`format.SEALED`); "*" if nothing needs to be
+    looked for around it, because it takes every content apart by `unpacking`, or says nothing of viruses."""
+    whole: bool = False
+    """Whether it judges messages as a whole: no part is given to it but on a script's demand."""
     doubts: Callable[[Engine, Deadline], Iterable[str]] = lambda *_: ()
     """What in the set-up of what an engine asks may hide a virus, in words: asked by a self-test."""
+    products: tuple[str, ...] = ()
+    """The products that it asks, by its option `profile`; they are no stanzas, but people may write them so."""
     action: str = "{}_avscan"
     """The name of its Sieve action, with {} for the engine's name; "" for none. That of an engine only at the top level need
     not contain {}: one such engine is enough."""

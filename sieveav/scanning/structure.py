@@ -21,11 +21,12 @@ _NOTED: WeakKeyDictionary[Content, tuple[Item, ...]] = WeakKeyDictionary()
 class StructureCheck(EngineWrapper):
     """Adds to the verdict of `inner` what is in the content: an obstacle, unless it is an archive of a format that the engine
     `opens` by itself, or a document with macros, which engines judge by themselves; and the verdict of `inner` on each layer
-    that it may not have seen. The worst is returned."""
+    that it may not have seen, unless it judges messages as a `whole`. The worst is returned."""
 
-    def __init__(self, inner: Engine, opens: tuple[str, ...] = ()) -> None:
+    def __init__(self, inner: Engine, opens: tuple[str, ...] = (), *, whole: bool = False) -> None:
         super().__init__(inner)
         self._opens = opens
+        self._whole = whole
 
     def scan(self, content: Content, deadline: Deadline) -> Verdict:
         """The verdict of `inner`, or a worse one of something in the content."""
@@ -34,6 +35,8 @@ class StructureCheck(EngineWrapper):
             if verdict.status is Status.INFECTED:
                 break
             if isinstance(item, Layer):
+                if self._whole:
+                    continue
                 of_layer = self._inner.scan(Content(item.data, is_message=False, envelope=content.envelope), deadline)
                 if not (item.doubtful and of_layer.status is Status.UNSCANNABLE):
                     verdict = worst_with_values(verdict, of_layer)

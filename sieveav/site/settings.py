@@ -16,8 +16,6 @@ from sieveav.limits import PROBLEMS
 from sieveav.options import Option
 from sieveav.site.configuration import Setting, Stanza
 from sieveav.site.stanza import (
-    DOCUMENTED,
-    NOT_YET,
     STANZAS,
     TOP,
     Building,
@@ -89,12 +87,12 @@ class _Placing:
         name = stanza.kind.lower()
         if name in self.types:
             return self.types[name]
-        report = self.building.report
-        if name in DOCUMENTED:
-            report.error("stanza-unsupported", f"{name} is {NOT_YET}", stanza.kind_span)
+        asked_by = next((engine.name for engine in self.building.engines.values() if name in engine.products), "")
+        if asked_by:
+            hint = f'{name} is asked by the engine {asked_by}: write {asked_by} "{name}" {{ profile = "{name}" }}'
         else:
             hint = did_you_mean(stanza.kind, self.types) or f"stanzas: {', '.join(sorted(self.types))}"
-            report.error("stanza-unknown", f"unknown stanza {stanza.kind}", stanza.kind_span, hint)
+        self.building.report.error("stanza-unknown", f"unknown stanza {stanza.kind}", stanza.kind_span, hint)
         return None
 
     def _check_name(self, stanza: Stanza, stanza_type: StanzaType[Any], parent: str) -> None:
@@ -151,11 +149,6 @@ class _Placing:
             value = option.located(option.value(setting.value), self.building.base)
         except ValueError as reason:
             report.error("value-invalid", str(reason), setting.value_span)
-            return option.default
-        if option.unless_default and value != option.default:
-            written = setting.value if isinstance(setting.value, str) else " ".join(setting.value)
-            message = f"{option.name} = {written} is {option.unless_default}"
-            report.error("option-unsupported", message, setting.value_span, "leave it out")
             return option.default
         warning = option.warn(value) if option.warn else ""
         if warning:

@@ -31,8 +31,6 @@ T_co = TypeVar("T_co", covariant=True)
 TOP = ""
 """Where a stanza is that is not inside another."""
 
-NOT_YET = "not in this version"
-
 
 class Named(StrEnum):
     """Whether a stanza has an instance name."""
@@ -191,9 +189,3 @@ STANZAS: Plugins[StanzaType[Any]] = Plugins(
     StanzaType, "stanza", "sieveav.stanzas", ["sieveav.site.stanzas", "sieveav.frontends.servers"]
 )
 """All stanza types that are installed, those of engines aside."""
-
-DOCUMENTED = frozenset(
-    """avast beik brightmail cloudmark commtouch_ctasd csapi drweb eleven eset fpscand fsecure icap kaspersky
-    kaspersky_se mcafee olefy opswat program savapi sophos squidclamav sssp trend""".split()
-)
-"""Stanzas of the documents; one that is not installed is reported as missing from this version, not as a mistake."""

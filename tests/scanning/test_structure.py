@@ -115,6 +115,14 @@ def test_what_is_unusual_and_broken_for_the_engine_counts_unless_it_is_doubtful(
     assert checked(footer, Plain(doubtful)).status is Status.CLEAN
 
 
+def test_an_engine_that_judges_messages_as_a_whole_gets_no_parts() -> None:
+    engine = Plain()
+    content = Content(MESSAGES["yEnc"])
+    assert StructureCheck(engine, whole=True).scan(content, Deadline.after(60)).status is Status.CLEAN
+    assert engine.seen == [MESSAGES["yEnc"]]
+    assert StructureCheck(engine, whole=True).scan(Content(AMBIGUOUS), Deadline.after(60)).status is Status.UNSCANNABLE
+
+
 def test_the_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Plain()
     late = Deadline.after(60)

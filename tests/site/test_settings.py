@@ -17,11 +17,11 @@ from sieveav.language.extension import Extension
 from sieveav.language.problems import Problem, Severity, Source, report
 from sieveav.limits import PROBLEMS, Limits
 from sieveav.options import FILES, SECONDS, TEXT, TEXTS, Option
+from sieveav.scanning.contract import ENGINES as INSTALLED
 from sieveav.scanning.contract import Engine, EngineType
 from sieveav.scanning.settings import COMMON, EngineSettings
 from sieveav.site.configuration import read
 from sieveav.site.settings import check
-from sieveav.site.stanza import DOCUMENTED as DOCUMENTED_STANZAS
 from sieveav.site.stanza import Building, Report, Settings
 from sieveav.site.stanzas.antivirus import ANTIVIRUS
 from sieveav.site.stanzas.extension import EXTENSIONS
@@ -306,7 +306,7 @@ MISTAKES: list[tuple[str, list[tuple[str, str]]]] = [
         'milter "m" { listen = "unix:/m" refuse_only = true submit = "smtp:127.0.0.1:1" fileinto = plus }',
         [("option-conflict", "submit"), ("option-conflict", "fileinto")],
     ),
-    ('opswat {} antivirus "a" { opswat "c" { x = 1 } }', [("stanza-unsupported", "opswat")] * 2),
+    ('opswat {} antivirus "a" { opswat "c" { x = 1 } }', [("stanza-unknown", "opswat")] * 2),
     # engines
     ('antivirus "a" { clamav "c" {} }', [("engine-not-global", "clamav")]),
     ("clamav {}", [("engine-unused", "clamav")]),
@@ -358,10 +358,12 @@ def test_the_server() -> None:
     assert checked("")[0][SIEVEAV] == ServerSettings(0, "", "text")
 
 
-@pytest.mark.parametrize("kind", sorted(DOCUMENTED_STANZAS))
-def test_a_stanza_of_a_later_version(kind: str) -> None:
-    (problem,) = checked(f'{kind} "x" {{ any = thing more {{}} }}')[1]
-    assert (problem.rule, problem.message) == ("stanza-unsupported", f"{kind} is not in this version")
+@pytest.mark.parametrize("product", ["fsecure", "opswat", "sophos", "trend"])
+def test_a_product_that_an_engine_asks(product: str) -> None:
+    text = f'{product} "x" {{ any = thing more {{}} }}'
+    (problem,) = check(read(source(text))[0], Building(source=source(text), engines=INSTALLED.everything()))[1]
+    assert problem.rule == "stanza-unknown"
+    assert problem.hint.endswith(f'write icap "{product}" {{ profile = "{product}" }}')
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""engines: list the antivirus engines and the options that only they have, with their defaults
+"""engines: list the antivirus engines, what scripts have of them, and the options that only they have, with defaults
 
 The options that all engines have: sieveav explain antivirus. More about one engine: sieveav explain NAME.
 
@@ -26,6 +26,8 @@ def run(args: Namespace) -> int:
     report.json(lambda: rows)
     for row in rows:
         report.lines([paint(row["name"], "bold"), *prose(row["summary"], indent="  ")])
+        in_scripts = f"Pool {row['pool']}; action {row['action']}; variables {', '.join(row['variables'])}."
+        report.lines(prose(in_scripts, indent="  ", hanging="  "))
         report.lines(columns([option_row(option) for option in row["options"]], 4))
     return 0
 

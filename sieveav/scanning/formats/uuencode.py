@@ -47,4 +47,8 @@ def _open(layer: Layer, budget: Budget) -> Iterator[Item]:
             yield Layer(f"{layer.name}/{name}", lenient, doubtful=True, unusual=True)
 
 
-uuencode = Format("uuencode", _open, looks_like=lambda layer: _begin(layer.data, 0) is not None, unusual=True)
+def _looks_like(layer: Layer) -> bool:
+    return b"begin" in layer.data and _begin(layer.data, 0) is not None  # the first is faster
+
+
+uuencode = Format("uuencode", _open, looks_like=_looks_like, unusual=True)
