@@ -138,7 +138,7 @@ def engines() -> list[dict[str, Any]]:
             "summary": kind.summary,
             "pool": kind.pool,
             "action": kind.action.replace("{}", identifier(kind.name)),
-            "variables": [
+            "sets": [
                 f"{name} ({', '.join(dict.fromkeys(WORDS.values()))})" if name == f"{kind.name}_status" else name
                 for name, _ in _variables(kind)
             ],

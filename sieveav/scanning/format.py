@@ -7,8 +7,6 @@ time (a text that ends like a zip archive and contains uuencode): each that fits
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cache, partial
@@ -28,14 +26,15 @@ ANY = "*"
 @dataclass(frozen=True)
 class Format(Plugin):
     """The declaration of a format, at the top level of its file. A layer is in it if it has one of `magics`, or if it
-    `looks_like` it; `open` gives what is in it. `holds` are the names of formats whose files occur within its octets, where
-    nobody looks for them: they are opened too, but what of them is broken is no obstacle. `unusual` formats are those that many
-    scanners do not know."""
+    `looks_like` it, which is not asked for a layer without the octets `needs`; `open` gives what is in it. `holds` are the
+    names of formats whose files occur within its octets, where nobody looks for them: they are opened too, but what of them is
+    broken is no obstacle. `unusual` formats are those that many scanners do not know."""
 
     name: str
     open: Opener
     magics: tuple[Magic, ...] = ()
     looks_like: Callable[[Layer], bool] | None = None
+    needs: bytes = b""
     holds: tuple[str, ...] = ()
     unusual: bool = False
 
@@ -44,18 +43,11 @@ FORMATS = Plugins(Format, "format", "sieveav.formats", ["sieveav.scanning.format
 """All formats that are opened."""
 
 SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
-    ("rar", ((0, b"Rar!\x1a\x07"), (0, b"RE~^"))),
-    ("7z", ((0, b"7z\xbc\xaf\x27\x1c"),)),
-    ("cab", ((0, b"MSCF\x00\x00\x00\x00"),)),
     ("InstallShield cab", ((0, b"ISc("),)),
     ("arj", ((0, b"\x60\xea"),)),
     ("ace", ((7, b"**ACE**"),)),
     ("zoo", ((20, b"\xdc\xa7\xc4\xfd"),)),
-    ("iso", ((0x8001, b"CD001"), (0x8801, b"CD001"), (0x9001, b"CD001"))),
     ("udf", tuple((at + 1, magic) for at in range(0x8000, 0x10000, 0x800) for magic in (b"NSR02", b"NSR03"))),
-    ("xar", ((0, b"xar!\x00"),)),
-    ("lz4", ((0, b"\x04\x22\x4d\x18"), (0, b"\x02\x21\x4c\x18"))),
-    ("compress", ((0, b"\x1f\x9d"), (0, b"\x1f\xa0"))),
     ("pack", ((0, b"\x1f\x1e"),)),
     ("egg", ((0, b"EGGA\x00\x01"),)),
     ("alz", ((0, b"ALZ\x01"),)),
@@ -63,9 +55,6 @@ SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
     ("lzop", ((0, b"\x89LZO\x00\r\n\x1a\n"),)),
     ("szdd", ((0, b"SZDD\x88\xf0\x27\x33"),)),
     ("kwaj", ((0, b"KWAJ\x88\xf0\x27\xd1"),)),
-    ("cpio", ((0, b"\x71\xc7"), (0, b"\xc7\x71"))),
-    ("ar", ((0, b"!<arch>\n"),)),
-    ("rpm", ((0, b"\xed\xab\xee\xdb"),)),
     ("chm", ((0, b"ITSF"),)),
     ("wim", ((0, b"MSWIM\x00\x00\x00"),)),
     ("vhdx", ((0, b"vhdxfile"),)),
@@ -75,81 +64,34 @@ SEALED: tuple[tuple[str, tuple[Magic, ...]], ...] = (
     ("StuffIt", ((10, b"rLau"), (0, b"StuffIt (c)"))),
     ("zpaq", ((0, b"zPQ\x01"), (0, b"zPQ\x02"), (0, b"7kSt\xa0"))),
 )
-"""The formats that are known, and not opened."""
+"""The formats that are known, and not opened. Those of `formats/containers.py` are not either, if a library is missing."""
 
 USUAL = ("7z", "InstallShield cab", "arj", "cab", "chm", "cpio", "iso")
-"""Those of them that the usual virus scanners open: see `EngineType.opens`."""
-
-_LHA = re.compile(rb"..-(?:lh[0-9dx]|lz[s245]|pm[0-2s])-", re.DOTALL)
-_CPIO = re.compile(rb"07070[12][0-9A-Fa-f]{104}|070707[0-7]{70}")
-
-_RAR = re.compile(
-    rb"Rar!\x1a\x07(?:\x00..\x73.[\x00-\x03]|\x01\x00.{4}[\x80-\xff]{0,2}[\x01-\x7f][\x01\x04][\x00-\x07])",
-    re.DOTALL,
-)
-"""The marker, and the header of the archive behind it: RAR 4 or RAR 5. Its checksum may be wrong: programs go on then."""
-
-_7Z = re.compile(rb"7z\xbc\xaf\x27\x1c\x00.(.{4})(.{20})", re.DOTALL)
-"""Signature, version, and a checksum of the next 20 octets, by which programs find an archive behind something else."""
-
-_CAB = re.compile(rb"MSCF\x00{4}(?!\x00{4}).{4}\x00{4}(?!\x00{4}).{4}\x00{4}\x03\x01", re.DOTALL)
-"""CFHEADER up to its version. [MS-CAB] 2.1."""
-
-
-# Texts have no NUL, and are ASCII: it takes a tenth of the time to see that.
-
-
-def _holds_rar(data: bytes) -> bool:
-    return b"\0" in data and _RAR.search(data) is not None
-
-
-def _holds_cab(data: bytes) -> bool:
-    return b"\0" in data and _CAB.search(data) is not None
-
-
-def _holds_7z(data: bytes) -> bool:
-    if data.isascii():
-        return False
-    return any(zlib.crc32(start[2]) == int.from_bytes(start[1], "little") for start in _7Z.finditer(data))
-
-
-_SEALED_BY_PATTERN: tuple[tuple[str, Callable[[bytes], object]], ...] = (
-    ("lzh", _LHA.match),
-    ("cpio", _CPIO.match),
-    ("rar", _holds_rar),
-    ("7z", _holds_7z),
-    ("cab", _holds_cab),
-)
-"""Those of them that are known by a pattern; the last ones may be behind a program, or anything else."""
+"""Those that the usual virus scanners open, of all that need not be opened here: see `EngineType.opens`."""
 
 
 def openers(layer: Layer) -> list[Opener]:
     """What opens the layer: an opener for each format that it may be in."""
     if layer.opened == ANY:
         return []
-    formats, magics = _known()
+    by_magic, by_looks, magics = _known()
     begun = magics.of(layer.data)
-    found = [
-        each
-        for each in formats
-        if each.name != layer.opened
-        and (each.name in begun or (each.looks_like is not None and each.looks_like(layer)))
-    ]
+    found = [by_magic[name] for name in begun if name in by_magic]
+    for needed, formats in by_looks.items():
+        if needed in layer.data:  # looked for once, though several formats need it
+            found += [each for each, looks_like in formats if each.name not in begun and looks_like(layer)]
+    found = sorted((each for each in found if each.name != layer.opened), key=lambda each: each.name)
     held = {name for each in found for name in each.holds}
-    sealed = None if layer.doubtful else _sealed(layer.data, begun)
+    sealed = None if layer.doubtful else _sealed(begun)
     return [
         *(_opener(each, layer.doubtful or each.name in held) for each in found),
-        *([_refuse(sealed)] if sealed else ()),
+        *([refuse(sealed)] if sealed else ()),
     ]
 
 
-def _sealed(data: bytes, begun: Set[str]) -> str | None:
-    """The name of the format, if it is known and not opened; `begun` are those that the magics fit."""
-    if begun:
-        for name, _ in SEALED:
-            if name in begun:
-                return name
-    return next((name for name, matches in _SEALED_BY_PATTERN if matches(data)), None)
+def _sealed(begun: Set[str]) -> str | None:
+    """The name of a format that is known and not opened, of those that the magics fit."""
+    return next((name for name, _ in SEALED if name in begun), None) if begun else None
 
 
 class _Magics:
@@ -179,10 +121,15 @@ class _Magics:
 
 
 @cache
-def _known() -> tuple[tuple[Format, ...], _Magics]:
-    """All formats that are opened, and the magics of these and of those that are not."""
-    formats = tuple(FORMATS.everything().values())
-    return formats, _Magics([*((each.name, each.magics) for each in formats), *SEALED])
+def _known() -> tuple[dict[str, Format], dict[bytes, list[tuple[Format, Callable[[Layer], bool]]]], _Magics]:
+    """The formats that are opened by their names; by the octets that they need, those that are known by their looks; the magics
+    of all formats."""
+    formats = FORMATS.everything()
+    by_looks: dict[bytes, list[tuple[Format, Callable[[Layer], bool]]]] = {}
+    for each in formats.values():
+        if each.looks_like is not None:
+            by_looks.setdefault(each.needs, []).append((each, each.looks_like))
+    return dict(formats), by_looks, _Magics([*((name, each.magics) for name, each in formats.items()), *SEALED])
 
 
 def _opener(format_: Format, is_doubtful: bool) -> Opener:
@@ -199,7 +146,9 @@ def _marked(
     return mark(safely(open_(layer, budget), layer.name))
 
 
-def _refuse(name: str) -> Opener:
+def refuse(name: str) -> Opener:
+    """What a layer in a format that is known and not opened is opened by: an obstacle."""
+
     def opener(layer: Layer, budget: Budget) -> Iterator[Item]:  # noqa: ARG001  # has the signature of all openers
         yield Obstacle(Status.UNSCANNABLE, f"{name} archive: {layer.name}", name)
 

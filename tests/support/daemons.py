@@ -264,9 +264,9 @@ def c_icap(directory: Path, scanner: Clamd) -> Iterator[int]:
         Port 127.0.0.1:{port}
         StartServers 1
         MaxServers 1
-        ThreadsPerChild 10
+        ThreadsPerChild 40
         MinSpareThreads 1
-        MaxSpareThreads 10
+        MaxSpareThreads 40
         MaxRequestsPerChild 0
         TmpDir {directory}
         ServerLog {directory}/server.log

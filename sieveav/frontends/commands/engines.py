@@ -26,7 +26,7 @@ def run(args: Namespace) -> int:
     report.json(lambda: rows)
     for row in rows:
         report.lines([paint(row["name"], "bold"), *prose(row["summary"], indent="  ")])
-        in_scripts = f"Pool {row['pool']}; action {row['action']}; variables {', '.join(row['variables'])}."
+        in_scripts = f"Pool {row['pool']}; action {row['action']}; sets {', '.join(row['sets'])}."
         report.lines(prose(in_scripts, indent="  ", hanging="  "))
         report.lines(columns([option_row(option) for option in row["options"]], 4))
     return 0

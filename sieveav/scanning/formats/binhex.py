@@ -24,7 +24,7 @@ _RUN = 0x90
 
 
 def _looks_like(layer: Layer) -> bool:
-    return b"BinHex" in layer.data and _BEGIN.search(layer.data) is not None
+    return _BEGIN.search(layer.data) is not None
 
 
 def _open(layer: Layer, budget: Budget) -> Iterator[Item]:
@@ -77,4 +77,4 @@ def _expanded(packed: bytes) -> Iterator[bytes]:
     yield bytes(out + packed[at:])
 
 
-binhex = Format("binhex", _open, looks_like=_looks_like, unusual=True)
+binhex = Format("binhex", _open, looks_like=_looks_like, needs=b"BinHex", unusual=True)

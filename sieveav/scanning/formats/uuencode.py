@@ -48,7 +48,7 @@ def _open(layer: Layer, budget: Budget) -> Iterator[Item]:
 
 
 def _looks_like(layer: Layer) -> bool:
-    return b"begin" in layer.data and _begin(layer.data, 0) is not None  # the first is faster
+    return _begin(layer.data, 0) is not None
 
 
-uuencode = Format("uuencode", _open, looks_like=_looks_like, unusual=True)
+uuencode = Format("uuencode", _open, looks_like=_looks_like, needs=b"begin", unusual=True)

@@ -11,4 +11,4 @@ def _looks_like(layer: Layer) -> bool:
     return b"=ybegin " in layer.data
 
 
-yenc = Format("yenc", plainly(yenc_files), looks_like=_looks_like, unusual=True)
+yenc = Format("yenc", plainly(yenc_files), looks_like=_looks_like, needs=b"begin", unusual=True)
