@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from encodings.aliases import aliases
+from functools import cache
 
 from sieveav import limits
 
@@ -55,6 +56,20 @@ def fields(raw: bytes) -> list[tuple[str, str]]:
     are ignored.
     """
     return _FIELD.findall(raw.decode("utf-8", "replace"))
+
+
+_EARLY_ENDS = (
+    re.compile(rb"\n(?!From [^\n]*+\n(?!\Z)|[ \t]|[!-9;-~]*+:|\r?+\Z)"),  # Python's email
+    re.compile(rb"\n(?!>?From |[ \t]|[^: \t\n]*+:|\r?+\Z)"),  # mutt
+    re.compile(rb"\n[ \t]++\r?+(?:\n|\Z)"),  # those for whom a line of white space is empty
+)
+
+
+def early_ends(header: bytes) -> list[int]:
+    """The offsets of the lines with which the body begins for some clients, because the line is not a field for them: it has
+    white space before the colon or nothing but white space (RFC 5322, 4.5 and 4.2: obsolete), or is an mbox `From `."""
+    lines = b"\n" + header
+    return sorted({line.start() for end in _EARLY_ENDS if (line := end.search(lines))})
 
 
 _LINES = re.compile(rb"^([!-9;-~]++)[ \t]*+:(?>(?:.*+\n[ \t])*).*+\n?", re.MULTILINE)
@@ -160,6 +175,15 @@ def characters(data: bytes, codec: str) -> str:
     if codec == "utf_7":  # the only codec that gives lone surrogates, which cannot be written
         text = text.encode("utf-8", "replace").decode("utf-8")
     return text
+
+
+@cache
+def is_like_ascii(codec: str) -> bool:
+    """Whether what is ASCII means the same in the codec of a charset, so that scanners recognize it."""
+    return characters(_ASCII, codec).encode("utf-8") == _ASCII
+
+
+_ASCII = bytes(range(32, 127))
 
 
 def without_breaks(text: str) -> str:

@@ -18,7 +18,7 @@ from itertools import islice
 from sieveav import limits, readings
 from sieveav.dividing import LF, MANY_LINES, Search, divide
 from sieveav.entity import Entity, entity
-from sieveav.headers import characters, codec_of, ends, fields, unfold
+from sieveav.headers import characters, codec_of, early_ends, ends, fields, is_like_ascii, unfold
 from sieveav.transfer import DECODERS, PLAIN, bad_base64
 
 DEFECTS = {
@@ -137,6 +137,8 @@ class Part:
             with_line_ends = readings.with_line_ends(content)
             if with_line_ends is not None:
                 yield with_line_ends
+        if self.content_type.startswith("text/") and not is_like_ascii(codec_of(self.parameters.get("charset", ""))):
+            yield self.text().encode("utf-8")  # as it is shown
 
     def text(self) -> str:
         """The decoded body as characters: U+FFFD for invalid octets, UTF-8 if the charset is unknown."""
@@ -153,16 +155,18 @@ def _contents(part: Part) -> Iterator[bytes]:
     if part.parts:
         yield part.decoded()  # if it has other parts once decoded, that is a defect
         return
-    body, encoding, label = part.body, part.encoding, part.label
+    encoding, label = part.encoding, part.label
+    bodies = _bodies(part)
     # Most attachments; there is no need to look for bad base64 again.
-    if _is_good_base64(part) and readings.lines_are_whole(body):
+    if len(bodies) == 1 and _is_good_base64(part) and readings.lines_are_whole(bodies[0]):
         yield part.decoded()
         return
-    yield from readings.contents(body, encoding, label)
-    lines = readings.with_line_ends(body) if readings.by_lines(encoding, label) else None
-    if lines is not None:
-        yield from readings.contents(lines, encoding, label)
-    plain = body
+    for body in bodies:
+        yield from readings.contents(body, encoding, label)
+        lines = readings.with_line_ends(body) if readings.by_lines(encoding, label) else None
+        if lines is not None:
+            yield from readings.contents(lines, encoding, label)
+    plain = body = bodies[0]
     for _ in range(part.quoted):
         plain = DECODERS["quoted-printable"](plain)
         yield from islice(readings.contents(plain, encoding, label), 1)
@@ -170,6 +174,12 @@ def _contents(part: Part) -> Iterator[bytes]:
         yield from _entity(part.decoded())
     elif not part.header or (part.header.startswith((b"From ", b">From ")) and not fields(part.header)):
         yield from _entity(body)
+
+
+def _bodies(part: Part) -> list[bytes]:
+    """The body, still encoded; if it is, also what of the header belongs to it for some clients, and it."""
+    early = early_ends(part.header) if part.encoding not in PLAIN else ()
+    return [part.body, *(part.header[at:] + part.body for at in early)]
 
 
 def _is_good_base64(part: Part) -> bool:
@@ -193,7 +203,8 @@ def _entity(octets: bytes) -> Iterator[bytes]:
     if part.content_type.startswith(("multipart/", "message/")):
         yield octets  # a message, from its first field on
     elif part.label:
-        yield from readings.contents(part.body, part.encoding, part.label)
+        for body in _bodies(part):
+            yield from readings.contents(body, part.encoding, part.label)
 
 
 def _read(source: bytes, start: int, end: int, default: str, quoted: int = 0) -> Part:

@@ -27,7 +27,7 @@ from sieveav.transfer import (
     yenc_files,
 )
 
-MOST = 110
+MOST = 440
 """More readings than one body can have, with all that is wrong about it together. Ordinary bodies have one."""
 
 _NAMES = 2
@@ -160,7 +160,10 @@ def encodings_in(label: str) -> tuple[str, ...]:
     """The encodings with which a word of a Content-Transfer-Encoding's value begins, in that order: some clients compare no
     more than the beginning, some skip what is before, some decode encoded-words in it."""
     found: dict[Callable[[bytes], Iterator[bytes]], str] = {}
-    for name in _NAMED.findall(f"{label} {decode_words(label)}".lower()):
+    words = f"{label} {decode_words(label)}"
+    if "=?" in label:  # more lenient decoders may find either in it
+        words += " base64 quoted-printable"
+    for name in _NAMED.findall(words.lower()):
         found.setdefault(_VARIANTS[name], name)
     return tuple(found.values())
 

@@ -49,6 +49,54 @@ def test_a_large_header_is_cut_without_moving_the_body(monkeypatch: pytest.Monke
     assert "header-too-large" in part.defects
 
 
+@pytest.mark.parametrize(
+    ("header", "ends"),
+    [
+        (b"", []),
+        (b"A: b\nC:\n d\n", []),
+        (b"From x\nA: b\n", []),
+        (b"A: b\nC : d\nE : f\n", [5]),
+        (b"C : d\n", [0]),
+        (b"A: b\nFrom x\nC: d\n", []),
+        (b"A: b\nFrom x\n", [5]),
+        (b"A: b\n>From x\nC: d\n", [5]),
+        (b"A: b\n>From x\nC : d\n", [5, 13]),
+        (b"A: b\n \n c\nD: e\n", [5]),
+        (b"A: b\n\t", [5]),
+        (b"A: b\nnothing\n", [5]),
+    ],
+)
+def test_lines_at_which_the_header_ends_for_some(header: bytes, ends: list[int]) -> None:
+    assert headers.early_ends(header) == ends
+    assert len(headers.early_ends(header.replace(b"\n", b"\r\n"))) == len(ends)
+
+
+@pytest.mark.parametrize("unit", [b"A:\n", b"\n ", b"\nFrom ", b"\nFrom x", b">From \n", b"A", b"\n\t\r", b"\r"])
+def test_hostile_headers_take_linear_time(unit: bytes) -> None:
+    assert_linear(lambda size: headers.early_ends(unit * size), 1 << 15)
+
+
+@pytest.mark.parametrize(
+    ("charset", "alike"),
+    [
+        ("", True),
+        ("us-ascii", True),
+        ("iso-8859-1", True),
+        ("windows-1252", True),
+        ("shift_jis", True),
+        ("iso-2022-jp", True),
+        ("gb18030", True),
+        ("utf-16", False),
+        ("utf-16le", False),
+        ("utf-32", False),
+        ("utf-7", False),
+        ("cp037", False),
+    ],
+)
+def test_charsets_that_are_like_ascii(charset: str, alike: bool) -> None:
+    assert headers.is_like_ascii(headers.codec_of(charset)) is alike
+
+
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 def test_fields(end: str) -> None:
     lines = [

@@ -54,10 +54,13 @@ NO_LEAVES = {"extensions", "__main__"}
 PACKAGES_OF_OTHERS = {
     "sievelib": ["sieveav/language/syntax.py"],
     "ply": ["sieveav/site/config_tokens.py", "sieveav/site/configuration.py"],
+    "pybase64": ["sieveav/transfer.py"],
     "redis": ["sieveav/site/states/redis.py"],
     "email_validator": ["sieveav/lint/rules/address_advice.py"],
     "prometheus_client": ["sieveav/frontends/measuring.py"],
     "re2": ["extensions/regex.py", "extensions/virustest.py"],
+    "libarchive": ["sieveav/scanning/containers/reading.py"],
+    "rarfile": ["sieveav/scanning/containers/reading.py"],
 }
 """Package of others -> the only files that may import it. An engine or a format says so itself, with PACKAGE = "name"."""
 

@@ -77,6 +77,9 @@ _NAMES = (
 )
 """Fields that name what was found, or why the content is blocked."""
 
+_REPORTS = frozenset({*_NAMES, "x-infection-found", "x-fsecure-scan-result", "x-response-info", "x-violations-found"})
+"""Fields that are looked at; most answers have none of them."""
+
 _NOTHING = frozenset({"", "-", "0", "clean", "false", "no", "no threats", "none"})
 """Values of these fields that name nothing."""
 
@@ -91,6 +94,8 @@ _CONTAINERS = (
 
 def _find(header: Head) -> Answer | None:
     """What the fields of a header report, None if nothing."""
+    if _REPORTS.isdisjoint(header.fields):
+        return None
     at = header.field
     if "x-infection-found" in header.fields:
         return _infection(at("x-infection-found"))

@@ -40,7 +40,7 @@ from sieveav.verdict import Verdict
 
 OUTSIDE = frozenset(
     """enabled debug_level action cache_size context_variable error_code file_base max_concurrency pool skip_context_variable
-    timeout infected suspicious encrypted macro limits unscannable error""".split()
+    timeout infected suspicious encrypted macro limits unscannable error replace_text""".split()
 )
 """The options of every engine on which its verdicts do not depend. Nodes that share verdicts may differ in these."""
 

@@ -56,11 +56,13 @@ def checked(command: Sequence[str]) -> tuple[str, ...]:
 
 
 class Child(Connection):
-    """A connection to a process of its own, which `open` starts and `close` kills."""
+    """A connection to a process of its own, which `open` starts and `close` kills. It gets the open files `files` too, whose
+    descriptors have the same numbers there."""
 
-    def __init__(self, command: Sequence[str], deadline: Deadline) -> None:
+    def __init__(self, command: Sequence[str], deadline: Deadline, files: Sequence[int] = ()) -> None:
         super().__init__(Address(command[0], 0), deadline)
         self._command = command
+        self._files = files
         self._lock = threading.Lock()
         """Held while the process is killed and while it is reaped: its number may be another's afterwards."""
         self._status: int | None = None
@@ -92,6 +94,7 @@ class Child(Connection):
             cwd="/",
             env=ENVIRONMENT,
             start_new_session=True,
+            pass_fds=self._files,
         )
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -69,6 +69,24 @@ def _read_address(text: str) -> str:
 
 ADDRESSES = ValueType("address", _read_address, many=True)
 """The type of an option that lists where daemons listen."""
+
+
+_TOGETHER = 16 * 1024
+"""Octets that are worth sending by themselves: each time costs as much as copying as many."""
+
+
+def _together(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same octets in chunks of which only the last is small."""
+    small: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        small.append(chunk)
+        size += len(chunk)
+        if size >= _TOGETHER:
+            yield b"".join(small) if len(small) > 1 else chunk
+            small, size = [], 0
+    if small:
+        yield b"".join(small)
 
 
 class Connection:
@@ -149,7 +167,7 @@ class Connection:
         """Send all `chunks`, unless the daemon speaks first (`hears` octets are kept for later) or closes the connection: then
         false. Its reply is still to be received."""
         try:
-            return all(self._send(chunk, hears, first=number == 0) for number, chunk in enumerate(chunks))
+            return all(self._send(chunk, hears, first=number == 0) for number, chunk in enumerate(_together(chunks)))
         except TimeoutError:
             raise self._fault("timeout while sending") from None
         except OSError:

@@ -42,7 +42,8 @@ OPTIONS = (COMMAND, INLINE, CONCURRENCY, *naming.OPTIONS)
 
 
 class Programs(Daemon):
-    """The processes of one program, `most` at a time, as a server of the engine `engine`. Each gets the `options`."""
+    """The processes of one program, `most` at a time, as a server of the engine `engine`. Each gets the `options`, and
+    the open files `files`."""
 
     idle = math.inf
 
@@ -54,11 +55,13 @@ class Programs(Daemon):
         values: Mapping[str, Any],
         most: int,
         options: Mapping[str, Any],
+        files: Sequence[int] = (),
     ) -> None:
         self._starting: list[tuple[float, Child]] = []
         """Processes that have not said their version, and when they must have."""
         super().__init__(engine, Address(command[0], 0), protocol, values)
         self._command = command
+        self._files = files
         self._greeting = program_lines.begin(options)
         self._places = threading.BoundedSemaphore(most)
         self._failures = 0
@@ -112,7 +115,7 @@ class Programs(Daemon):
             if pause >= deadline.left():
                 raise Unreached(f"did not start, and is not tried for another {pause:.1f} s")
             time.sleep(pause)
-        child = Child(self._command, deadline)
+        child = Child(self._command, deadline, self._files)
         try:
             child.open()
         except Unreached:

@@ -47,6 +47,7 @@ _REJECT_OR_PASS = one_of("reject", "pass")
 _ACTION = ValueType(_REJECT_OR_PASS.name, _action)
 _VARIABLE = ValueType("name of a context variable", _variable)
 _POLICY = one_of("pass", "reject", "tempfail")
+_POLICY_OF_FINDS = one_of("pass", "reject", "tempfail", "replace")
 _POOL = ValueType("thread pool", str.upper)
 
 
@@ -90,7 +91,15 @@ class EngineSettings:
     use_wire_rep: bool = _option(
         BOOLEAN, True, "false: scan the message with the edits of earlier scripts, not as it was received"
     )
-    infected: str = _policy("infected mail")
+    infected: str = _option(
+        _POLICY_OF_FINDS,
+        "",
+        "what is done with infected mail: pass, reject, tempfail, or replace: its infected parts are replaced by replace_text,"
+        " and it is refused if it is still infected, or if a script asked first; by default what action says",
+    )
+    replace_text: str = _option(
+        TEXT, "A part of this message was removed here, because it was infected.", "what infected = replace writes"
+    )
     suspicious: str = _policy("mail that is suspicious, but with no known virus")
     encrypted: str = _policy("mail that nobody can look into")
     macro: str = _policy("documents with macros")
@@ -100,7 +109,7 @@ class EngineSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def policy(self, status: Status) -> str:
-        """What is done with mail of this status: "pass" (scripts decide), "reject" or "tempfail"."""
+        """What is done with mail of this status: "pass" (scripts decide), "reject", "tempfail" or "replace"."""
         if status in (Status.CLEAN, Status.SKIPPED):
             return "pass"
         by_action = "pass" if self.action == "pass" else "tempfail" if status is Status.ERROR else "reject"

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from sieveav.scanning.contract import Content
-from sieveav.scanning.format import openers
-from sieveav.scanning.formats.message import message, parts
+from sieveav.scanning.format import ANY, openers
+from sieveav.scanning.formats.message import parts
 from sieveav.scanning.layers import DEPTH, Budget, Item, Layer, Obstacle, safely
 from sieveav.verdict import Status
 
@@ -22,7 +22,7 @@ def layers(content: Content, budget: Budget) -> Iterator[Item]:
     If mail clients disagree about what the parts are (CVE-2024-28054), that is an obstacle too.
     """
     if content.is_message:
-        whole = Layer("message", content.raw, opened=message.name)
+        whole = Layer("message", content.raw, opened=ANY)  # what may be in it, is in its parts
         return unpack(chain((whole,), parts("message", content.structure)), budget)
     return unpack((Layer("content", content.raw),), budget)
 

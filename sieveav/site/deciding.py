@@ -171,9 +171,9 @@ class Conversation:
         scans = Scans(message, self.site.scanners, envelope, recipients, self.session)
         shared: dict[Question[Any], Any] = {}
         asker = Asker(scans, self.context, self._known(""), shared)
-        asker.scan_active_engines()
+        begun = asker.scan_active_engines()
         case = self._case(message, envelope, asker, self.context)
-        phase, outcome = "data", self._through(case, asker, self._policy("data"), UNDECIDED)
+        phase, outcome = "data", self._through(case, asker, self._policy("data"), begun)
         if not outcome.ended and asker.refusal is None:
             phase, outcome = "spool", self._through(case, asker, self._policy("spool"), outcome)
         if outcome.response is None and asker.refusal is not None:
@@ -211,6 +211,7 @@ class Conversation:
         ask."""
         context = self.context.copy()
         asker = Asker(scans, context, self._known(recipient, delivering=True), shared, recipient)
+        asker.set_own_values()
         own = self._case(case.message, replace(case.envelope, recipient=recipient), asker, context)
         theirs = _Theirs()
         outcome = self._through(own, asker, self._scripts_of(recipient), begun, theirs).with_implicit_keep()

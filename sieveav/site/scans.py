@@ -10,14 +10,16 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sieveav.running.effects import Rewrite
 from sieveav.running.message import Message
-from sieveav.running.outcome import Response
+from sieveav.running.outcome import UNDECIDED, Action, Outcome, Response
 from sieveav.running.questions import Answers, Context, Envelope, Host, Now, Question, Scan, Scanned
 from sieveav.site import clock
+from sieveav.site.curing import without_infected
 from sieveav.site.transaction import Session
 from sieveav.verdict import FOUND, UNSCANNABLE, Status, Verdict
 
@@ -90,9 +92,12 @@ class Scans:
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each engine's verdict on the message so far, in the order of the engines."""
-        given = list(self._scans.items())
-        names = [scanner.name for scanner in self.scanners]
-        return tuple(verdict for name in names for key, verdict in given if key[0] == name and key[1] is None)
+        return tuple(verdict for _, verdict in self.of_message())
+
+    def of_message(self) -> list[tuple[Scanner, Verdict]]:
+        """Each engine with its verdict on the message so far, in the order of the engines."""
+        given = {id(verdict): (key[0], verdict) for key, verdict in list(self._scans.items()) if key[1] is None}
+        return [(each, verdict) for each in self.scanners for name, verdict in given.values() if name == each.name]
 
     @cached_property
     def _content(self) -> Content:
@@ -119,6 +124,36 @@ class Scans:
     def knows(self, scanner: Scanner, part: bytes | None, edited: Message | None = None) -> bool:
         """Whether an engine has scanned the message, or the content of a part, already."""
         return _key(scanner, part, edited) in self._scans
+
+    def cure(self) -> Message | None:
+        """The message without the infected parts that engines are to replace; None if there are none. Verdicts are those on the
+        new message from then on; one that is clean now is "replaced"."""
+        found = [
+            scanner
+            for scanner, verdict in self.of_message()
+            if verdict.status is Status.INFECTED and scanner.settings.infected == "replace"
+        ]
+        if not found:
+            return None
+
+        def is_infected(octets: bytes) -> bool:
+            return any(self.verdict(scanner, octets).status is Status.INFECTED for scanner in found)
+
+        cured = without_infected(self._message, is_infected, found[0].settings.replace_text)
+        if cured is None:
+            return None
+        from sieveav.scanning.wrapping import Counts  # not for a transaction without a find
+
+        again = {scanner.name: self._scan(scanner, None, cured) for scanner, _ in self.of_message()}
+        if any(again[scanner.name].status is not Status.CLEAN for scanner in found):
+            return None
+        for scanner in found:
+            again[scanner.name] = replace(again[scanner.name], cured="replaced")
+            scanner.engine.statistics.add(Counts(cured=1))
+        for scanner, _ in self.of_message():
+            for edited in (None, cured):
+                self._scans[_key(scanner, None, edited)] = again[scanner.name]
+        return cured
 
     def _scan(self, scanner: Scanner, part: bytes | None, edited: Message | None) -> Verdict:
         from sieveav.scanning.contract import Content, Deadline
@@ -185,11 +220,26 @@ class Asker(Host):
         scanners = [s for s in self._scans.scanners if not named or s.name.lower() in named]
         return all(self._scans.knows(scanner, question.part, question.edited) for scanner in scanners)
 
-    def scan_active_engines(self) -> None:
-        """Scan with the engines that are not passive, before any script, and set their variables."""
+    def scan_active_engines(self) -> Outcome:
+        """Scan with the engines that are not passive, before any script, and set their variables. The outcome has the edit that
+        replaces infected parts, if that is to be done and can be."""
         active = [scanner for scanner in self._scans.scanners if scanner.settings.active]
-        if active:
-            self._ask(active, Scan())
+        if not active:
+            return UNDECIDED
+        cured = None
+        if any(scanner.settings.infected == "replace" for scanner in active):
+            self._verdicts(active, Scan())
+            cured = self._scans.cure()
+        self._ask(active, Scan())
+        if cured is None:
+            return UNDECIDED
+        return Outcome(actions=(Action("cure", (Rewrite(cured.raw),), cancels_keep=False),))
+
+    def set_own_values(self) -> None:
+        """Set the variables of engines that have answered something else for this recipient, in a phase for all recipients."""
+        for scanner, verdict in self._scans.of_message():
+            if self._recipient in verdict.by_recipient:
+                self._context.message.update(scanner.engine.variables(verdict.for_recipient(self._recipient)))
 
     def _scanned(self, question: Scan) -> Scanned:
         scanners = self._scans.scanners
@@ -204,21 +254,27 @@ class Asker(Host):
     def _ask(self, scanners: Sequence[Scanner], question: Scan) -> Scanned:
         """The verdicts of these engines. A scan of the message sets the variables, whoever has asked; the run that asked sets
         them in its own context."""
-        verdicts = []
         values: dict[str, str] = {}
+        given = self._verdicts(scanners, question)
+        if question.part is None:
+            for scanner, verdict in given:
+                self._apply(scanner.settings, verdict.status)
+                values.update(scanner.engine.variables(verdict))
+        self._context.message.update(values)
+        return Scanned(tuple(verdict for _, verdict in given), values)
+
+    def _verdicts(self, scanners: Sequence[Scanner], question: Scan) -> list[tuple[Scanner, Verdict]]:
+        """The engines that are asked with their verdicts."""
         self._scan_together([scanner for scanner in scanners if not scanner.turn], question)
+        given: list[tuple[Scanner, Verdict]] = []
         ended: set[str] = set()
         for scanner in scanners:
             if scanner.turn in ended:
                 continue
-            verdict = self._verdict(scanner, question)
-            verdicts.append(verdict)
-            if scanner.turn and verdict.status in FOUND:
+            given.append((scanner, self._verdict(scanner, question)))
+            if scanner.turn and given[-1][1].status in FOUND:
                 ended.add(scanner.turn)
-            if question.part is None:
-                values.update(scanner.engine.variables(verdict))
-        self._context.message.update(values)
-        return Scanned(tuple(verdicts), values)
+        return given
 
     def _scan_together(self, scanners: Iterable[Scanner], question: Scan) -> None:
         """Have those engines that have not scanned this yet scan it at the same time, if they are several."""
@@ -237,16 +293,15 @@ class Asker(Host):
         skip = self._skips(scanner)
         if skip:
             return Verdict(scanner.name, Status.SKIPPED, f"{skip} is set")
-        verdict = self._scans.verdict(scanner, question.part, question.edited).for_recipient(self._recipient)
-        if question.part is None:
-            self._apply(scanner.settings, verdict.status)
-        return verdict
+        return self._scans.verdict(scanner, question.part, question.edited).for_recipient(self._recipient)
 
     def _apply(self, settings: EngineSettings, status: Status) -> None:
         """What the framework does with mail of this status. A permanent refusal outranks a temporary one (RFC 5321, 4.2.1)."""
         policy = settings.policy(status)
         if policy == "pass":
             return
+        if policy == "replace":  # which was not possible
+            policy = "reject"
         code = 550 if policy == "reject" else settings.error_code if status is Status.ERROR else 451
         texts = REFUSED if policy == "reject" else DEFERRED
         if self.refusal is None or self.refusal.code < code:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import os
 import signal
 import threading
 import time
 import zipfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support import daemons
 from support.daemons import Clamd, StartClamd
 from support.scanning import Ask, MakeClamav
 
@@ -204,3 +208,45 @@ def test_doubts_about_the_age_of_definitions(days: int, doubt: str) -> None:
             return Verdict(self.name, Status.LIMITS if content.raw and deadline.left() else Status.ERROR)
 
     assert list(clamav.engine.doubts(Answers(), Deadline.after(5))) == ([doubt] if doubt else [])
+
+
+def test_ten_thousand_scans_while_clamd_is_killed_every_second(
+    tmp_path: Path, short: Path, make: MakeClamav, eicar: bytes
+) -> None:
+    """50 at a time: no verdict is wrong, none comes late, and nothing is left behind."""
+    path, done = str(short / "clamd.sock"), threading.Event()
+    engine = make(path)
+
+    def keep_killing() -> None:
+        for number in range(1000):
+            with daemons.clamd(tmp_path / str(number), LocalSocket=path) as running:
+                done.wait(1)
+                running.process.kill()
+                running.process.wait()
+            if done.is_set():
+                return
+
+    late: list[float] = []
+
+    def scan(number: int) -> tuple[bool, Status]:
+        infected = number % 3 == 0
+        begun = time.monotonic()
+        verdict = engine.scan(Content(b"%d " % number + eicar * infected, is_message=False), Deadline.after(5))
+        if time.monotonic() - begun > HANGS:
+            late.append(time.monotonic() - begun)
+        return infected, verdict.status
+
+    threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    with ThreadPoolExecutor(1) as killer, ThreadPoolExecutor(50) as pool:
+        killed = killer.submit(keep_killing)
+        counts = Counter(pool.map(scan, range(10_000)))
+        done.set()
+        killed.result()
+    assert set(counts) <= {
+        (True, Status.INFECTED), (True, Status.ERROR), (False, Status.CLEAN), (False, Status.ERROR)
+    }  # fmt: skip
+    assert counts[True, Status.INFECTED] > 0 < counts[False, Status.CLEAN]
+    assert late == []
+    gc.collect()
+    assert threading.active_count() <= threads
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors

@@ -15,7 +15,11 @@ from support.scanning import Ask, Serve
 from support.scripted import Peer
 
 from sieveav.engines.csapi import KIT, engine
+from sieveav.running.message import Message
 from sieveav.scanning.contract import Engine
+from sieveav.site.deciding import decide
+from sieveav.site.site import load
+from sieveav.site.transaction import Transaction
 from sieveav.verdict import Status
 
 DEFAULTS = {option.name: option.default for option in engine.options} | {"file_base": None}
@@ -66,6 +70,67 @@ def test_a_server(serve: Serve, ask: Ask) -> None:
     verdict = ask(made(server=(serve(script).address,)))
     assert (verdict.status, verdict.info) == (Status.INFECTED, "Trojan.Gen.2")
     assert b"/SYMCScanResp-AV ICAP/1.0" in asked[0]
+
+
+SITE = """csapi {{}}
+antivirus "antivirus1" {{
+  csapi "csapi1" {{
+    enabled = false
+    action = "pass"
+    context_variable = "virus"
+    max_concurrency = 4
+    cache_size = 0
+    server = "{server}"
+  }}
+}}
+sieve "sieve1" {{
+  script "data_phase1" {{ source = "scan.siv" }}
+  script "each_rcpt_phase1" {{ source = "process.siv" }}
+}}
+"""
+
+PROCESS = """if vctx :contains "virus" "error" {
+  ec_action 451 "AV system offline" "virus:check error";
+  stop;
+}
+elsif vctx :contains "virus" "" {
+  ec_action 550 "Virus detected %{vctx_mess:virus_info}" "virus:Viruses rejected";
+  stop;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            b"201 Created\r\nX-Infection-Found: Type=0; Resolution=1; Threat=Trojan.Gen.2;",
+            (550, "Virus detected Trojan.Gen.2"),
+        ),
+        (
+            b"201 Created\r\nX-Infection-Found: Type=2; Resolution=2; Threat=Container size violation;",
+            (550, "Virus detected Container size violation"),
+        ),
+        (b"539 Aborted - No AV scanning license", (451, "AV system offline")),
+        (b"506 Server too busy", (451, "AV system offline")),
+        (b"204 No Content", None),
+    ],
+)
+def test_momentums_scripts_in_two_phases(
+    answer: bytes, expected: tuple[int, str] | None, serve: Serve, tmp_path: Path
+) -> None:
+    def script(peer: Peer) -> None:
+        head(peer), head(peer), head(peer), chunks(peer)
+        peer.send(b"ICAP/1.0 " + answer + b'\r\nISTag: "1"\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n')
+        peer.drain()
+
+    (tmp_path / "scan.siv").write_text("csapi_avscan;")
+    (tmp_path / "process.siv").write_text(PROCESS)
+    (tmp_path / "site.conf").write_text(SITE.format(server=serve(script).address))
+    transaction = Transaction(Message(b"Subject: x\r\n\r\n"), "bob@example.org", ("a@example.com", "b@example.com"))
+    decision = decide(load(tmp_path / "site.conf"), transaction)
+    replies = [one.response and (one.response.code, one.response.text) for one in decision.recipients]
+    assert replies == [expected] * 2
 
 
 def test_no_server(ask: Ask) -> None:

@@ -17,7 +17,8 @@ from sieveav.verdict import FOUND, UNSCANNABLE, Status
 def test_the_common_options() -> None:
     assert sorted(option.name for option in COMMON) == [
         "action", "cache_size", "context_variable", "debug_level", "enabled", "encrypted", "error", "error_code", "file_base",
-        "infected", "limits", "macro", "max_concurrency", "mime_decompose", "paranoid", "pool", "skip_context_variable",
+        "infected", "limits", "macro", "max_concurrency", "mime_decompose", "paranoid", "pool", "replace_text",
+        "skip_context_variable",
         "suspicious", "timeout", "unscannable", "use_wire_rep",
     ]  # fmt: skip
     assert [option.name for option in GLOBAL] == ["enabled", "debug_level"]
@@ -61,7 +62,11 @@ def test_settings_of_all_values() -> None:
     values = {option.name: option.default for option in options_of(yara.engine)}
     settings = EngineSettings.of(yara.engine, "y", values)
     assert settings == EngineSettings(
-        kind="yara", instance="y", context_variable="yara_status", pool="CPU", options={"rules": ()}
+        kind="yara",
+        instance="y",
+        context_variable="yara_status",
+        pool="CPU",
+        options={option.name: option.default for option in yara.engine.options},
     )
     assert not EngineSettings.of(yara.engine, "y", values, globally_enabled=False).active
     assert not EngineSettings.of(yara.engine, "y", values | {"enabled": False}).active

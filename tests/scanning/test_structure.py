@@ -9,11 +9,13 @@ import zipfile
 from collections.abc import Mapping
 
 import pytest
+from support.containers import WITHOUT_LIBRARIES
 from support.hidden import HIDDEN, MESSAGES, ORDINARY
 
 from sieveav.engines.clamav import engine as clamav
 from sieveav.scanning import structure
 from sieveav.scanning.contract import Content, Deadline
+from sieveav.scanning.formats import containers
 from sieveav.scanning.structure import StructureCheck
 from sieveav.verdict import Status, Verdict
 
@@ -92,7 +94,8 @@ def test_ambiguous_mime() -> None:
     assert checked(AMBIGUOUS, is_message=False).status is Status.CLEAN
 
 
-def test_archives_that_nobody_opens() -> None:
+def test_archives_that_nobody_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "HELPERS", WITHOUT_LIBRARIES)
     seven = attached(b"7z\xbc\xaf\x27\x1c" + bytes(99))
     assert checked(seven).info == "7z archive: message/a.bin"
     assert checked(seven, opens=("7z",)).status is Status.CLEAN

@@ -152,6 +152,7 @@ def test_defaults() -> None:
         "context_variable": "clamav_status", "debug_level": 0, "error_code": 451, "file_base": None, "max_concurrency": 0,
         "mime_decompose": False, "paranoid": False, "skip_context_variable": "skip_virus_check", "timeout": 10.0,
         "pool": "IO", "use_wire_rep": True,
+        "replace_text": "A part of this message was removed here, because it was infected.",
         **dict.fromkeys(["infected", "suspicious", "encrypted", "macro", "limits", "unscannable", "error"], ""),
         "options": {"daemon": ("127.0.0.1:3310",)},
     }  # fmt: skip
@@ -171,7 +172,8 @@ ROWS: list[tuple[str, str, Any]] = [
     ("paranoid", "1", True),
     ("skip_context_variable", "skip", "skip"),
     ("timeout", "1m", 60.0),
-    ("infected", "reject", "reject"),
+    ("infected", "replace", "replace"),
+    ("replace_text", "gone", "gone"),
     ("suspicious", "tempfail", "tempfail"),
     ("encrypted", "tempfail", "tempfail"),
     ("macro", "pass", "pass"),

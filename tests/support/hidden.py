@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import bz2
 import io
 import quopri
+import string
 import tarfile
 import zipfile
 import zlib
@@ -13,10 +15,22 @@ from struct import pack
 
 from support import tnef
 
+_XX = bytes.maketrans(
+    bytes(range(32, 96)), b"+-" + (string.digits + string.ascii_uppercase + string.ascii_lowercase).encode()
+)
+
+
+def to_xxencode(octets: bytes) -> bytes:
+    """The lines of xxencode, without the first and the last."""
+    lines = (binascii.b2a_uu(octets[at : at + 45]).rstrip(b"\n") for at in range(0, len(octets), 45))
+    return b"".join(line.translate(_XX) + b"\n" for line in lines)
+
+
 HIDDEN = b"HIDDEN " * 9 + b"PAYLOAD"  # 70 octets
 B64 = base64.b64encode(HIDDEN)
 QP = b"".join(b"=%02X" % octet for octet in HIDDEN)
 UU = binascii.b2a_uu(HIDDEN[:45]) + binascii.b2a_uu(HIDDEN[45:]) + b"`\nend\n"
+XX = to_xxencode(HIDDEN)
 YENC = bytes((octet + 42) & 255 for octet in HIDDEN)
 
 
@@ -33,8 +47,13 @@ def typed(content_type: bytes) -> bytes:
     return message(b"Content-Type: " + content_type, b"", *part)
 
 
-def with_part(content_type: bytes) -> bytes:
-    part = (b"--b", b"Content-Type: " + content_type, b"", b"Content-Transfer-Encoding: base64", b"", B64, b"--b--")
+def labelled_header(*lines: bytes) -> bytes:
+    """A header that goes on behind the label, and another body."""
+    return message(b"Content-Transfer-Encoding: base64", *lines, b"", b"hello")
+
+
+def with_part(content_type: bytes, body: bytes = b"Content-Transfer-Encoding: base64\n\n" + B64) -> bytes:
+    part = (b"--b", b"Content-Type: " + content_type, b"", body, b"--b--")
     return message(b"Content-Type: multipart/mixed; boundary=b", b"", *part)
 
 
@@ -43,11 +62,21 @@ def attached(name: bytes, octets: bytes) -> bytes:
     return message(head, b"Content-Transfer-Encoding: base64", b"", base64.encodebytes(octets))
 
 
-def zipped(name: str, octets: bytes) -> bytes:
+def zipped(name: str, octets: bytes, *, large: str = "") -> bytes:
+    """A zip archive, with the records for large ones in the "header" of the entry, or at the "end"."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(name, octets)
-    return stream.getvalue()
+    method = zipfile.ZIP_DEFLATED if large else zipfile.ZIP_STORED
+    with (
+        zipfile.ZipFile(stream, "w", method) as archive,
+        archive.open(name, "w", force_zip64=large == "header") as entry,
+    ):
+        entry.write(octets)
+    made = stream.getvalue()
+    if large != "end":
+        return made
+    start, end = made.index(b"PK\1\2"), made.index(b"PK\5\6")
+    record = pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, end - start, start)
+    return made[:end] + record + pack("<4sLQL", b"PK\6\7", 0, end, 1) + made[end:]
 
 
 def tarred(name: str, octets: bytes, form: int) -> bytes:
@@ -58,6 +87,8 @@ def tarred(name: str, octets: bytes, form: int) -> bytes:
         archive.addfile(entry, io.BytesIO(octets))
     return stream.getvalue()
 
+
+ATTACH = b"ATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=a.com"
 
 IN_A_PART = b"--b\rContent-Transfer-Encoding: base64\r\r" + B64 + b"\n--b--"
 
@@ -106,10 +137,39 @@ MESSAGES = {
         for begin in (b"begin 644 a.com", b"begin 644 ", b"begin 644 " + b"a" * 300, b"begin 0644 a.com")
     },
     "uuencode that ends like a zip archive": message(b"", b"begin 644 a.com", UU, b"PK\5\6"),
+    "xxencode": message(b"", b"begin 644 a.com", XX, b"end"),
+    "labelled x-xxencode": labelled(b"x-xxencode", b"begin 644 a.com", XX, b"end"),
+    "a calendar": message(
+        b"Content-Type: text/calendar", b"", b"BEGIN:VCALENDAR", ATTACH + b":" + B64, b"END:VCALENDAR"
+    ),
+    "a card": attached(b"a.vcf", b"BEGIN:VCARD\nPHOTO:data:image/png;base64," + B64 + b"\nEND:VCARD\n"),
     "yEnc": message(b"", b"=ybegin line=128 size=70 name=a.com", YENC, b"=yend size=70"),
     "labelled x-yencode": labelled(b"x-yencode", b"=ybegin line=128 size=70 name=a.com", YENC, b"=yend size=70"),
     "==58": labelled(b"quoted-printable", b"==" + QP[1:]),
     "an empty line before the header": b"\n" + labelled(b"base64", B64),
+    # where the header ends
+    "white space before a colon ends the header": labelled_header(B64 + b" :"),
+    "white space before a colon ends the header, not `>From`": labelled_header(b">From x", B64 + b" :"),
+    "an mbox line at the end of the header": labelled_header(b"From " + B64),
+    "a quoted mbox line within the header": labelled_header(b">From 1234", B64 + b":"),
+    "a line of white space ends the header": labelled_header(b" ", B64 + b":"),
+    "white space before the first colon": b"Content-Transfer-Encoding : base64\n\n" + B64,
+    "a folded line of white space": labelled(b"\n \n base64", B64),
+    "a broken line in a message/...": with_part(
+        b"message/feedback-report", b"Content-Transfer-Encoding: base64\n(\n" + B64
+    ),
+    "an encoded-word that few decode": labelled(b"=?us-ascii?b?cXVvdGVkLXByaW50YWJsZQ==base64?=", QP),
+    # charsets
+    **{
+        f"charset {charset}": message(
+            b"Content-Type: text/plain; charset=" + charset.encode(),
+            b"Content-Transfer-Encoding: base64",
+            b"",
+            base64.encodebytes(HIDDEN.decode().encode(charset)),
+        )
+        for charset in ("utf-16", "utf-16-be", "utf-32", "cp037")
+    },
+    "charset utf-7": message(b"Content-Type: text/html; charset=UTF-7", b"", HIDDEN.replace(b"H", b"+AEg-")),
     "base64 in a multipart's own encoding": message(
         b"Content-Type: multipart/mixed; boundary=b",
         b"Content-Transfer-Encoding: base64",
@@ -129,6 +189,9 @@ MESSAGES = {
     "no name, in zip": attached(b"a.zip", zipped("a", b"MIME-Version: 1.0\nContent-Type: text/plain\n" + EML)),
     "MHTML named .doc": attached(b"a.doc", MHTML),
     "MHTML named .doc, behind something else": attached(b"a.doc", b"%PDF-1.7\n\nendobj\n" + MHTML),
+    # what not all scanners open of an archive
+    **{f"zip64, {large}": attached(b"a.zip", zipped("a", HIDDEN, large=large)) for large in ("header", "end")},
+    "bzip2 in two streams": attached(b"a.bz2", bz2.compress(b"hello") + bz2.compress(HIDDEN)),
     # archives behind something else
     "RAR 4": attached(b"a.exe", b"MZ" + bytes(999) + b"Rar!\x1a\x07\x00\xcf\x90\x73\x00\x00\x0d" + bytes(99)),
     "RAR 5": attached(b"a.rar", b"GIF89aRar!\x1a\x07\x01\x00\x33\x92\xb5\xe5\x0a\x01\x05\x06" + bytes(99)),
@@ -167,6 +230,22 @@ ORDINARY = {
     "an export as MHTML": attached(b"a.doc", b"Subject: Exported\n" + MHTML.replace(B64, b"aGVsbG8=")),
     "a program that names archives": attached(
         b"a.exe", b"MZ\0Rar!\x1a\x07\0Rar!\x1a\x07\1\0\x007z\xbc\xaf\x27\x1c\0MSCF\0\0\0\0"
+    ),
+    "white space before a colon": b"Subject : x\n" + labelled(b"base64", base64.encodebytes(b"hello")),
+    "mbox lines": b"From a Mon\n>From b Tue\nFrom: a\nFrom c Wed\nTo: b\n\nhello\n",
+    "a folded line of white space": b"Subject: x\n \n" + labelled(b"quoted-printable", b"hello"),
+    "UTF-16": message(
+        b"Content-Type: text/plain; charset=utf-16",
+        b"Content-Transfer-Encoding: base64",
+        b"",
+        base64.b64encode("\u00e4".encode("utf-16")),
+    ),
+    "a picture within HTML": message(
+        b"Content-Type: text/html", b"", b"<img src='data:image/png;base64,iVBORw0KGgo='>"
+    ),
+    "base64, as a word": message(b"Content-Type: text/html", b"", b"Write it in base64, please."),
+    "a calendar": message(
+        b"Content-Type: text/calendar", b"", b"BEGIN:VCALENDAR\nATTENDEE;X=B:mailto:a\nEND:VCALENDAR"
     ),
     "winmail.dat": attached(b"winmail.dat", tnef.tnef(tnef.file(b"a.txt", b"hello"), tnef.embedded(b"a", tnef.tnef()))),
 }

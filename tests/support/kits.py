@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sieveav.scanning import programs
+from sieveav.scanning.containers.helpers import HELPERS
 from sieveav.scanning.contract import Engine
 
 PROGRAM = """
@@ -96,6 +97,7 @@ def descriptors() -> int:
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """Checks that afterwards there are no more processes, threads, files and sockets than before."""
+    HELPERS.close()
     threads, processes, opened = set(threading.enumerate()), children(), descriptors()
     yield
     gc.collect()  # an engine keeps its processes

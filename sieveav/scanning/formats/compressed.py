@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from sieveav.scanning.format import Format
-from sieveav.scanning.layers import Budget, Item, Layer, Opener, member
+from sieveav.scanning.layers import Budget, Item, Layer, Opener, member, unusually
 from sieveav.scanning.streams import Decompressor, Inflate, lzma_alone, streams, unpacked_name, xz
 
 GZIP = b"\x1f\x8b"
@@ -51,7 +51,9 @@ def _opener(make: Callable[[], Decompressor], magic: bytes) -> Opener:
             nonlocal end
             end = yield from streams(make, magic or data[:3], data)
 
-        yield from member(f"{layer.name}/{name}", chunks(), budget, len(data))
+        items = member(f"{layer.name}/{name}", chunks(), budget, len(data))
+        # Other scanners may stop behind the first stream of bzip2.
+        yield from unusually(items) if magic == BZIP2 and data.find(BZIP2, len(BZIP2)) >= 0 else items
         if rest := data[end:].strip(b"\0"):  # which programs ignore
             yield Layer(f"{layer.name}/after the end", rest, unusual=True)
 

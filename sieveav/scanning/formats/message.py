@@ -47,6 +47,9 @@ def parts(name: str, structure: mime.Part, *, is_unusual: bool = False) -> Itera
     is_unusual = is_unusual or not mime.HARMLESS.issuperset(defects)
     for part in mime.walk(structure):
         is_unusual = is_unusual or (part.content_type.startswith("message/") and part.content_type != "message/rfc822")
+        for around in part.surroundings() if part.parts else ():
+            if around.strip():
+                yield Layer(f"{name}/{part.content_type}", around, unusual=is_unusual)
         if not part.parts:
             for layer in _readings(f"{name}/{part.filename or part.content_type}", part):
                 yield layer._replace(unusual=True) if is_unusual else layer

@@ -123,4 +123,4 @@ def _attachment(ole: Any, names: dict[str, Any]) -> str:
     return ""
 
 
-ole2 = Format("ole2", _open, ((0, MAGIC),), holds=("zip",))
+ole2 = Format("ole2", _open, ((0, MAGIC),), holds=("zip", "rar", "7z", "cab"))

@@ -292,11 +292,16 @@ def _entry(path: str, data: bytes, entry: Entry, end: _End, budget: Budget) -> I
         else:
             packed = data[header.start : header.start + entry.packed]
             items = member(name, _METHODS[entry.method](packed), budget, len(packed), (entry.size, entry.crc))
-            yield from items if entry.method in USUAL_METHODS else unusually(items)
+            yield from items if _is_usual(entry, header, end) else unusually(items)
             if not header.agrees(entry):
                 yield Obstacle(Status.UNSCANNABLE, f"two headers that disagree: {name}")
             if budget.over:
                 return
+
+
+def _is_usual(entry: Entry, header: Header, end: _End) -> bool:
+    """Whether other scanners open the entry: many do not know the records for large archives (APPNOTE.TXT, 4.3.14, 4.5.3)."""
+    return entry.method in USUAL_METHODS and end.last == end.at and _ELSEWHERE not in (header.packed, header.size)
 
 
 def _names(entry: Entry, header: Header) -> Iterator[str]:

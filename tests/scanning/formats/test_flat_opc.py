@@ -121,7 +121,7 @@ OUTLOOK = (
         element(b"<ooo:source-code>", b"Sub Main"),
         OPC % b"",
         element(b"<w:binData/>", b"some text &amp; more"),
-        b"<svg><image xlink:href='data:image/png;base64,iVBORw0KGgo='/></svg>",
+        b"<svg><image xlink:href='cid:iVBORw0KGgo='/></svg>",
         b"ActiveMime is how Word stores macros.",
         b"He wrote: <binData>" + BASE64 + b"</binData>",
         b"<",

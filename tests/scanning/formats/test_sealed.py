@@ -6,9 +6,17 @@ import struct
 import zlib
 
 import pytest
+from support.containers import WITHOUT_LIBRARIES
 from support.unpacked import unpacked
 
+from sieveav.scanning.formats import containers
 from sieveav.verdict import Status
+
+
+@pytest.fixture(autouse=True)
+def _without_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "HELPERS", WITHOUT_LIBRARIES)
+
 
 RAR_4 = b"Rar!\x1a\x07\x00"
 RAR_5 = b"Rar!\x1a\x07\x01\x00"
