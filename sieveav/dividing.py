@@ -1,7 +1,7 @@
 """dividing: the body of a multipart to the spans of its parts (RFC 2046, 5.1.1).
 
 A leaf, pure and total. A body is divided as if CR alone ended no line; that it does for some clients is a defect. The defects
-are those of `mime.DEFECTS`.
+are those of `mime_defects.DEFECTS`.
 """
 
 from __future__ import annotations

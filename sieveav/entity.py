@@ -1,7 +1,7 @@
 """entity: the header of a MIME entity to what it says of the body, and the defects in that.
 
 A leaf, pure and total, in linear time. Of several fields or parameters of one name the first counts. The defects are those of
-`mime.DEFECTS`.
+`mime_defects.DEFECTS`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from support.timing import assert_linear
 
 from sieveav import dividing, limits
 from sieveav.headers import decode_words, fields, header_end, unfold
-from sieveav.mime import AMBIGUOUS, DEFECTS, Part, defects, parse, walk
+from sieveav.mime import Part, defects, parse, walk
+from sieveav.mime_defects import AMBIGUOUS, DEFECTS
 
 MIXED = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 LEAVES = {
     "verdict": [],
     "limits": [],
+    "mime_defects": [],
     "options": [],
     "plugins": [],
     "printing": [],

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from support.timing import assert_linear
 
 from sieveav import readings
-from sieveav.mime import AMBIGUOUS, defects, parse, walk
+from sieveav.mime import defects, parse, walk
+from sieveav.mime_defects import AMBIGUOUS
 
 PAYLOAD = b"payload:" + bytes(range(256)) + b"!"
 

@@ -14,6 +14,7 @@ from operator import add
 from typing import NamedTuple
 
 from sieveav import mime
+from sieveav.mime_defects import HARMLESS
 from sieveav.scanning.contract import Content, Deadline, Engine
 from sieveav.scanning.pools import Pool
 from sieveav.verdict import FOUND, Status, Verdict, worst
@@ -222,6 +223,6 @@ class Paranoid(EngineWrapper):
         found = [
             Verdict(self.name, Status.INFECTED, f"Paranoid.MIME.{defect}")
             for defect in mime.defects(content.structure)
-            if defect not in mime.HARMLESS
+            if defect not in HARMLESS
         ]
         return worst_with_values(verdict, *found) if found else verdict

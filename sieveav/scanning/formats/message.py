@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from sieveav import limits, mime
+from sieveav.mime_defects import AMBIGUOUS, HARMLESS
 from sieveav.scanning.format import Format, openers
 from sieveav.scanning.layers import Budget, Item, Layer, Obstacle, doubtfully
 from sieveav.verdict import Status
@@ -42,9 +43,9 @@ def parts(name: str, structure: mime.Part, *, is_unusual: bool = False) -> Itera
     """
     defects = mime.defects(structure)
     for defect in defects:
-        if defect in mime.AMBIGUOUS:
+        if defect in AMBIGUOUS:
             yield Obstacle(Status.UNSCANNABLE, f"ambiguous MIME: {defect}")
-    is_unusual = is_unusual or not mime.HARMLESS.issuperset(defects)
+    is_unusual = is_unusual or not HARMLESS.issuperset(defects)
     for part in mime.walk(structure):
         is_unusual = is_unusual or (part.content_type.startswith("message/") and part.content_type != "message/rfc822")
         for around in part.surroundings() if part.parts else ():
