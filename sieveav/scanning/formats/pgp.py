@@ -196,7 +196,10 @@ def _has_message(body: bytes) -> bool:
 
 # ---- as text (RFC 9580, 6.2)
 
-_BEGIN = re.compile(rb"(?<![^\r\n])-----BEGIN PGP MESSAGE(?:, PART [0-9]+(?:/[0-9]+)?)?-----[ \t]*+(?![^\r\n])")
+_BEGIN = re.compile(
+    rb"(?:(?<![^\r\n])|<[a-zA-Z][^<>\r\n]{0,200}>)-----BEGIN PGP MESSAGE(?:, PART [0-9]+(?:/[0-9]+)?)?-----[ \t]*+(?![^\r\n])"
+)
+"""At the beginning of a line or, in HTML, behind a tag; not in a quotation."""
 _END = re.compile(rb"[\r\n]-----")
 _HEADER = re.compile(rb"^[^\n:]*+:[^\n]*+", re.MULTILINE)
 _CHECKSUM = b"\n="

@@ -107,6 +107,11 @@ def test_a_file_that_is_named_as_a_message() -> None:
     assert unpacked(new(21, RANDOM) + new(11, literal(CONTENT)), "x.pgp").layers == {"a.txt": CONTENT}
 
 
+def test_armour_in_html() -> None:
+    html = b'<html><body><pre class="x">' + armour(FOR_RECIPIENT + PROTECTED).removeprefix(b"Hello,\n\n")
+    assert unpacked(html).statuses == {Status.ENCRYPTED}
+
+
 def test_two_messages_in_a_text() -> None:
     broken = armour(new(11, literal(b"one", b"1"))[:-1])
     assert unpacked(broken + armour(new(11, literal(b"two", b"2")))).layers == {"1": b"on", "2": b"two"}
@@ -160,6 +165,7 @@ ORDINARY = {
     "a clear-signed text": b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nhi\n"
     + armour(SIGNATURE).replace(b"MESSAGE", b"SIGNATURE"),
     "a quotation": armour(FOR_RECIPIENT + PROTECTED).replace(b"\n", b"\n> "),
+    "a quotation without blanks": armour(FOR_RECIPIENT + PROTECTED).replace(b"\n", b"\n>"),
     "talk of it": b'It has to begin with\n-----BEGIN PGP MESSAGE-----\nand then "Version: 1", or so.\n',
     "an ellipsis": b"-----BEGIN PGP MESSAGE-----\n\n[...]\n\n-----END PGP MESSAGE-----\n",
     "only the line": b"-----BEGIN PGP MESSAGE-----",
