@@ -16,9 +16,6 @@ from sieveav.scanning.contract import Deadline
 
 PACKAGE = "clamd"
 
-PIECE = 64 * 1024
-"""The most octets that are joined before they are sent."""
-
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated or missing
     import clamd
@@ -61,11 +58,7 @@ class Client(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the package has
 
 
 def _framed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """All octets of an INSTREAM. Short pieces are joined, so that most messages are sent by one system call."""
-    octets = COMMAND
-    for chunk in chunks:
-        if len(octets) + len(chunk) > PIECE:
-            yield octets
-            octets = b""
-        octets += chunk
-    yield octets + END
+    """All octets of an INSTREAM."""
+    yield COMMAND
+    yield from chunks
+    yield END
