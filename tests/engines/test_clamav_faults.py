@@ -20,6 +20,7 @@ from support.scripted import Peer
 
 from sieveav.engines import clamav_wire as wire
 from sieveav.engines.clamav import engine as kind
+from sieveav.scanning import connecting
 from sieveav.scanning.contract import Content, Engine
 from sieveav.verdict import Status
 
@@ -186,7 +187,7 @@ def test_short_pieces_are_sent_together(octets: int, sends: int) -> None:
 
     content = os.urandom(octets)
     chunks = list(wire.chunks(Content(content).pieces))
-    pieces = list(_framed(chunks))
+    pieces = list(connecting._together(_framed(chunks)))
     assert b"".join(pieces) == b"".join((wire.COMMAND, *chunks, wire.END))
     assert len(pieces) == sends
 
