@@ -121,7 +121,11 @@ class Programs(Daemon):
         except Unreached:
             self._failed()
             raise
-        child.send((self._greeting,))
+        try:
+            child.send((self._greeting,))
+        except Unreached:
+            child.close()
+            raise
         return time.monotonic() + START, child
 
     def _failed(self) -> None:

@@ -47,7 +47,7 @@ def message(size: int, chance: random.Random) -> bytes:
         'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n'
     )
     text = "This is a line of text, as people write it.\r\n" * 40
-    attached = base64.encodebytes(chance.randbytes(max(100, (size - 2600) * 3 // 4))).replace(b"\n", b"\r\n")
+    attached = base64.encodebytes(b"\xff" + chance.randbytes(max(100, (size - 2600) * 3 // 4))).replace(b"\n", b"\r\n")
     part = 'Content-Type: application/octet-stream; name="a.bin"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
     return f"{head}{text}\r\n--b\r\n{part}".encode() + attached + b"--b--\r\n"
 

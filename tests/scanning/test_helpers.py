@@ -77,6 +77,12 @@ def test_a_request_and_its_answer(start: Start) -> None:
     assert asked(helpers) == ([Layer("x/d/a.txt", b"7z data"), Layer("x/\ufffd", b"")], [])
 
 
+def test_octets_are_counted(start: Start) -> None:
+    budget = Budget(Deadline.after(20), octets=100)
+    list(start("member(b'a', bytes(30)); member(b'b', bytes(20))").contents("7z", "x", b"data", budget))
+    assert (budget.octets, budget.over) == (50, None)
+
+
 def test_the_name_of_what_has_none(start: Start) -> None:
     items = start("member(b'data', data)").contents("lz4", "x", b"data", Budget(Deadline.after(20)), "inner")
     assert list(items) == [Layer("x/inner", b"data")]

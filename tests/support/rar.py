@@ -11,6 +11,8 @@ MARKER_5 = b"Rar!\x1a\x07\x01\x00"
 
 ENCRYPTED = 0x0004
 """A flag of a file's header, RAR 4."""
+SOLID = 0x0004
+"""A flag of an archive, RAR 5: what packs a file refers to those before it."""
 
 
 def rar4(files: Mapping[str, bytes], flags: int = 0, encrypted: tuple[str, ...] = (), end_flags: int = 0) -> bytes:
@@ -34,8 +36,10 @@ def rar5(files: Mapping[str, bytes], flags: int = 0, encrypted: tuple[str, ...] 
     """RAR 5, as `rar4`."""
     pieces = [MARKER_5, header_5(1, number(flags))]
     for name, content in files.items():
-        # flags: there is a checksum; length; attributes; checksum; method: stored; system: Unix; name
-        fields = number(4) + number(len(content)) + number(0o100644) + struct.pack("<L", zlib.crc32(content)) + b"\0\1"
+        # flags: there is a checksum; length; attributes; checksum; method: stored, solid; system: Unix; name
+        method = b"\x40" if flags & SOLID else b"\0"
+        stated = struct.pack("<L", zlib.crc32(content)) + method + b"\1"
+        fields = number(4) + number(len(content)) + number(0o100644) + stated
         record = number(1) + number(0) + number(0) + bytes((15,)) + bytes(32)  # encryption: AES-256, salt, vector
         extra = number(len(record)) + record if name in encrypted else b""
         pieces.append(header_5(2, fields + number(len(name)) + name.encode(), content, extra))

@@ -17,7 +17,7 @@ import pytest
 from support import kits, ole2
 from support.containers import need_libraries, packed
 from support.faults import ENOUGH
-from support.rar import MARKER_4, MARKER_5, header_4, header_5, rar4, rar5
+from support.rar import MARKER_4, MARKER_5, SOLID, header_4, header_5, rar4, rar5
 from support.unpacked import Unpacked, unpacked
 
 from sieveav.scanning.containers import worker
@@ -25,7 +25,7 @@ from sieveav.scanning.containers.frames import MEMORY
 from sieveav.scanning.containers.helpers import COMMAND, HELPERS, Helpers
 from sieveav.scanning.contract import Deadline
 from sieveav.scanning.formats import containers
-from sieveav.scanning.layers import Budget
+from sieveav.scanning.layers import Budget, Layer
 from sieveav.verdict import Status
 
 pytestmark = pytest.mark.real
@@ -98,9 +98,14 @@ def test_ar_as_compilers_write_it() -> None:
     assert (found.layers, found.obstacles) == (FILES, [])
 
 
-@pytest.mark.parametrize(("how", "name"), [("--lz4", "one.txt.lz4"), ("-Z", "one.txt.Z")])
-def test_one_compressed_file(pack: Callable[..., bytes], how: str, name: str) -> None:
-    found = unpacked(pack("bsdtar", "-cf", "packed", "--format", "raw", how, "two.bin"), name)
+LZ4 = (*BSDTAR, "--format", "raw", "--lz4", "two.bin")
+
+
+@pytest.mark.parametrize(
+    ("how", "name"), [(LZ4, "one.txt.lz4"), ((*BSDTAR, "--format", "raw", "-Z", "two.bin"), "one.txt.Z")]
+)
+def test_one_compressed_file(pack: Callable[..., bytes], how: tuple[str, ...], name: str) -> None:
+    found = unpacked(pack(*how), name)
     assert (found.layers, found.obstacles) == ({"one.txt": FILES["two.bin"]}, [])
 
 
@@ -161,6 +166,11 @@ def test_an_encrypted_rar(make: Callable[..., bytes], encrypted: tuple[str, ...]
     ]
 
 
+def test_an_encrypted_solid_rar() -> None:
+    """libarchive would have to unpack each file to go to the next."""
+    assert unpacked(rar5(FILES, SOLID, encrypted=tuple(FILES))).statuses == {Status.ENCRYPTED}
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -219,11 +229,14 @@ def test_what_only_begins_like_a_compressed_file(data: bytes) -> None:
     assert (found.layers, found.statuses) == ({}, {Status.UNSCANNABLE})
 
 
-@pytest.mark.parametrize("hide", ["-hide", "-hide-joliet"])
-def test_a_file_in_one_tree_of_a_disc_only(pack: Callable[..., bytes], hide: str) -> None:
+@pytest.mark.parametrize(("hide", "unusual"), [("-hide", True), ("-hide-joliet", False)])
+def test_a_file_in_one_tree_of_a_disc_only(pack: Callable[..., bytes], hide: str, unusual: bool) -> None:
     """Windows shows the tree of Joliet, Unix that of Rock Ridge."""
-    found = unpacked(pack("genisoimage", "-r", "-J", hide, "two.bin", "-o", "packed", *FILES))
-    assert (list(found.layers.values()).count(FILES["two.bin"]), found.obstacles) == (1, [])
+    disc = pack("genisoimage", "-r", "-J", hide, "two.bin", "-o", "packed", *FILES)
+    items = list(containers.iso.open(Layer("x", disc), Budget(Deadline.after(60))))
+    assert sorted(layer.data for layer in items if isinstance(layer, Layer)) == sorted(FILES.values())
+    assert [item.unusual for item in items if isinstance(item, Layer) and item.data == FILES["two.bin"]] == [unusual]
+    assert len(items) == len(FILES)
 
 
 def test_a_disc_with_udf_beside(pack: Callable[..., bytes]) -> None:
@@ -319,10 +332,12 @@ def test_what_a_child_may_not_do(children_do: Callable[[str], None], code: str, 
     assert unpacked(rar4(FILES)).statuses == {status}
 
 
-@pytest.mark.parametrize("status", [1, -20])
-def test_less_than_is_stated(children_do: Callable[[str], None], pack: Callable[..., bytes], status: int) -> None:
+@pytest.mark.parametrize(("how", "status"), [(COMMANDS["cpio"], 1), (LZ4, -20)])
+def test_less_than_is_stated(
+    children_do: Callable[[str], None], pack: Callable[..., bytes], how: tuple[str, ...], status: int
+) -> None:
     """libarchive says that this is all, or gives a warning: no failure."""
-    archive = pack(*COMMANDS["cpio"])
+    archive = pack(*how)
     children_do(f"reading.ffi.read_data_block = lambda *_: {status}; real(kind, octets, send)")
     found = unpacked(archive)
     assert (set(found.layers.values()), found.statuses) == ({b""}, {Status.UNSCANNABLE})

@@ -9,7 +9,10 @@ import pytest
 from support.containers import WITHOUT_LIBRARIES
 from support.unpacked import unpacked
 
+from sieveav.scanning.contract import Deadline
 from sieveav.scanning.formats import containers
+from sieveav.scanning.layers import Budget, Layer
+from sieveav.scanning.unpacking import unpack
 from sieveav.verdict import Status
 
 
@@ -57,6 +60,12 @@ def test_an_archive_behind_something_else(archive: str, stub: str) -> None:
 @pytest.mark.parametrize("archive", ARCHIVES)
 def test_an_archive_alone(archive: str) -> None:
     assert unpacked(ARCHIVES[archive] + b"rest").statuses == {Status.UNSCANNABLE}
+
+
+@pytest.mark.parametrize("archive", ARCHIVES)
+def test_an_archive_where_nobody_looks_for_it(archive: str) -> None:
+    layer = Layer("x", ARCHIVES[archive], doubtful=True)
+    assert list(unpack((layer,), Budget(Deadline.after(20)))) == [layer]
 
 
 TABLE = b"\0".join((RAR_4, RAR_5, SEVEN_ZIP, b"MSCF", b"gzip", b"Unknown archive", RAR_4))
