@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +108,19 @@ def assemble(
     return Assembled(kind, settings, Counted(Timed(engine, settings.timeout), statistics), statistics, cache, made)
 
 
+_OPENS_CONTAINERS = find_spec("libarchive") is not None
+"""Whether the extra `containers` is installed: with it, other archives are looked into."""
+
+
 def _origin(kind: EngineType, settings: EngineSettings, options: Mapping[str, Any]) -> str:
     """A digest of what an engine's verdicts depend on, content and definitions aside: its type, the options that matter, the
     files that these name, and this program, which unpacks contents itself. ValueError if a file cannot be read."""
     common = {name: value for name, value in settings.common().items() if name not in OUTSIDE}
     values = sorted({**common, **options}.items(), key=lambda item: item[0])
     digests = [digest for name, value in values for digest in _digests(name, value)]
-    return hashlib.sha256(repr((__version__, kind.name, values, digests)).encode(errors="backslashreplace")).hexdigest()
+    return hashlib.sha256(
+        repr((__version__, _OPENS_CONTAINERS, kind.name, values, digests)).encode(errors="backslashreplace")
+    ).hexdigest()
 
 
 def _digests(name: str, value: Any) -> Iterator[str]:

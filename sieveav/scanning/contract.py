@@ -201,8 +201,9 @@ class EngineType(Plugin):
     """Whether each scan ends by its deadline by itself, as one that only waits for sockets can. It then runs in the thread of
     whoever asks, and takes one of the pool's places, but none of its threads."""
     opens: tuple[str, ...] = ()
-    """The formats that it opens by itself, of those that nothing here opens (`format.SEALED`); "*" if nothing needs to be
-    looked for around it, because it takes every content apart by `unpacking`, or says nothing of viruses."""
+    """The formats that it opens by itself, of those that nothing here opens, or only with the extra `containers`; "*" if
+    nothing needs to be looked for around it, because it takes every content apart by `unpacking`, or says nothing of
+    viruses."""
     whole: bool = False
     """Whether it judges messages as a whole: no part is given to it but on a script's demand."""
     doubts: Callable[[Engine, Deadline], Iterable[str]] = lambda *_: ()
