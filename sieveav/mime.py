@@ -19,7 +19,7 @@ from sieveav import limits, readings
 from sieveav.dividing import LF, MANY_LINES, Search, divide
 from sieveav.entity import Entity, entity
 from sieveav.headers import characters, codec_of, early_ends, ends, fields, is_like_ascii, unfold
-from sieveav.transfer import DECODERS, PLAIN, bad_base64
+from sieveav.transfer import DECODERS, PLAIN, bad_base64, regular_base64
 
 # ---- parts
 
@@ -77,6 +77,10 @@ class Part:
 
     def decoded(self) -> bytes:
         """The body with its transfer encoding decoded, as leniently as mail clients do; unchanged if it is unknown."""
+        if self.encoding == "base64":
+            regular = regular_base64(memoryview(self.source)[self.start : self.end])
+            if regular is not None:
+                return regular
         decode = DECODERS.get(self.encoding)
         return decode(self.body) if decode else self.body
 
@@ -109,11 +113,12 @@ def _contents(part: Part) -> Iterator[bytes]:
         yield part.decoded()  # if it has other parts once decoded, that is a defect
         return
     encoding, label = part.encoding, part.label
+    if _is_good_base64(part) and not early_ends(part.header):  # most attachments
+        regular = regular_base64(memoryview(part.source)[part.start : part.end])
+        if regular is not None:
+            yield regular
+            return
     bodies = _bodies(part)
-    # Most attachments; there is no need to look for bad base64 again.
-    if len(bodies) == 1 and _is_good_base64(part) and readings.lines_are_whole(bodies[0]):
-        yield part.decoded()
-        return
     for body in bodies:
         yield from readings.contents(body, encoding, label)
         lines = readings.with_line_ends(body) if readings.by_lines(encoding, label) else None

@@ -16,13 +16,13 @@ from itertools import islice
 from sieveav.headers import decode_words
 from sieveav.transfer import (
     DECODERS,
-    PIECE,
     PLAIN,
     bad_base64,
     base64_to_padding,
     base64_without_padding,
     groups_of_base64,
     lenient_uu_lines,
+    lines_are_whole,
     runs_of_base64,
     yenc_files,
 )
@@ -57,32 +57,6 @@ def _digest(content: bytes) -> bytes:
 
 
 # ---- base64
-
-
-def _alike_lines(body: bytes) -> int:
-    """The end of the lines that are as long as the first, if that has whole groups: as encoders write them. 0 if others are
-    between them."""
-    length = body.find(b"\n") + 1
-    if not length or len(body[:length].rstrip()) % 4:
-        return 0
-    count = len(body) // length
-    end = count * length
-    alike = body[length - 1 :: length].count(b"\n") == count == body.count(b"\n", 0, end)
-    return end if alike else 0
-
-
-def lines_are_whole(body: bytes) -> bool:
-    """Whether every line but the last has whole groups of four, so that decoding line by line is the same."""
-    at = _alike_lines(body)
-    left = 0
-    while at < len(body):  # a large attachment is not divided into lines as a whole
-        stop = body.find(b"\n", at + PIECE) + 1 or len(body)
-        for line in body[at:stop].split():
-            if left:
-                return False
-            left = len(line) % 4
-        at = stop
-    return True
 
 
 def _base64(body: bytes) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ any octets give an answer, in linear time.
 from __future__ import annotations
 
 import binascii
+import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -55,6 +56,56 @@ def _is_base64(data: bytes) -> bool:
     except binascii.Error:
         return False
     return not data[groups:].translate(None, _ALPHABET)
+
+
+def _alike_lines(body: bytes) -> int:
+    """The end of the lines that are as long as the first, if that has whole groups: as encoders write them. 0 if others are
+    between them."""
+    length = body.find(b"\n") + 1
+    if not length or len(body[:length].rstrip()) % 4:
+        return 0
+    count = len(body) // length
+    end = count * length
+    alike = body[length - 1 :: length].count(b"\n") == count == body.count(b"\n", 0, end)
+    return end if alike else 0
+
+
+def lines_are_whole(body: bytes) -> bool:
+    """Whether every line but the last has whole groups of four, so that decoding line by line is the same."""
+    at = _alike_lines(body)
+    left = 0
+    while at < len(body):  # a large attachment is not divided into lines as a whole
+        stop = body.find(b"\n", at + PIECE) + 1 or len(body)
+        for line in body[at:stop].split():
+            if left:
+                return False
+            left = len(line) % 4
+        at = stop
+    return True
+
+
+_LARGE_PIECE = 1024 * 1024
+
+
+def regular_base64(body: memoryview) -> bytes | None:
+    """The octets of base64 as encoders write it, in lines of whole groups of four, which all clients decode alike; None for any
+    other. Nothing of a large attachment is copied as a whole but the result."""
+    out = io.BytesIO()
+    at, ended = 0, False
+    while at < len(body):
+        piece = bytes(body[at : at + _LARGE_PIECE])
+        if at + len(piece) < len(body):
+            piece = piece[: piece.rfind(b"\n") + 1]
+        at += len(piece)
+        packed = piece.translate(None, b" \t\r\n")
+        if not piece or (ended and packed) or len(packed) % 4 or not lines_are_whole(piece):
+            return None
+        try:
+            out.write(b64decode(packed, validate=True))
+        except binascii.Error:
+            return None
+        ended = packed.endswith(b"=")
+    return out.getvalue()
 
 
 def runs_of_base64(body: bytes) -> bytes:

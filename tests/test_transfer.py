@@ -138,3 +138,38 @@ def test_every_decoder_has_an_encoder() -> None:
 @pytest.mark.parametrize("content", [b"a", b"\xff", b"-\n", b"\r", b" \n"])
 def test_encoding_is_linear(name: str, content: bytes) -> None:
     assert_linear(lambda size: ENCODERS[name](content * size, b"\n"), 12_000)
+
+
+REGULAR = st.builds(
+    lambda octets, newline, cut: base64.encodebytes(octets).replace(b"\n", newline)[: cut or None],
+    st.binary(max_size=300),
+    st.sampled_from([b"\n", b"\r\n", b" \n"]),
+    st.integers(0, 400),
+)
+
+
+@given(st.one_of(REGULAR, st.text("QUJD=\n\r !", max_size=40).map(str.encode)), st.integers(4, 80))
+def test_regular_base64_is_what_all_decode_alike(body: bytes, piece: int) -> None:
+    """In pieces of any size; what is not regular is left to others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "_LARGE_PIECE", piece)
+        octets = transfer.regular_base64(memoryview(body))
+    if octets is None:
+        return
+    assert octets == DECODERS["base64"](body) == transfer.runs_of_base64(body) == transfer.base64_without_padding(body)
+    assert not transfer.bad_base64(body)
+
+
+@pytest.mark.parametrize("octets", [b"", b"a", b"ab", b"abc" * 100, bytes(3_000_000)])
+def test_what_encoders_write_is_regular(octets: bytes) -> None:
+    for newline in (b"\n", b"\r\n"):
+        body = base64.encodebytes(octets).replace(b"\n", newline)
+        assert transfer.regular_base64(memoryview(body)) == octets
+        assert transfer.regular_base64(memoryview(body + newline)) == octets
+
+
+@pytest.mark.parametrize(
+    "body", [b"QUI", b"QUJD\nQ\nUJD\n", b"QQ==\nQUJD\n", b"QU=JD", b"QUJD!", b"QQ===", b"QUJ\nDQ==", b"="]
+)
+def test_what_some_decode_in_another_way_is_not_regular(body: bytes) -> None:
+    assert transfer.regular_base64(memoryview(body)) is None

@@ -162,19 +162,20 @@ def remembered(path: str) -> str:
 
 def grown(path: str, whole: bool) -> str:
     """The memory of another process that a message of 25 MB takes, in sizes of the message, while clamd scans it."""
-    code = "import sys; sys.path[:0] = sys.argv[1:3]; import scans; scans.grow(sys.argv[3], sys.argv[4] == 'True')"
-    here = Path(__file__).parent
-    arguments = [sys.executable, "-c", code, str(here), str(here.parent), path, str(whole)]
-    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
+    code = "import sys; sys.path[:0] = [sys.argv[1]]; import scans; scans.grow(*sys.argv[2:])"
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(message(25_000_000, random.Random(1)))
+        file.flush()
+        arguments = [sys.executable, "-c", code, str(Path(__file__).parent), path, file.name, str(int(whole))]
+        return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def grow(path: str, whole: bool) -> None:
-    """Print how much this process grows by a message of 25 MB, which it holds, and its scan."""
-    scan = by(made(clamav.engine, whole, daemon=(path,)))
+def grow(path: str, file: str, whole: str) -> None:
+    """Print how much this process grows by the message in a file, which it holds, and its scan."""
+    scan = by(made(clamav.engine, whole == "1", daemon=(path,)))
     scan(message(10_000, random.Random(1)))
-    piece = message(1_000_000, random.Random(1))
     idle = _most()
-    raw = piece[:-7] + piece[1000:-7] * 24 + b"--b--\r\n"
+    raw = Path(file).read_bytes()
     scan(raw)
     print(f"{(_most() - idle) * 1024 / len(raw):.2f}")
 
