@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ def _nothing_left() -> Iterator[None]:
         yield
 
 
+Workers = Callable[[], set[int]]
+
+
+@pytest.fixture
+def workers() -> Workers:
+    """The process numbers of the children that this test has started: not those of a daemon that other tests use."""
+    before = kits.children()
+    return lambda: kits.children() - before
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """A file of rules."""
@@ -64,7 +74,7 @@ CONTENTS = {
 }
 
 
-def test_the_same_verdicts_as_in_this_process(site: Path, ask: Ask, eicar: bytes) -> None:
+def test_the_same_verdicts_as_in_this_process(site: Path, workers: Workers, ask: Ask, eicar: bytes) -> None:
     here, there = made(site, processes=0), made(site)
     for raw in (*CONTENTS.values(), eicar):
         for is_message in (False, True):
@@ -72,37 +82,37 @@ def test_the_same_verdicts_as_in_this_process(site: Path, ask: Ask, eicar: bytes
             assert verdict == ask(here, raw, 20.0, is_message=is_message)
             assert verdict.version
     assert here.version(Deadline.after(1)) == there.version(Deadline.after(1))
-    assert len(kits.children()) == 1
+    assert len(workers()) == 1
 
 
-def test_processes_are_started_when_they_are_needed(site: Path, ask: Ask) -> None:
+def test_processes_are_started_when_they_are_needed(site: Path, workers: Workers, ask: Ask) -> None:
     engine = made(site, processes=2)
-    assert kits.children() == set()
+    assert workers() == set()
     for _ in range(5):
         assert ask(engine, seconds=20.0).status is Status.CLEAN
-    assert len(kits.children()) == 1
+    assert len(workers()) == 1
 
 
-def test_many_threads(site: Path, ask: Ask) -> None:
+def test_many_threads(site: Path, workers: Workers, ask: Ask) -> None:
     engine = made(site, processes=2)
     contents = [b"evil words %d" % number if number % 2 else b"good words %d" % number for number in range(60)]
     with ThreadPoolExecutor(6) as pool:
         statuses = list(pool.map(lambda raw: ask(engine, raw, 30.0).status, contents))
     assert statuses == [Status.CLEAN, Status.INFECTED] * 30
-    assert 1 <= len(kits.children()) <= 2
+    assert 1 <= len(workers()) <= 2
 
 
-def test_a_slow_rule_is_killed_at_the_deadline(site: Path, ask: Ask) -> None:
+def test_a_slow_rule_is_killed_at_the_deadline(site: Path, workers: Workers, ask: Ask) -> None:
     """In tenths of a second, not in whole seconds, as yara-x counts them. The next scan gets another process."""
     engine = made(site)
     assert ask(engine, b"good", 20.0).status is Status.CLEAN
-    (before,) = kits.children()
+    (before,) = workers()
     begun = time.monotonic()
     verdict = ask(engine, b"slow" + bytes(1_000_000), 1.2)
     assert time.monotonic() - begun < ENOUGH
     assert (verdict.status, verdict.info) == (Status.ERROR, "worker process: cannot receive: timeout")
     assert ask(engine, b"evil words", 20.0).status is Status.INFECTED
-    assert before not in kits.children()
+    assert before not in workers()
 
 
 @pytest.mark.parametrize("left", [0.0, 0.3, 1.0, 1.2, 9.99, 60.0, 600.0])
@@ -111,11 +121,11 @@ def test_yara_ends_no_scan_before_its_process_is_killed(left: float) -> None:
     assert yara_scanner._seconds(left + yara_worker._LATER) - 1 >= left
 
 
-def test_a_process_that_died_is_replaced(site: Path, ask: Ask) -> None:
+def test_a_process_that_died_is_replaced(site: Path, workers: Workers, ask: Ask) -> None:
     engine = made(site)
     for _ in range(3):
         assert ask(engine, b"evil words", 20.0).info == "Evil.Words"
-        for process in kits.children():
+        for process in workers():
             os.kill(process, signal.SIGKILL)
 
 
@@ -137,7 +147,7 @@ def test_classes_and_allow(site: Path, ask: Ask, caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_rules_that_change(site: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_that_change(site: Path, workers: Workers, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new rules get new processes, and those before end. If the new rules are broken, processes that are started later get
     the old ones too."""
     monkeypatch.setattr(yara, "CHECK", 0.0)
@@ -157,10 +167,10 @@ def test_rules_that_change(site: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
     status, second = settled()
     assert status is Status.MACRO
     assert second != first
-    assert len(kits.children()) == 1
+    assert len(workers()) == 1
     site.write_text("rule broken {")
     assert settled() == (status, second)
-    for process in kits.children():
+    for process in workers():
         os.kill(process, signal.SIGKILL)
     assert settled() == (status, second)
 
@@ -188,11 +198,13 @@ def test_it_finds_what_this_process_finds(site: Path, broken: Path, ask: Ask, mo
     assert (verdict.status, verdict.info) == (Status.ERROR, "worker process: did not start: connection closed")
 
 
-def test_the_memory_of_a_process_is_bounded(site: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_a_process_is_bounded(
+    site: Path, workers: Workers, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A content that needs more is an error."""
     engine = made(site)
     ask(engine, seconds=20.0)
-    (process,) = kits.children()
+    (process,) = workers()
     assert resource.prlimit(process, resource.RLIMIT_DATA)[0] == yara_worker.MEMORY
     small = f"import sieveav.engines.yara_worker as worker; worker.MEMORY = {256 * 1024 * 1024}\nmain()"
     monkeypatch.setattr(yara_worker, "_MAIN", yara_worker._MAIN.replace("main()", small))

@@ -44,7 +44,6 @@ class Serve(Protocol):
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Starts scripted servers, which end with the test. Then no thread or descriptor of the test may be left."""
-    gc.collect()  # what earlier tests have left
     threads, descriptors = set(threading.enumerate()), _descriptors()
     with ExitStack() as stack:
 
@@ -54,7 +53,7 @@ def serve() -> Iterator[Serve]:
         yield serve
         gc.collect()  # engines keep connections
     assert set(threading.enumerate()) <= threads
-    assert _descriptors() == descriptors
+    assert _descriptors() <= descriptors  # fewer, if what earlier tests have left is gone
 
 
 def _descriptors() -> int:
