@@ -437,7 +437,7 @@ SLOPPY = {
     "base64 without padding": b"Content-Transfer-Encoding: base64\n\nQUJDRA\n",
     "base64 in uneven lines": b"Content-Transfer-Encoding: base64\n\nQUJDR\nEVG\n\nQQ==\n",
     "pads amid base64": b"Content-Transfer-Encoding: base64\n\nQUI=QUI=\n",
-    "quoted-printable that is none": b"Content-Transfer-Encoding: quoted-printable\n\na = b == c =zz https://x/?a=b \n=\n",
+    "invalid quoted-printable": b"Content-Transfer-Encoding: quoted-printable\n\na = b == c =zz https://x/?a=b \n=\n",
     "bare CR in text": b"Subject: x\n\n10 %\r20 %\r100 %\ndone\r\r\nsig\r",
     "CR before hyphens": MIXED + b"--b\r\n\r\na\r-- \rb\r----\r--bx-\r--\r\r\n--b--\r\n".replace(b"--bx-", b"--c"),
     "text that begins like a message": MIXED + b"--b\n\nDear all:\nFrom: here\nto: there\n--b--\n",

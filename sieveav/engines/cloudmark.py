@@ -71,9 +71,7 @@ def _answer(body: bytes, minimum: int) -> Answer:
 
 
 def _probe(request: Request) -> Dialogue[bool]:
-    """Whether it answers. The status does not matter, unless it is a failure of the server."""
-    response = yield from http.ask("GET /score/v2/max-message-size HTTP/1.1", request.host)
-    return response.code < 500
+    return http.is_up("GET /score/v2/max-message-size HTTP/1.1", request.host)
 
 
 protocol = Protocol(2713, _scan, _probe)

@@ -97,10 +97,7 @@ def _answer(lines: Mapping[str, str]) -> Answer:
 
 
 def _probe(request: Request) -> Dialogue[bool]:
-    """Whether it answers. The status does not matter, unless it is a failure of the server."""
-    line = "POST /ctasd/GetStatus HTTP/1.0"
-    response = yield from http.ask(line, request.host, (), (http.request(VERSION, ()),))
-    return response.code < 500
+    return http.is_up("POST /ctasd/GetStatus HTTP/1.0", request.host, (), (http.request(VERSION, ()),))
 
 
 protocol = Protocol(8088, _scan, _probe, classes=CLASSES)

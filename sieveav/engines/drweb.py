@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 
 from sieveav.scanning.contract import EngineType
-from sieveav.scanning.daemon import Protocol, maker, options
+from sieveav.scanning.daemon import Protocol, maker, options, probe_by
 from sieveav.scanning.dialogue import Answer, Dialogue, Octets, Question, Request, error, found, text, together
 from sieveav.scanning.failover import ProtocolError
 from sieveav.scanning.format import USUAL
@@ -94,12 +94,7 @@ def _answer(bits: int, names: list[str]) -> Answer:
     return together([*finds, *others])
 
 
-def _probe(request: Request) -> Dialogue[bool]:
-    answer = yield from _scan(request)
-    return answer.status is Status.CLEAN
-
-
-protocol = Protocol(3000, _scan, _probe)
+protocol = Protocol(3000, _scan, probe_by(_scan))
 
 engine = EngineType(
     name="drweb",

@@ -13,7 +13,7 @@ import re
 
 from sieveav.engines.reasons import status_of
 from sieveav.scanning.contract import EngineType
-from sieveav.scanning.daemon import Protocol, maker, options
+from sieveav.scanning.daemon import Protocol, maker, options, probe_by
 from sieveav.scanning.dialogue import Answer, Dialogue, Line, Question, Request, error, found, text, together
 from sieveav.scanning.failover import ProtocolError
 from sieveav.scanning.format import USUAL
@@ -54,12 +54,7 @@ def _scan(request: Request) -> Dialogue[Answer]:
     return together([*finds, *others] or [error(line, code=code)])
 
 
-def _probe(request: Request) -> Dialogue[bool]:
-    answer = yield from _scan(request)
-    return answer.status is Status.CLEAN
-
-
-protocol = Protocol(10200, _scan, _probe)
+protocol = Protocol(10200, _scan, probe_by(_scan))
 
 engine = EngineType(
     name="fpscand",

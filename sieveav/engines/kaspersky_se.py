@@ -64,10 +64,8 @@ def _answer(body: bytes, *, whole: bool) -> Answer:
 
 
 def _probe(request: Request) -> Dialogue[bool]:
-    """Whether it answers. The status does not matter, unless it is a failure of the server: not every version may have this
-    resource."""
-    response = yield from http.ask("GET /basesdate HTTP/1.1", request.host, _fields(request))
-    return response.code < 500
+    """Whether it answers. Not every version may have this resource; to say so is an answer too."""
+    return http.is_up("GET /basesdate HTTP/1.1", request.host, _fields(request))
 
 
 def _version(request: Request) -> Dialogue[str]:

@@ -65,7 +65,7 @@ class YaraEngine:
             if self._sources.have_changed:
                 threading.Thread(target=self._compile, name="sieveav-yara", daemon=True).start()
                 return
-        except RuntimeError:  # the system has no more threads
+        except RuntimeError:  # the system has no more threads now: the files are looked at again after CHECK
             pass
         self._checking.release()
 

@@ -43,6 +43,16 @@ class Protocol:
     classes: tuple[Class, ...] = ()
 
 
+def probe_by(scan: Callable[[Request], Dialogue[Answer]]) -> Callable[[Request], Dialogue[bool]]:
+    """The probe of a daemon that has no cheaper question: it works if an empty content is clean."""
+
+    def probe(request: Request) -> Dialogue[bool]:
+        answer = yield from scan(request)
+        return answer.status is Status.CLEAN
+
+    return probe
+
+
 class Daemon:
     """One daemon, as a server of the engine `engine`."""
 

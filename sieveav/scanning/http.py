@@ -82,8 +82,14 @@ def ask(line: str, host: str, fields: Fields = (), pieces: Sequence[bytes] = ())
     return (yield from head())
 
 
+def is_up(line: str, host: str, fields: Fields = (), pieces: Sequence[bytes] = ()) -> Dialogue[bool]:
+    """The same; whether there is an answer. Its status does not matter, unless it is a failure of the server."""
+    response = yield from ask(line, host, fields, pieces)
+    return response.code < 500
+
+
 def fetch(line: str, host: str, fields: Fields = (), pieces: Sequence[bytes] = ()) -> Dialogue[tuple[Head, bytes]]:
-    """The same, and hear the body of the response, at most ANSWER octets. ProtocolError if the status is not 200."""
+    """Ask, and hear the response and its body, at most ANSWER octets. ProtocolError if the status is not 200."""
     response = yield from ask(line, host, fields, pieces)
     if response.code != 200:
         raise ProtocolError(str(response))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from hypothesis import strategies as st
 
 from sieveav.scanning.contract import Deadline
 from sieveav.scanning.layers import Budget, Layer, Obstacle
@@ -34,3 +37,16 @@ def unpacked(data: bytes, name: str = "x", budget: Budget | None = None) -> Unpa
         elif item is not first:
             layers[item.name.removeprefix(f"{name}/")] = item.data
     return Unpacked(layers, obstacles)
+
+
+def damaged(samples: Sequence[bytes], within: int, most: int) -> st.SearchStrategy[bytes]:
+    """One of the `samples` with at most `most` octets changed, at offsets up to `within`, modulo its length."""
+    damage = st.lists(st.tuples(st.integers(0, within), st.integers(0, 255)), min_size=1, max_size=most)
+    return st.builds(_damage, st.sampled_from(samples), damage)
+
+
+def _damage(sample: bytes, damage: list[tuple[int, int]]) -> bytes:
+    octets = bytearray(sample)
+    for at, value in damage:
+        octets[at % len(octets)] = value
+    return bytes(octets)
